@@ -1,0 +1,127 @@
+"""Values as JSON documents: times in ISO 8601, durations as people write them."""
+
+from dataclasses import asdict
+from typing import Any
+
+from tocsin.records.alerts import Incident
+from tocsin.service.read import DriftPoint, IncidentDetail, ModelDetail, Overview, Series
+from tocsin.values import Measure, Undefined, Window, format_duration, isoformat
+
+
+def measure_document(measure: Measure) -> dict[str, Any]:
+    """A number with its bounds, or the reason why there is none."""
+    if isinstance(measure, Undefined):
+        return {"value": None, "reason": measure.reason, "n": measure.n}
+    return asdict(measure)
+
+
+def overview_document(overview: Overview) -> dict[str, Any]:
+    """A model in short."""
+    points = overview.headline.points
+    return {
+        "name": overview.name,
+        "version": overview.version,
+        "condition": str(overview.condition),
+        "metric": overview.headline.metric,
+        "latest": measure_document(points[-1].measure) if points else None,
+        "reference": measure_document(overview.headline.reference),
+        "coverage": overview.coverage,
+        "rows_in_a_day": overview.rows_in_a_day,
+        "open_incidents": [incident.id for incident in overview.open_incidents],
+        "newest_event": _time(overview.newest_event),
+    }
+
+
+def model_document(detail: ModelDetail) -> dict[str, Any]:
+    """A model with its monitor."""
+    monitor = detail.monitor
+    return {
+        **overview_document(detail.overview),
+        "model_uri": monitor.model_uri,
+        "schema": monitor.schema.to_dict(),
+        "granularity": format_duration(monitor.granularity),
+        "windows": [
+            {"window": spec.name, "every": format_duration(spec.every)} for spec in monitor.windows
+        ],
+        "lateness": format_duration(monitor.lateness),
+        "rules": [
+            {**asdict(rule), "window": format_duration(rule.window)} for rule in monitor.rules
+        ],
+        "notes": list(detail.notes),
+        "counts": detail.counts,
+        "reference_rows": detail.reference_rows,
+    }
+
+
+def series_document(series: Series) -> dict[str, Any]:
+    """A metric over time."""
+    return {
+        "metric": series.metric,
+        "window": series.spec.name,
+        "every": format_duration(series.spec.every),
+        "reference": measure_document(series.reference),
+        "points": [
+            {
+                **_window(point.window),
+                "revision": point.revision,
+                "rows": point.rows,
+                "coverage": point.coverage,
+                **measure_document(point.measure),
+            }
+            for point in series.points
+        ],
+    }
+
+
+def drift_document(point: DriftPoint) -> dict[str, Any]:
+    """The verdicts of one window."""
+    return {
+        **_window(point.window),
+        "rows": point.rows,
+        "columns": {name: asdict(shift) for name, shift in point.shifts.items()},
+    }
+
+
+def incident_document(incident: Incident, detail: IncidentDetail | None = None) -> dict[str, Any]:
+    """An incident; with its detail also the alerts and the timeline."""
+    document: dict[str, Any] = {
+        "id": incident.id,
+        "model": incident.model,
+        "state": "open" if incident.resolved is None else "resolved",
+        "severity": incident.severity,
+        "title": incident.title,
+        "opened": isoformat(incident.opened),
+        "resolved": _time(incident.resolved),
+        "opened_at": isoformat(incident.opened_at),
+        "window": format_duration(incident.window_size),
+        "window_end": isoformat(incident.window_end),
+        "causes": incident.causes,
+    }
+    if detail is not None:
+        document["alerts"] = [
+            {
+                **asdict(episode),
+                "started": isoformat(episode.started),
+                "fired": isoformat(episode.fired),
+                "resolved": _time(episode.resolved),
+            }
+            for episode in detail.episodes
+        ]
+        document["timeline"] = [
+            {
+                "event_time": isoformat(entry.event_time),
+                "recorded_at": isoformat(entry.recorded_at),
+                "kind": entry.kind,
+                "text": entry.text,
+            }
+            for entry in detail.timeline
+        ]
+    return document
+
+
+def _window(window: Window) -> dict[str, str]:
+    return {"start": isoformat(window.start), "end": isoformat(window.end)}
+
+
+def _time(microseconds: int | None) -> str | None:
+    return None if microseconds is None else isoformat(microseconds)

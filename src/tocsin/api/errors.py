@@ -1,0 +1,57 @@
+"""Errors as answers: `{"error": {"type", "message", "position"}}`."""
+
+from typing import Any
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+
+from tocsin.errors import (
+    InvalidInputError,
+    MalformedBodyError,
+    RegistryError,
+    TocsinError,
+    UnknownModelError,
+)
+
+_STATUS: tuple[tuple[type[TocsinError], int], ...] = (
+    (MalformedBodyError, 400),
+    (UnknownModelError, 404),
+    (InvalidInputError, 422),
+    (RegistryError, 502),
+    (TocsinError, 500),
+)
+
+
+def add_handlers(server: FastAPI) -> None:
+    """Answer every error of ours, and of a request's parameters, in one form."""
+    server.add_exception_handler(TocsinError, _ours)
+    server.add_exception_handler(RequestValidationError, _parameters)
+
+
+def not_found(what: str) -> JSONResponse:
+    """The answer when something does not exist."""
+    return JSONResponse(_body("NotFound", what), 404)
+
+
+async def _ours(_: Request, error: Exception) -> JSONResponse:
+    status = next(code for kind, code in _STATUS if isinstance(error, kind))
+    name = type(error).__name__.removesuffix("Error")
+    position = error.position if isinstance(error, MalformedBodyError) else None
+    return JSONResponse(_body(name, str(error), position), status)
+
+
+async def _parameters(_: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, RequestValidationError)
+    faults = "; ".join(
+        f"{'.'.join(str(part) for part in fault['loc'])}: {fault['msg']}"
+        for fault in error.errors()
+    )
+    return JSONResponse(_body("InvalidInput", faults), 422)
+
+
+def _body(kind: str, message: str, position: int | None = None) -> dict[str, Any]:
+    described: dict[str, Any] = {"type": kind, "message": message}
+    if position is not None:
+        described["position"] = position
+    return {"error": described}

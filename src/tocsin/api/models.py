@@ -1,0 +1,175 @@
+"""Models, their numbers and incidents; receivers; the server's own state."""
+
+import io
+from typing import Annotated, Any
+
+import msgspec
+import pyarrow as pa
+import pyarrow.parquet as pq
+from fastapi import APIRouter, File, Form, Query, UploadFile
+from fastapi.responses import JSONResponse
+
+import tocsin
+from tocsin.api.documents import (
+    drift_document,
+    incident_document,
+    model_document,
+    overview_document,
+    series_document,
+)
+from tocsin.api.errors import not_found
+from tocsin.app import App
+from tocsin.declared import parse_receiver
+from tocsin.errors import InvalidInputError, MalformedBodyError
+from tocsin.metrics import METRICS
+from tocsin.records.outbox import set_receiver
+from tocsin.registry import registered_model
+from tocsin.values import DAY, parse_duration
+
+Duration = Annotated[str | None, Query(pattern=r"^\d+[smhd]$")]
+
+
+def router(app: App) -> APIRouter:
+    """Everything but ingest and events."""
+    routes = APIRouter(tags=["models"])
+    read = app.read
+
+    @routes.get("/models")
+    def models() -> list[dict[str, Any]]:
+        """All models, the worst first."""
+        return [overview_document(overview) for overview in read.overviews()]
+
+    @routes.put("/models/{model}", status_code=201)
+    def add(
+        model: str,
+        monitor: Annotated[str, Form(description="the monitor as JSON")],
+        reference: Annotated[UploadFile, File(description="the reference as Parquet")],
+    ) -> dict[str, Any]:
+        """Monitor a model: its monitor, and a reference with features, label and score."""
+        app.register.add(model, _json(monitor), _parquet(reference.file.read()))
+        return model_document(read.model(model))
+
+    @routes.patch("/models/{model}")
+    def change(model: str, monitor: dict[str, Any]) -> dict[str, Any]:
+        """Replace the monitor: rules, windows and lateness; the schema stays."""
+        app.register.change(model, monitor)
+        return model_document(read.model(model))
+
+    @routes.post("/models/{model}/watch", status_code=201)
+    def watch(model: str, request: dict[str, Any]) -> dict[str, Any]:
+        """Monitor a model of the MLflow registry: `{"uri": "models:/name@alias", ...}`.
+
+        Schema and reference come from the registry; further fields are those of a monitor.
+        """
+        uri = request.get("uri")
+        if not isinstance(uri, str):
+            raise InvalidInputError("`uri` is missing; write models:/name@alias")
+        columns = {key: request[key] for key in ("label", "score") if key in request}
+        found = registered_model(uri, tracking_uri=app.settings.tracking_uri, **columns)
+        rest = {key: part for key, part in request.items() if key not in ("uri", *columns)}
+        document = {
+            "model": uri,
+            "version": found.version,
+            "schema": found.schema.to_dict(),
+            **rest,
+        }
+        app.register.add(model, document, found.reference, found.notes)
+        return model_document(read.model(model))
+
+    @routes.get("/models/{model}")
+    def model(model: str) -> dict[str, Any]:
+        """One model with what was declared, derived and counted."""
+        return model_document(read.model(model))
+
+    @routes.get("/models/{model}/summary")
+    def summary(model: str) -> dict[str, Any]:
+        """Counts of everything that happened to a model."""
+        return read.summary(model)
+
+    @routes.get("/models/{model}/metrics/{metric}")
+    def metric(
+        model: str, metric: str, window: Duration = None, span: Duration = None
+    ) -> dict[str, Any]:
+        """A metric over time, with bounds, intervals and the reference."""
+        if metric not in METRICS:
+            raise InvalidInputError(
+                f"there is no metric {metric!r}; there are {', '.join(METRICS)}"
+            )
+        return series_document(
+            read.series(
+                model,
+                metric,
+                window=None if window is None else parse_duration(window),
+                span=30 * DAY if span is None else parse_duration(span),
+            )
+        )
+
+    @routes.get("/models/{model}/drift")
+    def drift(model: str, window: Duration = None, span: Duration = None) -> list[dict[str, Any]]:
+        """The drift verdict of every column over time."""
+        points = read.drift(
+            model,
+            window=None if window is None else parse_duration(window),
+            span=7 * DAY if span is None else parse_duration(span),
+        )
+        return [drift_document(point) for point in points]
+
+    @routes.get("/models/{model}/quarantine")
+    def quarantine(
+        model: str, limit: Annotated[int, Query(ge=1, le=10_000)] = 100
+    ) -> list[dict[str, Any]]:
+        """The newest rows that did not fit, as they came, with the reason."""
+        return read.quarantine(model, limit=limit)
+
+    @routes.get("/incidents")
+    def incidents(*, model: str | None = None, open: bool = False) -> list[dict[str, Any]]:  # noqa: A002
+        """Incidents, the newest first."""
+        return [incident_document(i) for i in read.incidents(model=model, open_only=open)]
+
+    @routes.get("/incidents/{number}", response_model=None)
+    def incident(number: int) -> dict[str, Any] | JSONResponse:
+        """One incident with its causes, alerts and timeline."""
+        found = read.incident(number)
+        if found is None:
+            return not_found(f"there is no incident {number}")
+        return incident_document(found.incident, found)
+
+    @routes.put("/receivers/{name}", status_code=201)
+    def receiver(name: str, document: dict[str, Any]) -> dict[str, Any]:
+        """Send notifications there as well: `{"webhook": {"url": ..., "secret_env": ...}}`."""
+        parsed = parse_receiver(name, document)
+        with app.records.write() as connection:
+            set_receiver(connection, parsed)
+        return {"name": parsed.name, "kind": parsed.kind}
+
+    @routes.get("/status")
+    def status() -> dict[str, Any]:
+        """How far the server is behind: rows to fold, models to evaluate, messages to send."""
+        found = read.status()
+        return {
+            "version": tocsin.__version__,
+            "models": found.models,
+            "waiting_rows": found.waiting_rows,
+            "waiting_since": found.waiting_since,
+            "changed_models": found.changed_models,
+            "outbox": found.outbox,
+        }
+
+    return routes
+
+
+def _json(text: str) -> dict[str, Any]:
+    try:
+        document = msgspec.json.decode(text)
+    except msgspec.DecodeError as error:
+        raise MalformedBodyError(f"the monitor is not JSON: {error}") from error
+    if not isinstance(document, dict):
+        raise InvalidInputError("the monitor has to be a JSON object")
+    return document
+
+
+def _parquet(data: bytes) -> pa.Table:
+    try:
+        return pq.read_table(io.BytesIO(data))
+    except pa.ArrowInvalid as error:
+        raise InvalidInputError(f"the reference is not Parquet: {error}") from error

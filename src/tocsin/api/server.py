@@ -1,0 +1,39 @@
+"""The ASGI application: API and pages on one set of services, the worker beside them."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from fastapi import FastAPI
+
+import tocsin
+from tocsin.api import events, ingest, models
+from tocsin.api.errors import add_handlers
+from tocsin.app import App
+from tocsin.web import add_pages
+
+
+def application(app: App) -> FastAPI:
+    """The application; its worker runs while it does."""
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        app.worker.start()
+        try:
+            yield
+        finally:
+            app.worker.stop()
+
+    server = FastAPI(
+        title="Tocsin",
+        version=tocsin.__version__,
+        lifespan=lifespan,
+        docs_url=None,
+        redoc_url=None,
+        openapi_url="/api/v1/openapi.json",
+    )
+    server.include_router(ingest.router(app), prefix="/api/v1")
+    server.include_router(models.router(app), prefix="/api/v1")
+    server.include_router(events.router(app), prefix="/api/v1")
+    add_handlers(server)
+    add_pages(server, app)
+    return server

@@ -1,0 +1,91 @@
+"""The composition root: settings in, every service wired to its adapters out."""
+
+import fcntl
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from tocsin.errors import DataInUseError, StartupError
+from tocsin.lake import Lake
+from tocsin.records import Records, outbox
+from tocsin.records.outbox import Receiver
+from tocsin.service.alert import Alerting
+from tocsin.service.clock import Clock, wall_clock
+from tocsin.service.deliver import Deliver
+from tocsin.service.evaluate import Evaluate
+from tocsin.service.fold import Fold
+from tocsin.service.ingest import Ingest
+from tocsin.service.read import Read
+from tocsin.service.rebuild import Rebuild
+from tocsin.service.register import Register
+from tocsin.settings import Settings, secret
+from tocsin.worker import Worker
+
+
+@dataclass(frozen=True, eq=False)
+class App:
+    """All that a face of Tocsin needs."""
+
+    settings: Settings
+    records: Records
+    register: Register
+    ingest: Ingest
+    fold: Fold
+    evaluate: Evaluate
+    rebuild: Rebuild
+    deliver: Deliver
+    read: Read
+    worker: Worker
+
+
+@contextmanager
+def opened(settings: Settings, clock: Clock = wall_clock) -> Iterator[App]:
+    """The application on the settings' data, to itself until the block ends.
+
+    Raises: DataInUseError when another server has the data, StartupError when it cannot be written.
+    """
+    with _locked(settings.data):
+        records = Records(settings.data / "records.db")
+        lake = Lake(settings.data / "lake")
+        with records.write() as connection:
+            outbox.set_receiver(connection, Receiver("log", "log", {}))
+        fold = Fold(records, lake, clock)
+        evaluate = Evaluate(records, Alerting(settings.url), clock)
+        deliver = Deliver(records, clock, secret)
+        yield App(
+            settings=settings,
+            records=records,
+            register=Register(records, clock),
+            ingest=Ingest(records, clock),
+            fold=fold,
+            evaluate=evaluate,
+            rebuild=Rebuild(records, lake),
+            deliver=deliver,
+            read=Read(records, lake),
+            worker=Worker(fold, evaluate, deliver),
+        )
+        records.close()
+
+
+@contextmanager
+def _locked(folder: Path) -> Iterator[None]:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        lock = (folder / "lock").open("a+")
+    except OSError as error:
+        raise StartupError(f"the data folder {folder} cannot be written: {error}") from error
+    with lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            lock.seek(0)
+            raise DataInUseError(
+                f"another Tocsin (process {lock.read().strip() or 'unknown'}) works on {folder}; "
+                "stop it, or give this one another folder with --data"
+            ) from None
+        lock.truncate(0)
+        lock.write(str(os.getpid()))
+        lock.flush()
+        yield

@@ -1,0 +1,6 @@
+"""Why a window differs from its reference: suspects with their evidence, most likely first."""
+
+from tocsin.causes.decomposition import Decomposition, decomposition
+from tocsin.causes.ranking import Cause, Evidence, Likelihood, rank
+
+__all__ = ["Cause", "Decomposition", "Evidence", "Likelihood", "decomposition", "rank"]

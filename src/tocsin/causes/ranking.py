@@ -1,0 +1,285 @@
+"""Ranks what may have caused a change: faults of the data first, then the world.
+
+For each feature the first check that fits names the cause; the checks go from the specific to the
+general, so a feature full of nulls is not also called drifted.
+"""
+
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import asdict, dataclass
+from enum import StrEnum
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tocsin.causes.change import (
+    Change,
+    change,
+    expected_change,
+    outcome_excess,
+    outcome_excess_error,
+)
+from tocsin.causes.decomposition import decomposition
+from tocsin.drift import ENOUGH_HISTORY, Shift, Verdict
+from tocsin.profiles import FeatureHistogram, NumericBins, Profile
+
+Floats = NDArray[np.float64]
+
+_LIKELY, _POSSIBLE = 0.6, 0.3
+
+
+class Likelihood(StrEnum):
+    """How sure the ranking is."""
+
+    LIKELY = "likely"
+    POSSIBLE = "possible"
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """The picture behind a cause: shares of rows by bin, in the reference and now."""
+
+    bins: tuple[str, ...]
+    regular: int
+    reference: tuple[float, ...]
+    current: tuple[float, ...]
+
+
+@dataclass(frozen=True)
+class Cause:
+    """One suspect.
+
+    z: how unusual against earlier windows like this; share: of the change in loss that goes with
+    it, [0, 1]; score: the rank, [0, 1].
+    """
+
+    kind: str
+    feature: str | None
+    segment: str | None
+    score: float
+    verdict: Likelihood
+    z: float
+    share: float
+    sentence: str
+    evidence: Evidence | None
+
+    def to_dict(self) -> dict[str, Any]:
+        """The cause as JSON types."""
+        return asdict(self)
+
+
+@dataclass(frozen=True)
+class _Finding:
+    kind: str
+    weight: float
+    z: float
+    text: str
+    # It has passed a test of its own and is never silent.
+    proven: bool = False
+
+
+def rank(
+    reference: Profile,
+    current: Profile,
+    past: Profile,
+    shifts: Mapping[str, Shift],
+    *,
+    versions: tuple[Mapping[str, float], Mapping[str, float]] = ({}, {}),
+    about: Collection[str] = (),
+) -> tuple[Cause, ...]:
+    """The causes of the difference of one window from the reference, most likely first.
+
+    past: a stack (w, size) of earlier windows like this one, oldest first; w may be 0.
+    shifts: the drift verdicts of the window by feature.
+    versions: rows by model version, in the past windows and in this one.
+    about: features that are asked about; what is found of them comes first.
+    """
+    moved = change(reference, current)
+    causes = [
+        cause
+        for bins in current.plan.features
+        if (cause := _feature_cause(bins.name, reference, current, past, shifts, moved))
+    ]
+    causes.extend(_new_versions(*versions))
+    if (drifted := _concept(reference, current, past, moved)) is not None:
+        causes.append(drifted)
+    # z and share are capped in the score: the distance decides between equals.
+    return tuple(sorted(causes, key=lambda c: (c.feature not in about, -c.score, -c.z)))
+
+
+def _feature_cause(
+    name: str,
+    reference: Profile,
+    current: Profile,
+    past: Profile,
+    shifts: Mapping[str, Shift],
+    moved: Change,
+) -> Cause | None:
+    before, now = reference.feature(name), current.feature(name)
+    earlier = past.feature(name)
+    if now.n.sum() == 0:
+        return None
+    checks: tuple[Callable[[], _Finding | None], ...] = (
+        lambda: _share_check("nulls", now, earlier, ("null", "non-finite"), points=0.02),
+        lambda: _share_check("unseen", now, earlier, ("unseen",), points=0.05),
+        lambda: _share_check("out_of_range", now, earlier, ("below", "above"), points=0.05),
+        lambda: _stuck(now, earlier),
+        lambda: _relabelled(before, now, shifts.get(name)),
+        lambda: _covariate(before, now, shifts.get(name)),
+    )
+    found = next((finding for check in checks if (finding := check()) is not None), None)
+    if found is None:
+        return None
+    share = moved.explained_by(decomposition(before, now).mix)
+    evidence = Evidence(
+        bins=now.bins.labels,
+        regular=now.bins.regular,
+        reference=tuple(before.shares.tolist()),
+        current=tuple(now.shares.tolist()),
+    )
+    return _cause(found, name, share, evidence)
+
+
+def _cause(
+    found: _Finding, feature: str | None, share: float, evidence: Evidence | None
+) -> Cause | None:
+    score = found.weight * (0.6 * min(1.0, found.z / 12) + 0.4 * share)
+    if found.proven:
+        score = max(score, _POSSIBLE)
+    if score < _POSSIBLE:
+        return None
+    verdict = Likelihood.LIKELY if score >= _LIKELY else Likelihood.POSSIBLE
+    return Cause(found.kind, feature, None, score, verdict, found.z, share, found.text, evidence)
+
+
+def _share_check(
+    kind: str,
+    now: FeatureHistogram,
+    earlier: FeatureHistogram,
+    bins: tuple[str, ...],
+    points: float,
+) -> _Finding | None:
+    """Rows in the named explicit bins: z > 5 against the past, and so many points more."""
+    at = [i for i, label in enumerate(now.bins.labels) if i >= now.bins.regular and label in bins]
+    if not at:
+        return None
+    share = float(now.shares[at].sum())
+    past = earlier.shares[..., at].sum(-1)
+    usual, z = _against(share, past, floor=0.002)
+    if z <= 5 or share < usual + points or not _beyond(share, past):
+        return None
+    words = {"nulls": "has no value", "unseen": "has values the reference never had",
+             "out_of_range": "is outside the range of the reference"}[kind]  # fmt: skip
+    text = f"`{now.bins.name}` {words} in {share:.1%} of the rows, usually {usual:.1%}"
+    return _Finding(kind, 1.0, z, text)
+
+
+def _stuck(now: FeatureHistogram, earlier: FeatureHistogram) -> _Finding | None:
+    shares = now.shares
+    top = int(np.argmax(shares))
+    past = earlier.shares.max(-1)
+    usual, z = _against(float(shares[top]), past, floor=0.01)
+    if z <= 5 or shares[top] < usual + 0.15 or not _beyond(float(shares[top]), past):
+        return None
+    if not _one_value(now, top):
+        return None
+    text = (
+        f"`{now.bins.name}` is stuck: {shares[top]:.1%} of the rows have one value, "
+        f"usually at most {usual:.1%}"
+    )
+    return _Finding("stuck", 0.95, z, text)
+
+
+def _one_value(now: FeatureHistogram, at: int) -> bool:
+    """A category is one value; of numbers only an end of the bin proves that all are the same."""
+    if at >= now.bins.regular:
+        return False
+    if not isinstance(now.bins, NumericBins):
+        return True
+    mean = now.value[at] / now.n[at]
+    return bool(np.isclose(mean, now.bins.edges[at], rtol=1e-9, atol=1e-12))
+
+
+def _relabelled(
+    before: FeatureHistogram, now: FeatureHistogram, shift: Shift | None
+) -> _Finding | None:
+    """Categories that changed places: the distance moved, the sorted frequencies did not."""
+    if isinstance(now.bins, NumericBins) or shift is None or shift.verdict is not Verdict.DRIFT:
+        return None
+    p, q = (np.sort(part.shares[: part.bins.regular]) for part in (before, now))
+    if float(np.abs(p - q).sum()) / 2 > 0.05 + 1 / np.sqrt(shift.n):
+        return None
+    text = f"the categories of `{now.bins.name}` changed places: same frequencies, other names"
+    return _Finding("relabelled", 1.0, shift.z or 0.0, text, proven=True)
+
+
+def _covariate(
+    before: FeatureHistogram, now: FeatureHistogram, shift: Shift | None
+) -> _Finding | None:
+    if shift is None or shift.verdict is not Verdict.DRIFT or shift.usual is None:
+        return None
+    text = (
+        f"`{now.bins.name}` has moved: distance {shift.js_distance:.2f} from the reference, "
+        f"at most {shift.usual:.2f} in earlier windows like this{_means(before, now)}"
+    )
+    return _Finding("covariate", 0.8, shift.z or 0.0, text, proven=True)
+
+
+def _means(before: FeatureHistogram, now: FeatureHistogram) -> str:
+    if not isinstance(now.bins, NumericBins):
+        return ""
+    counted = slice(0, now.bins.regular + 2)
+    was, is_now = (
+        float(part.value[counted].sum() / max(part.n[counted].sum(), 1)) for part in (before, now)
+    )
+    return f"; its mean is {is_now:,.4g}, in the reference {was:,.4g}"
+
+
+def _new_versions(past: Mapping[str, float], now: Mapping[str, float]) -> list[Cause]:
+    total = sum(now.values())
+    findings = [
+        (_Finding("new_version", 1.0, 12.0, _version_sentence(version, rows / total)), rows / total)
+        for version, rows in now.items()
+        if past and version not in past and rows > 0.02 * total
+    ]
+    causes = (_cause(found, None, share, None) for found, share in findings)
+    return [cause for cause in causes if cause is not None]
+
+
+def _version_sentence(version: str, share: float) -> str:
+    return f"version {version} is new and made {share:.0%} of the predictions"
+
+
+def _concept(reference: Profile, current: Profile, past: Profile, moved: Change) -> Cause | None:
+    """The same scores are followed by other outcomes: the world, or an input nobody sees."""
+    excess = outcome_excess(current)
+    earlier = outcome_excess(past)
+    known = np.isfinite(earlier)
+    if not np.isfinite(excess) or known.sum() < ENOUGH_HISTORY:
+        return None
+    usual, z = _against(float(excess), earlier[known], floor=outcome_excess_error(current))
+    if z <= 4.5:
+        return None
+    calibrated = expected_change(reference, current)
+    text = (
+        f"the same scores are followed by other outcomes: {abs(excess) * 100:.1f} pt "
+        f"{'more' if excess > 0 else 'fewer'} positives than the reference would give, "
+        f"usually {usual * 100:+.1f} pt"
+    )
+    share = moved.explained_by(moved.delta - calibrated)
+    return _cause(_Finding("concept", 0.9, z, text), None, share, None)
+
+
+def _against(value: float, past: Floats, *, floor: float) -> tuple[float, float]:
+    """The median of earlier values, and how many of their deviations `value` is from it."""
+    if len(past) < ENOUGH_HISTORY:
+        return value, 0.0
+    median = float(np.median(past))
+    spread = 1.4826 * float(np.median(np.abs(past - median)))
+    return median, abs(value - median) / float(np.hypot(spread, floor))
+
+
+def _beyond(share: float, past: Floats) -> bool:
+    """Whether a share leaves all of its past behind: by a quarter, or half of the way to 1."""
+    largest = float(past.max())
+    return share > min(1.25 * largest, (1 + largest) / 2)

@@ -1,0 +1,33 @@
+"""Pictures as Vega-Lite documents: one function per picture, one theme for page, e-mail and PDF.
+
+Each document has its finding as title, at most `MOST_MARKS` marks, and no colours of its own:
+marks name a style, and `themed` (or the page, for the scheme that the viewer prefers) adds them.
+"""
+
+from tocsin.charts.distribution import distribution
+from tocsin.charts.drift_map import DriftColumn, drift_map
+from tocsin.charts.evidence import cause_evidence
+from tocsin.charts.over_time import Moment, Span, Threshold, over_time
+from tocsin.charts.sparkline import sparkline
+from tocsin.charts.theme import DARK, LIGHT, Tokens, config, themed
+
+# The most that one picture draws; the server aggregates or leaves out the oldest.
+MOST_MARKS = 2_000
+
+__all__ = [
+    "DARK",
+    "LIGHT",
+    "MOST_MARKS",
+    "DriftColumn",
+    "Moment",
+    "Span",
+    "Threshold",
+    "Tokens",
+    "cause_evidence",
+    "config",
+    "distribution",
+    "drift_map",
+    "over_time",
+    "sparkline",
+    "themed",
+]

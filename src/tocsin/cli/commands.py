@@ -1,0 +1,145 @@
+"""All commands; each prints what it did and what to do next."""
+
+import logging
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+import tocsin
+from tocsin.cli.tables import incident_table, incidents_table, metrics_table, models_table
+from tocsin.remote import Remote
+from tocsin.settings import settings
+
+commands = typer.Typer(
+    name="tocsin",
+    help="Monitoring for machine-learning models: late truth, drift, alerts, and why.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+)
+_out = Console()
+
+Url = Annotated[str | None, typer.Option(help="The server [default: http://127.0.0.1:8765].")]
+Data = Annotated[Path | None, typer.Option(help="The folder of the data [default: tocsin-data].")]
+Host = Annotated[str | None, typer.Option(help="The address to listen on [default: 127.0.0.1].")]
+Port = Annotated[int | None, typer.Option(help="The port to listen on [default: 8765].")]
+TrackingUri = Annotated[
+    str | None, typer.Option(help="The MLflow server [default: MLFLOW_TRACKING_URI].")
+]
+
+
+@commands.command()
+def server(
+    data: Data = None, host: Host = None, port: Port = None, tracking_uri: TrackingUri = None
+) -> None:
+    """Run Tocsin: API, pages and worker in one process."""
+    from tocsin.cli.serving import serve
+
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
+    chosen = settings(data=data, host=host, port=port, tracking_uri=tracking_uri)
+    serve(chosen, ready=lambda url: _out.print(f"Tocsin runs at {url} on data in {chosen.data}"))
+
+
+@commands.command()
+def demo(
+    port: Port = None,
+    *,
+    headless: Annotated[bool, typer.Option(help="End when the replay has.")] = False,
+    json: Annotated[Path | None, typer.Option(help="Write a summary there.")] = None,
+) -> None:
+    """Replay real flights of 2013 through a model, with a fault, and watch Tocsin find it."""
+    try:
+        from tocsin.demo.run import run
+    except ModuleNotFoundError as error:
+        if (error.name or "").startswith("tocsin"):
+            raise
+        raise typer.Exit(
+            _fail(f"the demo needs {error.name}; install it with pip install 'tocsin[demo]'")
+        ) from error
+    raise typer.Exit(run(_out, port=port, headless=headless, summary=json))
+
+
+@commands.command()
+def watch(
+    uri: Annotated[str, typer.Argument(help="Such as models:/flight-delay@champion.")],
+    name: Annotated[str | None, typer.Option(help="What to call it [default: its name].")] = None,
+    label: Annotated[str | None, typer.Option(help="The label column of the reference.")] = None,
+    score: Annotated[str | None, typer.Option(help="The score column of the reference.")] = None,
+    url: Url = None,
+) -> None:
+    """Monitor a model of the MLflow registry; schema and reference come from there."""
+    chosen = {"label": label, "score": score}
+    request = {"uri": uri, **{key: value for key, value in chosen.items() if value is not None}}
+    name = name or uri.removeprefix("models:/").split("@")[0].split("/")[0]
+    added = _remote(url).post(f"/models/{name}/watch", request)
+    _out.print(f"Tocsin watches {added['name']} version {added['version']}.")
+    for note in added["notes"]:
+        _out.print(f"  {note}")
+    _out.print(f"See {_remote(url).base}/models/{added['name']}")
+
+
+@commands.command()
+def models(url: Url = None) -> None:
+    """List all models, the worst first."""
+    found = _remote(url).get("/models")
+    if not found:
+        _out.print("No model is monitored yet: tocsin watch models:/NAME@champion")
+        return
+    _out.print(models_table(found))
+
+
+@commands.command()
+def metrics(
+    model: str,
+    metric: Annotated[str | None, typer.Option(help="[default: the headline metric]")] = None,
+    window: Annotated[str | None, typer.Option(help="Such as 1h, 24h, 7d.")] = None,
+    last: Annotated[int, typer.Option(min=1, help="How many windows.")] = 14,
+    url: Url = None,
+) -> None:
+    """Show a metric over time with its intervals."""
+    remote = _remote(url)
+    metric = metric or remote.get(f"/models/{model}")["metric"]
+    chosen = {} if window is None else {"window": window}
+    _out.print(metrics_table(remote.get(f"/models/{model}/metrics/{metric}", **chosen), last))
+
+
+@commands.command()
+def incidents(
+    number: Annotated[int | None, typer.Argument(help="One incident in full.")] = None,
+    *,
+    open_only: Annotated[bool, typer.Option("--open", help="Only those not resolved.")] = False,
+    url: Url = None,
+) -> None:
+    """List incidents, or show one with its causes."""
+    remote = _remote(url)
+    if number is not None:
+        _out.print(incident_table(remote.get(f"/incidents/{number}")))
+        return
+    found = remote.get("/incidents", **({"open": "true"} if open_only else {}))
+    _out.print(incidents_table(found) if found else "No incidents.")
+
+
+@commands.command()
+def rebuild(model: str, data: Data = None) -> None:
+    """Compute a model's profiles anew from the lake; the server has to be stopped."""
+    from tocsin.app import opened
+
+    with opened(settings(data=data)) as app:
+        rows = app.rebuild.rebuild(model)
+    _out.print(f"Rebuilt the profiles of {model} from {rows:,} predictions.")
+
+
+@commands.command()
+def version() -> None:
+    """Print the version."""
+    _out.print(tocsin.__version__)
+
+
+def _remote(url: str | None) -> Remote:
+    return Remote(url or settings().url)
+
+
+def _fail(message: str) -> int:
+    Console(stderr=True).print(f"tocsin: {message}", markup=False)
+    return 1

@@ -1,0 +1,48 @@
+"""Runs the server until it is told to stop."""
+
+import socket
+from collections.abc import Callable
+from dataclasses import replace
+
+import uvicorn
+
+from tocsin.api.server import application
+from tocsin.app import opened
+from tocsin.errors import StartupError
+from tocsin.settings import Settings
+
+# Pages that watch keep their connection open: they are not waited for.
+_GRACE_S = 1
+
+
+def serve(settings: Settings, *, ready: Callable[[str], None]) -> None:
+    """Serve until interrupted; `ready` is told the address.
+
+    Raises: StartupError when the port or the data cannot be had.
+    """
+    with _listening(settings.host, settings.port) as listener:
+        port = listener.getsockname()[1]
+        url = settings.url if settings.port else f"http://{settings.host}:{port}"
+        with opened(replace(settings, port=port, url=url)) as app:
+            config = uvicorn.Config(
+                application(app),
+                log_level="warning",
+                timeout_graceful_shutdown=_GRACE_S,
+            )
+            ready(url)
+            uvicorn.Server(config).run(sockets=[listener])
+
+
+def _listening(host: str, port: int) -> socket.socket:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listener = socket.socket(family)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((host, port))
+    except OSError as error:
+        listener.close()
+        raise StartupError(
+            f"cannot listen on {host}:{port} ({error.strerror}); "
+            "another program has it, choose one with --port"
+        ) from error
+    return listener

@@ -1,0 +1,146 @@
+"""From logged rows to the bytes that the server reads, in the worker's time."""
+
+import json
+import math
+from datetime import datetime
+from typing import Any
+from urllib.parse import quote
+
+import httpx2
+
+from tocsin.client._rows import Prediction, Row
+from tocsin.errors import InvalidInputError
+from tocsin.ids import MAX_ID_LENGTH
+from tocsin.values import from_datetime, isoformat
+
+MAX_PORT = 65_535
+
+
+def model_url(url: str, model: str) -> str:
+    """Where the rows of a model are posted to, without the last part that names their kind.
+
+    Raises: InvalidInputError for an address that no request can be sent to.
+
+    >>> model_url("http://127.0.0.1:8765/", "flight delay")
+    'http://127.0.0.1:8765/api/v1/models/flight%20delay'
+    """
+    try:
+        parsed = httpx2.URL(url)
+    except (httpx2.InvalidURL, TypeError) as error:
+        raise InvalidInputError(f"{url!r} is not an address: {error}") from error
+    if parsed.scheme not in ("http", "https") or not parsed.host or " " in url:
+        raise InvalidInputError(
+            f"{url!r} is not an address of a Tocsin server; write one such as http://127.0.0.1:8765"
+        )
+    if parsed.port is not None and not 0 < parsed.port <= MAX_PORT:
+        raise InvalidInputError(f"{url!r} has port {parsed.port}; ports go from 1 to {MAX_PORT}")
+    if parsed.query or parsed.fragment:
+        raise InvalidInputError(f"{url!r} must end before any '?' or '#'")
+    if not isinstance(model, str) or model.strip(". ") == "":
+        raise InvalidInputError(f"{model!r} is not the name of a model")
+    return f"{url.rstrip('/')}/api/v1/models/{quote(model, safe='')}"
+
+
+def encode_row(row: Row) -> bytes:
+    """One row as JSON; NaN and infinities become null, NumPy scalars plain numbers.
+
+    Raises: InvalidInputError when the server could not read it.
+    """
+    if not isinstance(row.prediction_id, str) or not 0 < len(row.prediction_id) <= MAX_ID_LENGTH:
+        raise InvalidInputError(
+            f"prediction_id {row.prediction_id!r:.200} is not a text of 1 to {MAX_ID_LENGTH} signs"
+        )
+    fields: dict[str, Any] = {
+        "prediction_id": row.prediction_id,
+        "timestamp": utc_text(row.timestamp),
+    }
+    if isinstance(row, Prediction):
+        fields |= {
+            "model_version": row.model_version,
+            "inputs": row.inputs,
+            "outputs": row.outputs,
+        }
+    else:
+        fields["actual_outcome"] = row.actual_outcome
+    try:
+        return to_json(fields)
+    except (TypeError, ValueError, RecursionError) as error:
+        raise InvalidInputError(
+            f"prediction {row.prediction_id!r} cannot be written as JSON: {error}"
+        ) from error
+
+
+def encode_batch(rows: list[bytes]) -> bytes:
+    """The body of a request: the JSON array of encoded rows.
+
+    >>> encode_batch([b"1", b"2"])
+    b'[1,2]'
+    """
+    return b"[" + b",".join(rows) + b"]"
+
+
+def utc_text(timestamp: datetime | str) -> str:
+    """A moment in ISO 8601, UTC, ending in Z.
+
+    Raises: InvalidInputError for anything but an aware datetime or an ISO text with an offset.
+
+    >>> utc_text("2013-01-01T01:00:00+01:00")
+    '2013-01-01T00:00:00Z'
+    """
+    try:
+        moment = datetime.fromisoformat(timestamp) if isinstance(timestamp, str) else timestamp
+    except ValueError as error:
+        raise InvalidInputError(
+            f"timestamp {timestamp!r:.80} is not ISO 8601, such as 2013-01-01T10:30:00Z"
+        ) from error
+    if not isinstance(moment, datetime):
+        raise InvalidInputError(
+            f"timestamp {timestamp!r:.80} is neither a datetime nor an ISO 8601 text"
+        )
+    try:
+        return isoformat(int(from_datetime(moment)))
+    except OverflowError as error:
+        raise InvalidInputError(f"timestamp {timestamp!r:.80} is out of range") from error
+
+
+def to_json(value: Any) -> bytes:
+    """JSON in UTF-8, with null for every NaN and infinity.
+
+    Raises: TypeError, ValueError or RecursionError for what JSON cannot hold.
+
+    >>> to_json({"delay": float("nan"), "late": True})
+    b'{"delay":null,"late":true}'
+    """
+    try:
+        text = _compact(value)
+    except ValueError:  # a NaN somewhere: rare, so only then walk the values
+        text = _compact(_finite(value))
+    # Not escaped to ASCII: a lone surrogate then fails here, alone, and not on the
+    # server, where it would take its whole batch down with it.
+    return text.encode()
+
+
+def _compact(value: Any) -> str:
+    return json.dumps(
+        value, allow_nan=False, ensure_ascii=False, separators=(",", ":"), default=_plain
+    )
+
+
+def _plain(value: Any) -> Any:
+    item = getattr(value, "item", None)
+    plain = item() if callable(item) else value
+    if type(plain) is type(value):  # numpy.longdouble.item() returns itself
+        raise TypeError(f"{value!r:.80} of type {type(value).__name__} has no JSON form")
+    return plain
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, dict):
+        return {key: _finite(held) for key, held in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(held) for held in value]
+    if value is None or isinstance(value, str | int):
+        return value
+    return _finite(_plain(value))

@@ -1,0 +1,5 @@
+"""Monitors as documents: strict, typed, with errors that name the field and the remedy."""
+
+from tocsin.declared.monitor import Monitor, parse_monitor, parse_receiver
+
+__all__ = ["Monitor", "parse_monitor", "parse_receiver"]

@@ -1,0 +1,217 @@
+"""The document of a monitored model, parsed once into frozen values."""
+
+from dataclasses import dataclass
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+
+from tocsin.errors import InvalidInputError, SchemaError
+from tocsin.metrics import METRICS
+from tocsin.records.outbox import Receiver
+from tocsin.rules import Operator, Rule
+from tocsin.schema import Feature, Kind, Schema, Task
+from tocsin.values import DAY, HOUR, MINUTE, WindowSpec, format_duration, parse_duration
+
+
+@dataclass(frozen=True)
+class Monitor:
+    """How one model is monitored.
+
+    model_uri: where it is kept, None when it was added without a registry. version: the model
+    version of predictions that name none. granularity, lateness, label_horizon: microseconds.
+    """
+
+    name: str
+    model_uri: str | None
+    version: str
+    schema: Schema
+    granularity: int
+    windows: tuple[WindowSpec, ...]
+    lateness: int
+    label_horizon: int
+    rules: tuple[Rule, ...]
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
+
+
+def _duration(value: object) -> int:
+    if not isinstance(value, str):
+        raise ValueError("write a duration such as 15m or 24h")
+    try:
+        return parse_duration(value)
+    except InvalidInputError as error:
+        raise ValueError(str(error)) from error
+
+
+_Duration = Annotated[int, BeforeValidator(_duration)]
+
+
+class _Feature(_Strict):
+    name: str = Field(min_length=1)
+    kind: Kind
+
+
+class _Schema(_Strict):
+    task: Task = Task.BINARY
+    features: list[_Feature] = Field(min_length=1)
+    score: str | None = None
+    prediction: str | None = None
+    label: str
+    positive: str = "1"
+    threshold: float = 0.5
+
+
+class _Labels(_Strict):
+    max: _Duration = 30 * DAY
+
+
+class _Expression(_Strict):
+    metric: str
+    window: _Duration
+    op: Operator | None = None
+    value: float | None = None
+    clear: float | None = None
+
+
+class _RuleLabels(_Strict):
+    severity: Literal["info", "warning", "critical"] = "warning"
+    category: str = "performance"
+
+
+class _Rule(_Strict):
+    alert: str = Field(min_length=1, max_length=128)
+    expr: _Expression
+    for_windows: Annotated[int, Field(ge=1, alias="for")] = 1
+    keep_firing_for: Annotated[int, Field(ge=1)] = 1
+    min_samples: Annotated[int, Field(ge=1)] = 1
+    min_coverage: Annotated[float, Field(ge=0, le=1)] = 0.5
+    confidence: Literal["interval", "none"] = "interval"
+    labels: _RuleLabels = _RuleLabels()
+
+
+class _Monitor(_Strict):
+    model: str | None = None
+    version: str = "unknown"
+    data: Annotated[_Schema, Field(alias="schema")]
+    granularity: _Duration = HOUR
+    windows: list[_Duration] = Field(default=[HOUR, DAY, 7 * DAY], min_length=1)
+    lateness: _Duration = MINUTE
+    labels: _Labels = _Labels()
+    rules: list[_Rule] | None = None
+
+
+class _Webhook(_Strict):
+    url: str = Field(pattern=r"^https?://[^\s]+$")
+    secret_env: str | None = None
+
+
+class _Receiver(_Strict):
+    webhook: _Webhook
+
+
+def parse_monitor(name: str, document: object) -> Monitor:
+    """The monitor that a document describes.
+
+    Raises: SchemaError that lists every fault with its place in the document.
+    """
+    try:
+        parsed = _Monitor.model_validate(document)
+    except ValidationError as error:
+        raise SchemaError(f"monitor {name!r}: {_faults(error)}") from error
+    schema = Schema(
+        task=parsed.data.task,
+        features=tuple(Feature(f.name, f.kind) for f in parsed.data.features),
+        score=parsed.data.score,
+        prediction=parsed.data.prediction,
+        label=parsed.data.label,
+        positive=parsed.data.positive,
+        threshold=parsed.data.threshold,
+    )
+    windows = tuple(_window(size, parsed.granularity) for size in sorted(set(parsed.windows)))
+    rules = default_rules(windows) if parsed.rules is None else _rules(parsed.rules, windows)
+    return Monitor(
+        name=name,
+        model_uri=parsed.model,
+        version=parsed.version,
+        schema=schema,
+        granularity=parsed.granularity,
+        windows=windows,
+        lateness=parsed.lateness,
+        label_horizon=parsed.labels.max,
+        rules=rules,
+    )
+
+
+def parse_receiver(name: str, document: object) -> Receiver:
+    """The receiver that a document describes.
+
+    Raises: InvalidInputError.
+    """
+    try:
+        webhook = _Receiver.model_validate(document).webhook
+    except ValidationError as error:
+        raise InvalidInputError(f"receiver {name!r}: {_faults(error)}") from error
+    return Receiver(name, "webhook", webhook.model_dump())
+
+
+def default_rules(windows: tuple[WindowSpec, ...]) -> tuple[Rule, ...]:
+    """Rules that need no threshold: the drift verdict on the shortest window."""
+    return (Rule("FeatureDrift", "drift", windows[0].size, category="drift"),)
+
+
+def _window(size: int, granularity: int) -> WindowSpec:
+    if size % granularity:
+        raise SchemaError(
+            f"window {format_duration(size)} is not a multiple of the granularity "
+            f"{format_duration(granularity)}"
+        )
+    # Steps that people expect: an hour window each granule, a day each hour, longer ones each day.
+    step = HOUR if size <= DAY else DAY
+    every = granularity if step >= size or step % granularity else step
+    return WindowSpec(size, every)
+
+
+def _rules(parsed: list[_Rule], windows: tuple[WindowSpec, ...]) -> tuple[Rule, ...]:
+    names = [rule.alert for rule in parsed]
+    repeated = sorted({name for name in names if names.count(name) > 1})
+    if repeated:
+        raise SchemaError(f"rules must have different names, but {repeated} are repeated")
+    return tuple(_rule(rule, windows) for rule in parsed)
+
+
+def _rule(parsed: _Rule, windows: tuple[WindowSpec, ...]) -> Rule:
+    expr = parsed.expr
+    if expr.metric != "drift" and expr.metric not in METRICS:
+        known = ", ".join(["drift", *METRICS])
+        raise SchemaError(
+            f"rule {parsed.alert!r}: there is no metric {expr.metric!r}; there are {known}"
+        )
+    if expr.window not in {spec.size for spec in windows}:
+        sizes = ", ".join(spec.name for spec in windows)
+        raise SchemaError(
+            f"rule {parsed.alert!r}: window {format_duration(expr.window)} is not one of {sizes}"
+        )
+    return Rule(
+        name=parsed.alert,
+        metric=expr.metric,
+        window=expr.window,
+        op=expr.op,
+        value=expr.value,
+        clear=expr.clear,
+        for_windows=parsed.for_windows,
+        keep_firing_windows=parsed.keep_firing_for,
+        min_samples=parsed.min_samples,
+        min_coverage=parsed.min_coverage,
+        confident=parsed.confidence == "interval",
+        severity=parsed.labels.severity,
+        category=parsed.labels.category,
+    )
+
+
+def _faults(error: ValidationError) -> str:
+    return "; ".join(
+        f"{'.'.join(str(part) for part in fault['loc']) or 'document'}: {fault['msg']}"
+        for fault in error.errors()
+    )

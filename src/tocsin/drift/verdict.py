@@ -1,0 +1,119 @@
+"""Whether a distance is drift: it must be real, large, and unlike the model's own past."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from statistics import median
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.stats import false_discovery_control
+
+from tocsin.drift.divergence import EFFECT, Divergence
+
+Floats = NDArray[np.float64]
+
+# How many earlier windows like this one are looked at, and how many are enough.
+HISTORY = 16
+ENOUGH_HISTORY = 7
+FALSE_DISCOVERY = 0.01
+_Z = 3.5
+# The distance of fewer rows says nothing about what is usual.
+ENOUGH_ROWS = 20
+_Z_FLOOR = 0.01
+# How far beyond its largest like window; docs/decisions/0003-drift-beyond-history.md
+_BEYOND = 1.25
+
+
+class Verdict(StrEnum):
+    """What is said of one feature in one window."""
+
+    DRIFT = "drift"
+    NONE = "none"
+    INSUFFICIENT = "insufficient"
+    LEARNING = "learning"
+
+
+@dataclass(frozen=True)
+class Shift:
+    """How one column of one window stands against the reference.
+
+    z: against the distances of earlier windows like this one; None while there are too few.
+    usual: the largest distance of those; None likewise.
+    """
+
+    js_distance: float
+    psi: float
+    p_value: float
+    n: int
+    minimum_n: int
+    z: float | None
+    usual: float | None
+    verdict: Verdict
+    reason: str
+
+    @property
+    def is_usual(self) -> bool:
+        """Whether later windows may take this one as an example of the model's normal past."""
+        return self.verdict is not Verdict.DRIFT and self.n >= ENOUGH_ROWS
+
+
+def false_discovery_rates(p_values: Floats) -> Floats:
+    """(w, c) the rate at which a test of a window is false when it and the surer ones are believed.
+
+    p_values: (w, c) of c columns in each of w windows.
+    Source: Benjamini & Hochberg (1995), doi:10.1111/j.2517-6161.1995.tb02031.x.
+    """
+    return np.asarray(false_discovery_control(p_values, axis=-1), np.float64)
+
+
+def shifts(
+    divergences: Mapping[str, Divergence],
+    q_values: Mapping[str, float],
+    history: Mapping[str, Sequence[float]],
+) -> dict[str, Shift]:
+    """The verdict on every column of one window.
+
+    divergences: scalar entries, by column; q_values: their false-discovery rates; history:
+    js_distance of earlier windows like this one by column, the oldest first.
+    """
+    return {
+        name: _shift(found, q_values[name], history.get(name, ())[-HISTORY:])
+        for name, found in divergences.items()
+    }
+
+
+def _shift(found: Divergence, q_value: float, past: Sequence[float]) -> Shift:
+    distance, n = float(found.js_distance), round(float(found.n))
+    minimum = round(float(found.minimum_n))
+    z = usual = None
+    if len(past) >= ENOUGH_HISTORY:
+        # Not NumPy's: on 16 numbers that takes ten times as long.
+        middle = median(past)
+        spread = 1.4826 * median([abs(earlier - middle) for earlier in past])
+        z = (distance - middle) / max(spread, _Z_FLOOR)
+        usual = max(past)
+    verdict, reason = _verdict(distance, float(found.js_floor), q_value, n, minimum, z, usual)
+    return Shift(
+        distance, float(found.psi), float(found.p_value), n, minimum, z, usual, verdict, reason
+    )
+
+
+def _verdict(
+    distance: float, floor: float, q_value: float, n: int, minimum: int,
+    z: float | None, usual: float | None,
+) -> tuple[Verdict, str]:  # fmt: skip
+    if n < ENOUGH_ROWS:
+        return Verdict.INSUFFICIENT, f"{n} of {ENOUGH_ROWS} rows"
+    if distance <= EFFECT:
+        return Verdict.NONE, f"distance {distance:.3f} is within {EFFECT}"
+    if z is not None and usual is not None and (z <= _Z or distance <= _BEYOND * usual):
+        return Verdict.NONE, f"distance {distance:.3f} is usual here (up to {usual:.3f} before)"
+    # Fewer rows than can tell the effect from noise, unless it is far larger than that.
+    if n < minimum and floor <= EFFECT:
+        return Verdict.INSUFFICIENT, f"distance {distance:.3f}, but only {n} of {minimum} rows"
+    if q_value >= FALSE_DISCOVERY:
+        return Verdict.NONE, f"could be chance (q = {q_value:.2g})"
+    if usual is None:
+        return Verdict.LEARNING, f"distance {distance:.3f}, but too few earlier windows like this"
+    return Verdict.DRIFT, f"distance {distance:.3f}, at most {usual:.3f} in windows like this"

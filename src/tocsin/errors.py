@@ -1,0 +1,79 @@
+"""Every error that Tocsin raises on purpose.
+
+TocsinError
+├── InvalidInputError          what was given cannot be used; the message says how to mend it
+│   ├── MalformedBodyError     a request body that cannot be parsed at all; carries the position
+│   ├── SchemaError            a schema or a monitor that contradicts itself or its data
+│   └── UnknownModelError      a model that nobody added
+├── UndefinedMetricError       a number that does not exist for these rows, and why
+├── IncompatibleProfilesError  profiles of different plans cannot be added
+├── RegistryError              the model registry cannot be reached, or lacks what was asked for
+├── DeliveryError              a notification was not taken; `permanent` says whether to try again
+└── StartupError               the server cannot start here: a port, a lock, a folder
+    └── DataInUseError         another Tocsin server works on the same data
+"""
+
+
+class TocsinError(Exception):
+    """The root: `except TocsinError` catches all that Tocsin raises on purpose."""
+
+
+class InvalidInputError(TocsinError):
+    """What was given cannot be used; the message names it and the remedy."""
+
+
+class MalformedBodyError(InvalidInputError):
+    """A request body that cannot be parsed; `position` is its byte offset where known."""
+
+    def __init__(self, message: str, position: int | None = None) -> None:
+        super().__init__(message)
+        self.position = position
+
+
+class SchemaError(InvalidInputError):
+    """A schema or monitor that contradicts itself or its data."""
+
+
+class UnknownModelError(InvalidInputError):
+    """A model that nobody added to Tocsin."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(
+            f"model {name!r} is not monitored; add it with PUT /api/v1/models/{name}, "
+            f"or from the registry with `tocsin watch models:/{name}@champion`"
+        )
+
+
+class UndefinedMetricError(TocsinError):
+    """A number that does not exist for these rows; the message says why."""
+
+
+class IncompatibleProfilesError(TocsinError):
+    """Profiles of different plans cannot be added."""
+
+
+class RegistryError(TocsinError):
+    """The model registry cannot be reached, or lacks what was asked for."""
+
+
+class DeliveryError(TocsinError):
+    """A notification was not taken by its receiver.
+
+    permanent: repeating it cannot help (a wrong address, a refused payload).
+    retry_after_s: how long the receiver asked to be left alone, if it did.
+    """
+
+    def __init__(
+        self, message: str, *, permanent: bool, retry_after_s: float | None = None
+    ) -> None:
+        super().__init__(message)
+        self.permanent = permanent
+        self.retry_after_s = retry_after_s
+
+
+class StartupError(TocsinError):
+    """The server cannot start here; the message says what is in the way."""
+
+
+class DataInUseError(StartupError):
+    """Another Tocsin server works on the same data."""

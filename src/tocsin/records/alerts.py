@@ -1,0 +1,204 @@
+"""Alert states, their episodes, and the incidents that group them."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from tocsin.records.tables import alert_states, episodes, incidents, models, timeline
+from tocsin.rules import Phase, State
+
+
+@dataclass(frozen=True)
+class Episode:
+    """One run of an alert from firing to resolved; times are window ends."""
+
+    id: str
+    incident_id: int
+    rule: str
+    instance: str
+    severity: str
+    category: str
+    started: int
+    fired: int
+    resolved: int | None
+    text: str
+
+
+@dataclass(frozen=True)
+class Incident:
+    """Alerts of one model that belong together, with ranked causes.
+
+    opened, resolved: ends of the windows that did it; opened_at, resolved_at: wall time.
+    window_size, window_end: the window that the causes were ranked on.
+    """
+
+    id: int
+    model: str
+    severity: str
+    title: str
+    opened: int
+    resolved: int | None
+    opened_at: int
+    resolved_at: int | None
+    window_size: int
+    window_end: int
+    causes: list[dict[str, Any]]
+
+
+@dataclass(frozen=True)
+class TimelineEntry:
+    """Something that happened to an incident."""
+
+    event_time: int
+    recorded_at: int
+    kind: str
+    text: str
+
+
+@dataclass(frozen=True)
+class AlertState:
+    """A stored state and the episode it belongs to, if one is open."""
+
+    state: State
+    episode_id: str | None
+
+
+def states(connection: Connection, model_id: int) -> dict[tuple[str, str], AlertState]:
+    """All alert states of a model by (rule, instance)."""
+    query = sa.select(alert_states).where(alert_states.c.model_id == model_id)
+    return {
+        (row.rule, row.instance): AlertState(
+            State(Phase(row.phase), row.since, row.streak, row.last_window), row.episode_id
+        )
+        for row in connection.execute(query)
+    }
+
+
+def save_state(
+    connection: Connection, model_id: int, rule: str, instance: str, saved: AlertState
+) -> None:
+    """Store the state of one alert instance."""
+    values = {
+        "phase": str(saved.state.phase),
+        "since": saved.state.since,
+        "streak": saved.state.streak,
+        "last_window": saved.state.last_window,
+        "episode_id": saved.episode_id,
+    }
+    mine = (
+        (alert_states.c.model_id == model_id)
+        & (alert_states.c.rule == rule)
+        & (alert_states.c.instance == instance)
+    )
+    if connection.execute(alert_states.update().where(mine).values(values)).rowcount == 0:
+        connection.execute(
+            alert_states.insert().values(model_id=model_id, rule=rule, instance=instance, **values)
+        )
+
+
+def open_incident(connection: Connection, model_id: int) -> Incident | None:
+    """The model's incident that is not resolved."""
+    mine = (incidents.c.model_id == model_id) & incidents.c.resolved.is_(None)
+    return next(iter(_incidents(connection, mine)), None)
+
+
+def incident(connection: Connection, incident_id: int) -> Incident | None:
+    """An incident by its number."""
+    return next(iter(_incidents(connection, incidents.c.id == incident_id)), None)
+
+
+def list_incidents(
+    connection: Connection, *, model_id: int | None = None, open_only: bool = False
+) -> list[Incident]:
+    """Incidents, the newest first."""
+    wanted: list[sa.ColumnElement[bool]] = [sa.true()]
+    if model_id is not None:
+        wanted.append(incidents.c.model_id == model_id)
+    if open_only:
+        wanted.append(incidents.c.resolved.is_(None))
+    return _incidents(connection, sa.and_(*wanted))
+
+
+def add_incident(connection: Connection, model_id: int, **values: Any) -> int:
+    """Open an incident; its number."""
+    result = connection.execute(incidents.insert().values(model_id=model_id, **values))
+    assert result.inserted_primary_key is not None
+    return int(result.inserted_primary_key[0])
+
+
+def update_incident(connection: Connection, incident_id: int, **values: Any) -> None:
+    """Change an incident."""
+    connection.execute(incidents.update().where(incidents.c.id == incident_id).values(values))
+
+
+def add_episode(connection: Connection, model_id: int, episode: Episode) -> None:
+    """Store an episode."""
+    connection.execute(episodes.insert().values(model_id=model_id, **episode.__dict__))
+
+
+def resolve_episode(connection: Connection, episode_id: str, resolved: int) -> None:
+    """Record that an episode is over."""
+    connection.execute(
+        episodes.update().where(episodes.c.id == episode_id).values(resolved=resolved)
+    )
+
+
+def episode(connection: Connection, episode_id: str) -> Episode:
+    """An episode by its id."""
+    return _episodes(connection, episodes.c.id == episode_id)[0]
+
+
+def episodes_of(connection: Connection, incident_id: int) -> list[Episode]:
+    """The episodes of an incident, the oldest first."""
+    return _episodes(connection, episodes.c.incident_id == incident_id)
+
+
+def fired_by_rule(connection: Connection, model_id: int) -> dict[str, int]:
+    """How many episodes each rule has had."""
+    query = (
+        sa.select(episodes.c.rule, sa.func.count())
+        .where(episodes.c.model_id == model_id)
+        .group_by(episodes.c.rule)
+    )
+    return {rule: int(count) for rule, count in connection.execute(query)}
+
+
+def note(
+    connection: Connection, incident_id: int, *, event_time: int, now: int, kind: str, text: str
+) -> None:
+    """Write on an incident's timeline."""
+    connection.execute(
+        timeline.insert().values(
+            incident_id=incident_id, event_time=event_time, recorded_at=now, kind=kind, text=text
+        )
+    )
+
+
+def timeline_of(connection: Connection, incident_id: int) -> list[TimelineEntry]:
+    """An incident's timeline, the oldest first."""
+    t = timeline.c
+    query = (
+        sa.select(t.event_time, t.recorded_at, t.kind, t.text)
+        .where(t.incident_id == incident_id)
+        .order_by(t.id)
+    )
+    return [TimelineEntry(*row) for row in connection.execute(query)]
+
+
+def _incidents(connection: Connection, wanted: sa.ColumnElement[bool]) -> list[Incident]:
+    query = (
+        sa.select(models.c.name.label("model"), incidents)
+        .join(models, models.c.id == incidents.c.model_id)
+        .where(wanted)
+        .order_by(incidents.c.id.desc())
+    )
+    found = connection.execute(query).mappings()
+    return [Incident(**{k: v for k, v in row.items() if k != "model_id"}) for row in found]
+
+
+def _episodes(connection: Connection, wanted: sa.ColumnElement[bool]) -> list[Episode]:
+    columns = (column for column in episodes.c if column.name != "model_id")
+    query = sa.select(*columns).where(wanted).order_by(episodes.c.fired, episodes.c.id)
+    return [Episode(**row) for row in connection.execute(query).mappings()]

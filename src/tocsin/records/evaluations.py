@@ -1,0 +1,207 @@
+"""Evaluations: what was measured of a window, append-only, one row per revision."""
+
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from tocsin.drift import Shift, Verdict
+from tocsin.records.profiles import EVERYTHING
+from tocsin.records.tables import evaluations
+from tocsin.values import Bounded, Measure, Undefined, Window
+
+# SQLite takes at most 999 parameters on some builds.
+_MOST_PARAMETERS = 500
+# Where a stored shift says whether it was usual.
+_USUAL = 9
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """Everything measured of one window.
+
+    revision: 1 at first, one more each time late truth changed the window.
+    versions: rows by model version. shifts: by feature, and the score under its output's name.
+    """
+
+    window: Window
+    revision: int
+    rows: int
+    labelled: int
+    versions: Mapping[str, int]
+    measures: Mapping[str, Measure]
+    shifts: Mapping[str, Shift]
+    known_offset: int
+    known_at: int
+
+    @property
+    def coverage(self) -> float:
+        """Share of the predictions whose outcome is known."""
+        return self.labelled / self.rows if self.rows else 0.0
+
+
+def append(connection: Connection, model_id: int, found: Sequence[Evaluation]) -> None:
+    """Store evaluations."""
+    if not found:
+        return
+    connection.execute(
+        evaluations.insert(),
+        [
+            {
+                "model_id": model_id,
+                "segment": EVERYTHING,
+                "window_size": e.window.end - e.window.start,
+                "window_end": e.window.end,
+                "revision": e.revision,
+                "rows": e.rows,
+                "labelled": e.labelled,
+                "known_offset": e.known_offset,
+                "known_at": e.known_at,
+                "versions": dict(e.versions),
+                "measures": _encode_measures(e.measures),
+                "shifts": _encode_shifts(e.shifts),
+            }
+            for e in found
+        ],
+    )
+
+
+def latest(
+    connection: Connection, model_id: int, size: int, first_end: int, last_end: int
+) -> list[Evaluation]:
+    """The newest revision of each window of a size that ends in [first_end, last_end]."""
+    wanted = evaluations.c.window_end.between(first_end, last_end)
+    return [_decode(row) for row in connection.execute(_newest(model_id, size, wanted))]
+
+
+def at(
+    connection: Connection, model_id: int, size: int, ends: Collection[int]
+) -> dict[int, Evaluation]:
+    """The newest revision of each window of a size that ends at one of `ends`, by its end."""
+    found: dict[int, Evaluation] = {}
+    for wanted in _parts(ends):
+        for row in connection.execute(_newest(model_id, size, wanted)):
+            found[row.window_end] = _decode(row)
+    return found
+
+
+def revisions(
+    connection: Connection, model_id: int, size: int, ends: Collection[int]
+) -> dict[int, int]:
+    """The newest revision of windows by their end."""
+    e = evaluations.c
+    found: dict[int, int] = {}
+    for wanted in _parts(ends):
+        query = (
+            sa.select(e.window_end, sa.func.max(e.revision))
+            .where(e.model_id == model_id, e.segment == EVERYTHING, e.window_size == size, wanted)
+            .group_by(e.window_end)
+        )
+        found.update((end, revision) for end, revision in connection.execute(query))
+    return found
+
+
+def usual_distances(
+    connection: Connection, model_id: int, size: int, ends: Collection[int]
+) -> dict[int, dict[str, float]]:
+    """The distance of each column in windows by their end, where it was usual.
+
+    Read many times as often as anything else, so it decodes no more than that.
+    """
+    found: dict[int, dict[str, float]] = {}
+    for wanted in _parts(ends):
+        query = _newest(model_id, size, wanted, evaluations.c.window_end, evaluations.c.shifts)
+        for end, shifts in connection.execute(query):
+            decoded = msgspec.msgpack.decode(shifts).items()
+            found[end] = {name: parts[0] for name, parts in decoded if parts[_USUAL]}
+    return found
+
+
+def _parts(ends: Collection[int]) -> Iterator[sa.ColumnElement[bool]]:
+    ordered = sorted(ends)
+    for start in range(0, len(ordered), _MOST_PARAMETERS):
+        yield evaluations.c.window_end.in_(ordered[start : start + _MOST_PARAMETERS])
+
+
+def _newest(
+    model_id: int, size: int, wanted: sa.ColumnElement[bool], *columns: Any
+) -> sa.Select[Any]:
+    """The newest revision of each wanted window, in order."""
+    e = evaluations.c
+    mine = (e.model_id == model_id) & (e.segment == EVERYTHING) & (e.window_size == size)
+    newest = (
+        sa.select(e.window_end, sa.func.max(e.revision).label("revision"))
+        .where(mine, wanted)
+        .group_by(e.window_end)
+        .subquery()
+    )
+    same = (e.window_end == newest.c.window_end) & (e.revision == newest.c.revision)
+    chosen = sa.select(*(columns or (evaluations,))).join(newest, same)
+    return chosen.where(mine).order_by(e.window_end)
+
+
+def newest_end(connection: Connection, model_id: int, size: int) -> int | None:
+    """The end of the newest evaluated window of a size."""
+    e = evaluations
+    query = sa.select(sa.func.max(e.c.window_end)).where(
+        e.c.model_id == model_id, e.c.segment == EVERYTHING, e.c.window_size == size
+    )
+    return connection.execute(query).scalar()
+
+
+def total(connection: Connection, model_id: int) -> tuple[int, int]:
+    """How many evaluations a model has, and of how many windows."""
+    e = evaluations
+    query = sa.select(sa.func.count(), sa.func.sum(sa.case((e.c.revision == 1, 1), else_=0))).where(
+        e.c.model_id == model_id
+    )
+    every, windows = connection.execute(query).one()
+    return int(every), int(windows or 0)
+
+
+def _encode_measures(measures: Mapping[str, Measure]) -> bytes:
+    return msgspec.msgpack.encode(
+        {
+            name: (m.reason, m.n)
+            if isinstance(m, Undefined)
+            else (m.value, m.error, m.low, m.high, m.n)
+            for name, m in measures.items()
+        }
+    )
+
+
+def _encode_shifts(shifts: Mapping[str, Shift]) -> bytes:
+    return msgspec.msgpack.encode(
+        {
+            name: (
+                s.js_distance, s.psi, s.p_value, s.n, s.minimum_n, s.z, s.usual, s.verdict,
+                s.reason, s.is_usual,
+            )
+            for name, s in shifts.items()
+        }
+    )  # fmt: skip
+
+
+def _decode(row: sa.Row[Any]) -> Evaluation:
+    measures = msgspec.msgpack.decode(row.measures)
+    shifts: dict[str, Any] = msgspec.msgpack.decode(row.shifts)
+    return Evaluation(
+        window=Window(row.window_end - row.window_size, row.window_end),
+        revision=row.revision,
+        rows=row.rows,
+        labelled=row.labelled,
+        versions=row.versions,
+        measures={
+            name: Undefined(*parts) if isinstance(parts[0], str) else Bounded(*parts)
+            for name, parts in measures.items()
+        },
+        shifts={
+            name: Shift(*numbers, Verdict(verdict), reason)  # type: ignore[call-arg]
+            for name, (*numbers, verdict, reason, _) in shifts.items()
+        },
+        known_offset=row.known_offset,
+        known_at=row.known_at,
+    )

@@ -1,0 +1,86 @@
+"""The inbox: accepted rows, durable and numbered, until they are folded."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import pyarrow as pa
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from tocsin.records.tables import inbox, models
+
+
+@dataclass(frozen=True, eq=False)
+class Entry:
+    """Rows of one request and one kind, as Arrow."""
+
+    offset: int
+    kind: str
+    rows: pa.Table
+
+
+def append(connection: Connection, model_id: int, kind: str, rows: pa.Table, *, now: int) -> int:
+    """Store rows; their offset."""
+    result = connection.execute(
+        inbox.insert().values(
+            model_id=model_id,
+            kind=kind,
+            rows=rows.num_rows,
+            received_at=now,
+            body=_to_bytes(rows),
+        )
+    )
+    assert result.inserted_primary_key is not None
+    return int(result.inserted_primary_key[0])
+
+
+def entries(
+    connection: Connection, model_id: int, *, after: int, until: int | None, most_rows: int
+) -> list[Entry]:
+    """The entries after an offset in order, at least one, about `most_rows` rows."""
+    query = (
+        sa.select(inbox.c.offset, inbox.c.kind, inbox.c.rows, inbox.c.body)
+        .where(inbox.c.model_id == model_id, inbox.c.offset > after)
+        .order_by(inbox.c.offset)
+    )
+    if until is not None:
+        query = query.where(inbox.c.offset <= until)
+    found: list[Entry] = []
+    rows = 0
+    for row in connection.execute(query):
+        if until is None and found and rows + row.rows > most_rows:
+            break
+        rows += row.rows
+        found.append(Entry(row.offset, row.kind, pa.ipc.open_stream(row.body).read_all()))
+    return found
+
+
+def empty(connection: Connection, model_id: int, *, until: int) -> None:
+    """Drop the entries up to an offset: they are in the lake and in the profiles."""
+    connection.execute(inbox.delete().where(inbox.c.model_id == model_id, inbox.c.offset <= until))
+
+
+def waiting(connection: Connection) -> dict[int, tuple[int, int]]:
+    """For each model with entries: how many rows wait, and since when (wall time)."""
+    query = sa.select(
+        inbox.c.model_id, sa.func.sum(inbox.c.rows), sa.func.min(inbox.c.received_at)
+    ).group_by(inbox.c.model_id)
+    return {model: (int(rows), int(since)) for model, rows, since in connection.execute(query)}
+
+
+def models_waiting(connection: Connection) -> list[str]:
+    """Names of the models that have entries, the oldest entry first."""
+    query: sa.Select[Any] = (
+        sa.select(models.c.name)
+        .join(inbox, inbox.c.model_id == models.c.id)
+        .group_by(models.c.name)
+        .order_by(sa.func.min(inbox.c.offset))
+    )
+    return list(connection.execute(query).scalars())
+
+
+def _to_bytes(rows: pa.Table) -> bytes:
+    sink = pa.BufferOutputStream()
+    with pa.ipc.new_stream(sink, rows.schema) as writer:
+        writer.write_table(rows)
+    return bytes(sink.getvalue())

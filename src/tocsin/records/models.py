@@ -1,0 +1,149 @@
+"""Monitored models: their monitor, plan, reference and how far they were folded."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from tocsin.errors import UnknownModelError
+from tocsin.profiles import Plan, Profile
+from tocsin.records.tables import changed_buckets, counters, models
+
+
+@dataclass(frozen=True)
+class ModelRecord:
+    """A row of `models`; `monitor` is the document that `declared` parses."""
+
+    id: int
+    name: str
+    monitor: dict[str, Any]
+    plan: Plan
+    reference: Profile
+    notes: tuple[str, ...]
+    created_at: int
+    folded_offset: int
+    newest_event: int | None
+    evaluated_until: int | None
+
+
+def add_model(
+    connection: Connection,
+    *,
+    name: str,
+    monitor: dict[str, Any],
+    reference: Profile,
+    notes: tuple[str, ...],
+    now: int,
+) -> int:
+    """Store a new model; its id."""
+    plan = reference.plan
+    result = connection.execute(
+        models.insert().values(
+            name=name,
+            monitor=monitor,
+            plan=plan.to_dict(),
+            plan_digest=plan.digest,
+            reference=reference.to_bytes(),
+            notes=list(notes),
+            created_at=now,
+            folded_offset=0,
+        )
+    )
+    assert result.inserted_primary_key is not None
+    return int(result.inserted_primary_key[0])
+
+
+def set_monitor(connection: Connection, model_id: int, monitor: dict[str, Any]) -> None:
+    """Replace a model's monitor; plan and reference stay."""
+    connection.execute(models.update().where(models.c.id == model_id).values(monitor=monitor))
+
+
+def model_named(connection: Connection, name: str) -> ModelRecord:
+    """The model of this name.
+
+    Raises: UnknownModelError.
+    """
+    row = connection.execute(sa.select(models).where(models.c.name == name)).first()
+    if row is None:
+        raise UnknownModelError(name)
+    return _record(row)
+
+
+def all_models(connection: Connection) -> list[ModelRecord]:
+    """All models by name."""
+    return [_record(row) for row in connection.execute(sa.select(models).order_by(models.c.name))]
+
+
+def move_folded(
+    connection: Connection, model_id: int, *, offset: int, newest_event: int | None
+) -> None:
+    """Record that the inbox is folded up to `offset`, and the newest event time seen."""
+    connection.execute(
+        models.update()
+        .where(models.c.id == model_id)
+        .values(folded_offset=offset, newest_event=newest_event)
+    )
+
+
+def move_evaluated(connection: Connection, model_id: int, until: int) -> None:
+    """Record that all windows that end up to here were evaluated."""
+    connection.execute(models.update().where(models.c.id == model_id).values(evaluated_until=until))
+
+
+def mark_changed(connection: Connection, model_id: int, buckets: set[int]) -> None:
+    """Remember that these buckets' windows have to be evaluated again."""
+    known = pending_buckets(connection, model_id)
+    fresh = [{"model_id": model_id, "bucket": bucket} for bucket in sorted(buckets - known)]
+    if fresh:
+        connection.execute(changed_buckets.insert(), fresh)
+
+
+def pending_buckets(connection: Connection, model_id: int) -> set[int]:
+    """The buckets that changed since their windows were evaluated."""
+    query = sa.select(changed_buckets.c.bucket).where(changed_buckets.c.model_id == model_id)
+    return set(connection.execute(query).scalars())
+
+
+def names_with_changes(connection: Connection) -> list[str]:
+    """Names of the models that have such buckets."""
+    query = sa.select(models.c.name).join(changed_buckets).distinct().order_by(models.c.name)
+    return list(connection.execute(query).scalars())
+
+
+def clear_changed(connection: Connection, model_id: int) -> None:
+    """Forget the changed buckets: their windows were evaluated."""
+    connection.execute(changed_buckets.delete().where(changed_buckets.c.model_id == model_id))
+
+
+def count(connection: Connection, model_id: int, **amounts: int) -> None:
+    """Add to the model's counters."""
+    for name, amount in amounts.items():
+        mine = (counters.c.model_id == model_id) & (counters.c.name == name)
+        moved = connection.execute(
+            counters.update().where(mine).values(value=counters.c.value + amount)
+        )
+        if moved.rowcount == 0:
+            connection.execute(counters.insert().values(model_id=model_id, name=name, value=amount))
+
+
+def counts(connection: Connection, model_id: int) -> dict[str, int]:
+    """The model's counters."""
+    query = sa.select(counters.c.name, counters.c.value).where(counters.c.model_id == model_id)
+    return {str(name): int(value) for name, value in connection.execute(query)}
+
+
+def _record(row: sa.Row[Any]) -> ModelRecord:
+    plan = Plan.from_dict(row.plan)
+    return ModelRecord(
+        id=row.id,
+        name=row.name,
+        monitor=row.monitor,
+        plan=plan,
+        reference=Profile.from_bytes(plan, row.reference),
+        notes=tuple(row.notes),
+        created_at=row.created_at,
+        folded_offset=row.folded_offset,
+        newest_event=row.newest_event,
+        evaluated_until=row.evaluated_until,
+    )

@@ -1,0 +1,201 @@
+"""The tables. Times are event time or wall time in microseconds UTC; documents are JSON."""
+
+import sqlalchemy as sa
+
+metadata = sa.MetaData(
+    naming_convention={
+        "pk": "pk_%(table_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_name)s",
+        "ix": "ix_%(table_name)s_%(column_0_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_name)s",
+    }
+)
+
+# 64 bits everywhere but in SQLite's automatic keys, which have to be called INTEGER.
+_Key = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
+_Time = sa.BigInteger
+
+
+def _model() -> sa.Column[int]:
+    return sa.Column("model_id", sa.ForeignKey("models.id"), nullable=False)
+
+
+models = sa.Table(
+    "models",
+    metadata,
+    sa.Column("id", _Key, primary_key=True),
+    sa.Column("name", sa.String, nullable=False, unique=True),
+    sa.Column("monitor", sa.JSON, nullable=False),
+    sa.Column("plan", sa.JSON, nullable=False),
+    sa.Column("plan_digest", sa.String, nullable=False),
+    sa.Column("reference", sa.LargeBinary, nullable=False),
+    sa.Column("notes", sa.JSON, nullable=False),
+    sa.Column("created_at", _Time, nullable=False),
+    # Inbox entries up to here are in the profiles.
+    sa.Column("folded_offset", sa.BigInteger, nullable=False, default=0),
+    # The newest event time seen, and the window ends up to which windows were evaluated.
+    sa.Column("newest_event", _Time),
+    sa.Column("evaluated_until", _Time),
+)
+
+inbox = sa.Table(
+    "inbox",
+    metadata,
+    sa.Column("offset", _Key, primary_key=True, autoincrement=True),
+    _model(),
+    sa.Column("kind", sa.String, nullable=False),
+    sa.Column("rows", sa.Integer, nullable=False),
+    sa.Column("received_at", _Time, nullable=False),
+    sa.Column("body", sa.LargeBinary, nullable=False),
+    sa.Index("ix_inbox_model_id_offset", "model_id", "offset"),
+    # An offset is never given twice, even when the inbox has been emptied.
+    sqlite_autoincrement=True,
+)
+
+counters = sa.Table(
+    "counters",
+    metadata,
+    _model(),
+    sa.Column("name", sa.String, nullable=False),
+    sa.Column("value", sa.BigInteger, nullable=False),
+    sa.PrimaryKeyConstraint("model_id", "name"),
+)
+
+profiles = sa.Table(
+    "profiles",
+    metadata,
+    _model(),
+    sa.Column("plan_digest", sa.String, nullable=False),
+    sa.Column("version", sa.String, nullable=False),
+    # Empty for all rows together.
+    sa.Column("segment", sa.String, nullable=False),
+    sa.Column("bucket", _Time, nullable=False),
+    sa.Column("vector", sa.LargeBinary, nullable=False),
+    sa.PrimaryKeyConstraint("model_id", "plan_digest", "segment", "bucket", "version"),
+)
+
+# Buckets whose profiles changed since their windows were evaluated.
+changed_buckets = sa.Table(
+    "changed_buckets",
+    metadata,
+    _model(),
+    sa.Column("bucket", _Time, nullable=False),
+    sa.PrimaryKeyConstraint("model_id", "bucket"),
+)
+
+evaluations = sa.Table(
+    "evaluations",
+    metadata,
+    sa.Column("id", _Key, primary_key=True),
+    _model(),
+    sa.Column("segment", sa.String, nullable=False),
+    sa.Column("window_size", sa.BigInteger, nullable=False),
+    sa.Column("window_end", _Time, nullable=False),
+    sa.Column("revision", sa.Integer, nullable=False),
+    sa.Column("rows", sa.BigInteger, nullable=False),
+    sa.Column("labelled", sa.BigInteger, nullable=False),
+    # What was known: inbox entries up to here, at this wall time.
+    sa.Column("known_offset", sa.BigInteger, nullable=False),
+    sa.Column("known_at", _Time, nullable=False),
+    sa.Column("versions", sa.JSON, nullable=False),
+    sa.Column("measures", sa.LargeBinary, nullable=False),
+    sa.Column("shifts", sa.LargeBinary, nullable=False),
+    sa.UniqueConstraint("model_id", "segment", "window_size", "window_end", "revision"),
+)
+
+alert_states = sa.Table(
+    "alert_states",
+    metadata,
+    _model(),
+    sa.Column("rule", sa.String, nullable=False),
+    sa.Column("instance", sa.String, nullable=False),
+    sa.Column("phase", sa.String, nullable=False),
+    sa.Column("since", _Time),
+    sa.Column("streak", sa.Integer, nullable=False),
+    sa.Column("last_window", _Time),
+    sa.Column("episode_id", sa.String),
+    sa.PrimaryKeyConstraint("model_id", "rule", "instance"),
+)
+
+incidents = sa.Table(
+    "incidents",
+    metadata,
+    sa.Column("id", _Key, primary_key=True),
+    _model(),
+    sa.Column("severity", sa.String, nullable=False),
+    sa.Column("title", sa.String, nullable=False),
+    # Event time: the end of the window that opened and of the one that closed it.
+    sa.Column("opened", _Time, nullable=False),
+    sa.Column("resolved", _Time),
+    sa.Column("opened_at", _Time, nullable=False),
+    sa.Column("resolved_at", _Time),
+    sa.Column("window_size", sa.BigInteger, nullable=False),
+    sa.Column("window_end", _Time, nullable=False),
+    sa.Column("causes", sa.JSON, nullable=False),
+)
+
+episodes = sa.Table(
+    "episodes",
+    metadata,
+    sa.Column("id", sa.String, primary_key=True),
+    _model(),
+    sa.Column("incident_id", sa.ForeignKey("incidents.id")),
+    sa.Column("rule", sa.String, nullable=False),
+    sa.Column("instance", sa.String, nullable=False),
+    sa.Column("severity", sa.String, nullable=False),
+    sa.Column("category", sa.String, nullable=False),
+    sa.Column("started", _Time, nullable=False),
+    sa.Column("fired", _Time, nullable=False),
+    sa.Column("resolved", _Time),
+    sa.Column("text", sa.String, nullable=False),
+)
+
+timeline = sa.Table(
+    "timeline",
+    metadata,
+    sa.Column("id", _Key, primary_key=True),
+    sa.Column("incident_id", sa.ForeignKey("incidents.id"), nullable=False, index=True),
+    sa.Column("event_time", _Time, nullable=False),
+    sa.Column("recorded_at", _Time, nullable=False),
+    sa.Column("kind", sa.String, nullable=False),
+    sa.Column("text", sa.String, nullable=False),
+)
+
+receivers = sa.Table(
+    "receivers",
+    metadata,
+    sa.Column("name", sa.String, primary_key=True),
+    sa.Column("kind", sa.String, nullable=False),
+    sa.Column("options", sa.JSON, nullable=False),
+)
+
+outbox = sa.Table(
+    "outbox",
+    metadata,
+    sa.Column("id", _Key, primary_key=True),
+    # Messages of one order key leave one after the other.
+    sa.Column("order_key", sa.String, nullable=False),
+    sa.Column("receiver", sa.String, nullable=False),
+    # The same over all repeats, so that a receiver can tell them.
+    sa.Column("message_id", sa.String, nullable=False),
+    sa.Column("payload", sa.JSON, nullable=False),
+    sa.Column("state", sa.String, nullable=False),
+    sa.Column("created_at", _Time, nullable=False),
+    sa.Column("due_at", _Time, nullable=False),
+    sa.Column("lease_until", _Time),
+    sa.Column("fence", sa.Integer, nullable=False),
+    sa.Column("attempts", sa.Integer, nullable=False),
+    sa.Column("last_error", sa.String),
+    sa.Index("ix_outbox_state_due_at", "state", "due_at"),
+    sa.Index("ix_outbox_order_key", "order_key", "id"),
+)
+
+# What changed, for pages that watch: the id is the position in the event stream.
+changes = sa.Table(
+    "changes",
+    metadata,
+    sa.Column("id", _Key, primary_key=True, autoincrement=True),
+    sa.Column("topic", sa.String, nullable=False),
+    sa.Column("recorded_at", _Time, nullable=False),
+    sqlite_autoincrement=True,
+)

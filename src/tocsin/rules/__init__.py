@@ -1,0 +1,20 @@
+"""What pages people: a rule, a reading of it, and the pure step from state to state."""
+
+from tocsin.rules.reading import Health, Reading, Signal, read_drift, read_metric
+from tocsin.rules.rule import Operator, Rule
+from tocsin.rules.transition import Event, Phase, State, Transition, transition
+
+__all__ = [
+    "Event",
+    "Health",
+    "Operator",
+    "Phase",
+    "Reading",
+    "Rule",
+    "Signal",
+    "State",
+    "Transition",
+    "read_drift",
+    "read_metric",
+    "transition",
+]

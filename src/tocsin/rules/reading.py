@@ -1,0 +1,77 @@
+"""What a rule sees in one window."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from tocsin.drift import Shift, Verdict
+from tocsin.rules.rule import Operator, Rule
+from tocsin.values import Measure, Undefined
+
+
+class Health(StrEnum):
+    """Whether the window can be judged at all."""
+
+    OK = "ok"
+    NO_DATA = "no_data"
+    INSUFFICIENT = "insufficient"
+    AWAITING_LABELS = "awaiting_labels"
+
+
+class Signal(StrEnum):
+    """What the window says; `HOLD` lies between clear and breach, or cannot be judged."""
+
+    BREACH = "breach"
+    HOLD = "hold"
+    CLEAR = "clear"
+
+
+@dataclass(frozen=True)
+class Reading:
+    """One window as a rule sees it; `text` says it to a person."""
+
+    health: Health
+    signal: Signal
+    value: float | None
+    n: int
+    text: str
+
+
+def read_metric(
+    rule: Rule, measure: Measure, *, rows: int, coverage: float, needs_labels: bool
+) -> Reading:
+    """Judge a metric against a rule's threshold.
+
+    rows: predictions in the window; coverage: their labelled share.
+    """
+    if rows == 0:
+        return Reading(Health.NO_DATA, Signal.HOLD, None, 0, "no predictions in this window")
+    if needs_labels and coverage < rule.min_coverage:
+        text = f"{coverage:.0%} labelled, {rule.min_coverage:.0%} are needed"
+        return Reading(Health.AWAITING_LABELS, Signal.HOLD, None, measure.n, text)
+    if isinstance(measure, Undefined):
+        return Reading(Health.INSUFFICIENT, Signal.HOLD, None, measure.n, measure.reason)
+    if measure.n < rule.min_samples:
+        text = f"{measure.n} of {rule.min_samples} rows"
+        return Reading(Health.INSUFFICIENT, Signal.HOLD, measure.value, measure.n, text)
+    # The end of the interval that is furthest from the breach has to be beyond the threshold.
+    mildest = measure.high if rule.op is Operator.BELOW else measure.low
+    surest = measure.value if mildest is None or not rule.confident else mildest
+    if rule.breached(surest):
+        signal, word = Signal.BREACH, "breach"
+    elif rule.cleared(measure.value):
+        signal, word = Signal.CLEAR, "clear"
+    else:
+        signal, word = Signal.HOLD, "at risk"
+    text = f"{rule.metric} {measure.value:.3g} ({rule.op} {rule.value:g}: {word}, n = {measure.n})"
+    return Reading(Health.OK, signal, measure.value, measure.n, text)
+
+
+def read_drift(rule: Rule, column: str, shift: Shift) -> Reading:
+    """Judge one column's drift verdict."""
+    text = f"{column}: {shift.reason}"
+    if shift.verdict is Verdict.INSUFFICIENT or shift.n < rule.min_samples:
+        return Reading(Health.INSUFFICIENT, Signal.HOLD, shift.js_distance, shift.n, text)
+    if shift.verdict is Verdict.LEARNING:
+        return Reading(Health.INSUFFICIENT, Signal.HOLD, shift.js_distance, shift.n, text)
+    signal = Signal.BREACH if shift.verdict is Verdict.DRIFT else Signal.CLEAR
+    return Reading(Health.OK, signal, shift.js_distance, shift.n, text)

@@ -1,0 +1,64 @@
+"""A static threshold on one number, or the drift verdict of each feature."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from tocsin.errors import InvalidInputError
+
+
+class Operator(StrEnum):
+    """The side of the threshold that is bad."""
+
+    BELOW = "<"
+    ABOVE = ">"
+
+
+@dataclass(frozen=True)
+class Rule:
+    """When people want to be told.
+
+    metric: a name of `metrics.METRICS`, or `drift` for the verdict of every feature and the score.
+    window: size in microseconds. op, value: the breach; None for `drift`.
+    clear: the value from which a breach counts as over, on the good side of `value`.
+    for_windows: consecutive breached windows before it fires. keep_firing_windows: good ones before
+    it resolves. min_samples: fewer rows hold the state. min_coverage: labelled share to wait for.
+    confident: the 95 % interval must lie beyond the threshold, not the value alone.
+    """
+
+    name: str
+    metric: str
+    window: int
+    op: Operator | None = None
+    value: float | None = None
+    clear: float | None = None
+    for_windows: int = 1
+    keep_firing_windows: int = 1
+    min_samples: int = 1
+    min_coverage: float = 0.5
+    confident: bool = True
+    severity: str = "warning"
+    category: str = "performance"
+
+    def __post_init__(self) -> None:
+        if self.metric == "drift":
+            return
+        if self.op is None or self.value is None:
+            raise InvalidInputError(
+                f"rule {self.name!r} on {self.metric!r} needs `op` and `value`, such as < and 0.7"
+            )
+        if self.clear is not None and self.clear != self.value and self.breached(self.clear):
+            raise InvalidInputError(
+                f"rule {self.name!r} clears at {self.clear:g}, which is on the breached side of "
+                f"{self.op} {self.value:g}"
+            )
+
+    def breached(self, number: float) -> bool:
+        """Whether a number is on the bad side of the threshold."""
+        assert self.value is not None
+        return number < self.value if self.op is Operator.BELOW else number > self.value
+
+    def cleared(self, number: float) -> bool:
+        """Whether a number is far enough on the good side to end a breach."""
+        clear = self.value if self.clear is None else self.clear
+        assert clear is not None
+        return number >= clear if self.op is Operator.BELOW else number <= clear

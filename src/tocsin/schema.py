@@ -1,0 +1,95 @@
+"""What a monitored model looks like: its task, its features, its outputs."""
+
+import re
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+from tocsin.errors import SchemaError
+
+
+class Task(StrEnum):
+    """What a model predicts."""
+
+    BINARY = "binary"
+
+
+class Kind(StrEnum):
+    """How the values of a feature are to be read."""
+
+    NUMERIC = "numeric"
+    CATEGORICAL = "categorical"
+    BOOLEAN = "boolean"
+
+
+@dataclass(frozen=True)
+class Feature:
+    """One input of a model."""
+
+    name: str
+    kind: Kind
+
+    @property
+    def column(self) -> str:
+        """Its column in the lake: prefixed, and without the characters that Delta forbids.
+
+        The prefix keeps a feature called `timestamp` from hiding one of our own columns.
+
+        >>> Feature("net income", Kind.NUMERIC).column
+        'input_net_income'
+        """
+        return "input_" + re.sub(r"[ ,;{}()\n\t=]", "_", self.name)
+
+
+@dataclass(frozen=True)
+class Schema:
+    """The columns of a monitored model and their roles.
+
+    score: the output that holds the probability of the positive class, None if there is none.
+    prediction: the output that holds the predicted class, None if score and threshold decide.
+    label: what the truth is called in outcomes and in the reference.
+    positive: how the positive class is written, as text; 1 and true are understood as well.
+    threshold: scores from here on predict the positive class.
+    """
+
+    task: Task
+    features: tuple[Feature, ...]
+    score: str | None
+    prediction: str | None
+    label: str
+    positive: str = "1"
+    threshold: float = 0.5
+
+    def __post_init__(self) -> None:
+        names = [feature.name for feature in self.features]
+        repeated = sorted({name for name in names if names.count(name) > 1})
+        if repeated:
+            raise SchemaError(f"features must have different names, but {repeated} are repeated")
+        columns = [feature.column for feature in self.features]
+        if len(set(columns)) < len(columns):
+            raise SchemaError("two features have names that differ only in spaces or brackets")
+        if self.score is None and self.prediction is None:
+            raise SchemaError(
+                "a schema needs `score` or `prediction`: nothing else can be measured"
+            )
+        if not 0 < self.threshold < 1:
+            raise SchemaError(f"threshold {self.threshold} is outside (0, 1)")
+
+    def to_dict(self) -> dict[str, Any]:
+        """The schema as JSON types; `from_dict` reads it back."""
+        return {
+            "task": str(self.task),
+            "features": [{"name": f.name, "kind": str(f.kind)} for f in self.features],
+            "score": self.score,
+            "prediction": self.prediction,
+            "label": self.label,
+            "positive": self.positive,
+            "threshold": self.threshold,
+        }
+
+    @classmethod
+    def from_dict(cls, document: dict[str, Any]) -> "Schema":
+        """The schema that `to_dict` wrote."""
+        features = tuple(Feature(f["name"], Kind(f["kind"])) for f in document["features"])
+        rest = {key: value for key, value in document.items() if key not in ("task", "features")}
+        return cls(task=Task(document["task"]), features=features, **rest)

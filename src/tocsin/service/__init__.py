@@ -1,0 +1,1 @@
+"""Use cases, one module each: the only code that changes what Tocsin knows."""

@@ -1,0 +1,270 @@
+"""Let rules see evaluations: step alert states, open and resolve incidents, write notifications."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy.engine import Connection
+
+from tocsin.declared import Monitor
+from tocsin.ids import uuid7
+from tocsin.metrics import METRICS
+from tocsin.records import alerts, changes, models, outbox
+from tocsin.records.alerts import AlertState, Episode
+from tocsin.records.evaluations import Evaluation
+from tocsin.records.models import ModelRecord
+from tocsin.rules import (
+    Event,
+    Phase,
+    Reading,
+    Rule,
+    Signal,
+    State,
+    Transition,
+    read_drift,
+    read_metric,
+    transition,
+)
+from tocsin.service.diagnose import Cause, diagnose
+from tocsin.service.message import describe, notification
+from tocsin.values import Window, WindowSpec, format_duration
+
+_SEVERITIES = ("info", "warning", "critical")
+
+
+@dataclass(frozen=True)
+class _Step:
+    """One alert instance that has something to tell."""
+
+    rule: Rule
+    instance: str
+    evaluation: Evaluation
+    before: AlertState
+    moved: Transition
+
+
+class Alerting:
+    """The rules of all models; state lives in the records only."""
+
+    def __init__(self, base_url: str) -> None:
+        self._base_url = base_url
+
+    def step(
+        self,
+        connection: Connection,
+        record: ModelRecord,
+        monitor: Monitor,
+        found: Mapping[WindowSpec, Sequence[Evaluation]],
+        *,
+        now: int,
+    ) -> None:
+        """Step every rule over new and revised windows, in the order of their ends."""
+        states = alerts.states(connection, record.id)
+        by_size = {spec.size: part for spec, part in found.items()}
+        due = [
+            (evaluation.window.end, rule.window, i, rule, evaluation)
+            for i, rule in enumerate(monitor.rules)
+            for evaluation in by_size.get(rule.window, ())
+        ]
+        moved_states: dict[tuple[str, str], AlertState] = {}
+        still_breached: Evaluation | None = None
+        for _, _, _, rule, evaluation in sorted(due, key=lambda item: item[:3]):
+            for instance, reading in _readings(rule, evaluation):
+                key = (rule.name, instance)
+                before = moved_states.get(key) or states.get(key, AlertState(State(), None))
+                moved = transition(rule, before.state, reading, evaluation.window.end)
+                after = AlertState(moved.state, before.episode_id)
+                if moved.event in (Event.FIRED, Event.RESOLVED):
+                    step = _Step(rule, instance, evaluation, before, moved)
+                    tell = self._fired if moved.event is Event.FIRED else self._resolved
+                    after = AlertState(moved.state, tell(connection, record, monitor, step, now))
+                elif reading.signal is Signal.BREACH and moved.state.phase is Phase.FIRING:
+                    still_breached = evaluation
+                if after != before:
+                    moved_states[key] = after
+        for (name, instance), state in moved_states.items():
+            alerts.save_state(connection, record.id, name, instance, state)
+        if still_breached is not None:
+            self._look_again(connection, record, monitor, still_breached, now)
+
+    def _look_again(
+        self,
+        connection: Connection,
+        record: ModelRecord,
+        monitor: Monitor,
+        evaluation: Evaluation,
+        now: int,
+    ) -> None:
+        """Rank the causes on a later window; the surer ranking is kept."""
+        incident = alerts.open_incident(connection, record.id)
+        about = _about(connection, record)
+        causes = diagnose(connection, record, monitor, evaluation, about=about)
+        if incident is None or not causes:
+            return
+        before = incident.causes[0] if incident.causes else None
+        if before is not None and before["score"] >= causes[0].score:
+            return
+        alerts.update_incident(connection, incident.id, **_ranked(causes, evaluation.window))
+        if before is None or before["sentence"] != causes[0].sentence:
+            alerts.note(
+                connection,
+                incident.id,
+                event_time=evaluation.window.end,
+                now=now,
+                kind="cause",
+                text=f"More is known of the cause: {causes[0].sentence}",
+            )
+        changes.announce(connection, f"incident/{incident.id}", now=now)
+
+    def _fired(
+        self, connection: Connection, record: ModelRecord, monitor: Monitor, step: _Step, now: int
+    ) -> str:
+        window = step.evaluation.window
+        about = _about(connection, record, step.instance)
+        causes = diagnose(connection, record, monitor, step.evaluation, about=about)
+        incident_id = self._incident(connection, record, step, causes, now)
+        episode = Episode(
+            id=uuid7(),
+            incident_id=incident_id,
+            rule=step.rule.name,
+            instance=step.instance,
+            severity=step.rule.severity,
+            category=step.rule.category,
+            started=step.moved.state.since or window.end,
+            fired=window.end,
+            resolved=None,
+            text=step.moved.reason,
+        )
+        alerts.add_episode(connection, record.id, episode)
+        self._tell(connection, record, episode, "fired", window.end, now)
+        return episode.id
+
+    def _incident(
+        self,
+        connection: Connection,
+        record: ModelRecord,
+        step: _Step,
+        causes: Sequence[Cause],
+        now: int,
+    ) -> int:
+        window = step.evaluation.window
+        found = alerts.open_incident(connection, record.id)
+        ranked = _ranked(causes, window)
+        if found is None:
+            return alerts.add_incident(
+                connection,
+                record.id,
+                severity=step.rule.severity,
+                title=_title(step),
+                opened=window.end,
+                opened_at=now,
+                **ranked,
+            )
+        severity = max(found.severity, step.rule.severity, key=_SEVERITIES.index)
+        # An incident keeps the causes it has when a later alert finds none.
+        alerts.update_incident(
+            connection, found.id, severity=severity, **(ranked if causes else {})
+        )
+        return found.id
+
+    def _resolved(
+        self, connection: Connection, record: ModelRecord, _: Monitor, step: _Step, now: int
+    ) -> None:
+        assert step.before.episode_id is not None
+        end = step.evaluation.window.end
+        alerts.resolve_episode(connection, step.before.episode_id, end)
+        episode = alerts.episode(connection, step.before.episode_id)
+        self._tell(connection, record, episode, "resolved", end, now)
+        rest = alerts.episodes_of(connection, episode.incident_id)
+        if all(other.resolved is not None for other in rest):
+            alerts.update_incident(connection, episode.incident_id, resolved=end, resolved_at=now)
+            alerts.note(
+                connection,
+                episode.incident_id,
+                event_time=end,
+                now=now,
+                kind="resolved",
+                text="All alerts of this incident are over.",
+            )
+
+    def _tell(
+        self,
+        connection: Connection,
+        record: ModelRecord,
+        episode: Episode,
+        event: str,
+        window_end: int,
+        now: int,
+    ) -> None:
+        """Timeline, outbox and pages, all in the transaction that made the news."""
+        incident = alerts.incident(connection, episode.incident_id)
+        assert incident is not None
+        alerts.note(
+            connection,
+            incident.id,
+            event_time=window_end,
+            now=now,
+            kind=event,
+            text=describe(episode, event),
+        )
+        payload = notification(
+            incident, episode, event, window_end=window_end, base_url=self._base_url
+        )
+        for receiver in outbox.all_receivers(connection):
+            outbox.put(
+                connection,
+                receiver=receiver.name,
+                order_key=f"{receiver.name}/{episode.id}",
+                message_id=f"{episode.id}.{event}",
+                payload=payload,
+                now=now,
+            )
+        models.count(connection, record.id, **{f"alerts_{event}": 1})
+        changes.announce(connection, f"incident/{incident.id}", now=now)
+
+
+def _readings(rule: Rule, evaluation: Evaluation) -> Iterator[tuple[str, Reading]]:
+    """The instances of a rule in one window: every column for drift, else the one number."""
+    if rule.metric == "drift":
+        for column, shift in evaluation.shifts.items():
+            yield column, read_drift(rule, column, shift)
+        return
+    yield (
+        "",
+        read_metric(
+            rule,
+            evaluation.measures[rule.metric],
+            rows=evaluation.rows,
+            coverage=evaluation.coverage,
+            needs_labels=METRICS[rule.metric].needs_labels,
+        ),
+    )
+
+
+def _about(connection: Connection, record: ModelRecord, *more: str) -> frozenset[str]:
+    """The columns that the model's open alerts, and `more`, are about; none if one is about all."""
+    columns = list(more)
+    incident = alerts.open_incident(connection, record.id)
+    if incident is not None:
+        episodes = alerts.episodes_of(connection, incident.id)
+        columns += [episode.instance for episode in episodes if episode.resolved is None]
+    return frozenset(columns) if all(columns) else frozenset()
+
+
+def _ranked(causes: Sequence[Cause], window: Window) -> dict[str, Any]:
+    """What an incident stores of its causes, and the window they were ranked on."""
+    return {
+        "causes": [cause.to_dict() for cause in causes],
+        "window_size": window.end - window.start,
+        "window_end": window.end,
+    }
+
+
+def _title(step: _Step) -> str:
+    size = format_duration(step.rule.window)
+    if step.rule.metric == "drift":
+        return f"{step.instance} has drifted ({size} windows)"
+    assert step.rule.value is not None
+    title = METRICS[step.rule.metric].title
+    side = "below" if step.rule.op == "<" else "above"
+    return f"{title} is {side} {step.rule.value:g} ({size} windows)"

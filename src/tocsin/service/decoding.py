@@ -1,0 +1,273 @@
+"""Request bodies to Arrow rows, and the rows that do not fit, with their reasons."""
+
+import re
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import msgspec
+import pyarrow as pa
+
+from tocsin.errors import MalformedBodyError
+from tocsin.ids import MAX_ID_LENGTH, uuid7
+from tocsin.lake import outcomes_schema, predictions_schema, quarantine_schema
+from tocsin.schema import Kind, Schema
+from tocsin.values import from_datetime
+
+_ID_NAMES = ("prediction_id", "request_id", "inferenceId", "inference_id")
+# True and False are 1 and 0 to Python.
+_NEGATIVE = (0, "0", "false")
+_POSITIVE = (1, "1", "true")
+_SHOWN = 80
+
+Row = dict[str, Any]
+
+
+@dataclass(frozen=True, eq=False)
+class Decoded:
+    """A body's rows.
+
+    rows: those that fit, in the lake's columns. quarantine: the others. reasons: (row, reason).
+    assigned: ids made here for rows that had none, by row.
+    """
+
+    rows: pa.Table
+    quarantine: pa.Table
+    reasons: tuple[tuple[int, str], ...]
+    assigned: tuple[tuple[int, str], ...] = ()
+
+
+class _MisfitError(Exception):
+    """A row that does not fit; the message is the reason."""
+
+
+def decode_predictions(body: bytes, schema: Schema, *, version: str, now: int) -> Decoded:
+    """The predictions of a JSON body: one record, or an array of records.
+
+    version: for rows that name none; now: the timestamp of rows that have none.
+    Raises: MalformedBodyError when the body is not such JSON, with the position.
+    """
+    return _decode(
+        body,
+        predictions_schema(schema),
+        lambda row: _prediction(row, schema, version=version, now=now),
+        kind="predictions",
+        now=now,
+    )
+
+
+def decode_outcomes(body: bytes, schema: Schema, *, now: int) -> Decoded:
+    """The outcomes of a JSON body: one record, or an array of records.
+
+    Raises: MalformedBodyError when the body is not such JSON, with the position.
+    """
+    return _decode(
+        body,
+        outcomes_schema(),
+        lambda row: _outcome(row, schema, now=now),
+        kind="outcomes",
+        now=now,
+    )
+
+
+def _decode(
+    body: bytes, columns: pa.Schema, parse: Callable[[Row], Row], *, kind: str, now: int
+) -> Decoded:
+    good: list[Row] = []
+    bad: list[Row] = []
+    reasons: list[tuple[int, str]] = []
+    assigned: list[tuple[int, str]] = []
+    for index, record in enumerate(_records(body)):
+        try:
+            row = parse(record)
+        except _MisfitError as misfit:
+            reasons.append((index, str(misfit)))
+            raw = msgspec.json.encode(record).decode()
+            bad.append({"timestamp": now, "kind": kind, "row": raw, "reason": str(misfit)})
+            continue
+        if row.pop("assigned", False):
+            assigned.append((index, row["prediction_id"]))
+        good.append(row)
+    return Decoded(
+        pa.Table.from_pylist(good, schema=columns),
+        pa.Table.from_pylist(bad, schema=quarantine_schema()),
+        tuple(reasons),
+        tuple(assigned),
+    )
+
+
+def _records(body: bytes) -> list[Any]:
+    if not body.strip():
+        raise MalformedBodyError("the body is empty; send a JSON record or an array of them", 0)
+    try:
+        parsed = msgspec.json.decode(body)
+    except msgspec.DecodeError as error:
+        raise MalformedBodyError(f"the body is not JSON: {error}", _position(error)) from error
+    except UnicodeDecodeError as error:
+        raise MalformedBodyError(
+            f"the body is not UTF-8 at byte {error.start}", error.start
+        ) from error
+    if isinstance(parsed, dict):
+        return [parsed]
+    if isinstance(parsed, list):
+        return parsed
+    raise MalformedBodyError(
+        f"the body is a JSON {type(parsed).__name__}; send a record or an array of records", 0
+    )
+
+
+def _position(error: msgspec.DecodeError) -> int | None:
+    found = re.search(r"\(byte (\d+)\)", str(error))
+    return int(found[1]) if found else None
+
+
+def _prediction(record: Any, schema: Schema, *, version: str, now: int) -> Row:
+    record = _object(record, "a prediction")
+    inputs = _object(record.get("inputs"), "inputs")
+    outputs = _object(record.get("outputs"), "outputs")
+    row: Row = {
+        **_identity(record),
+        "timestamp": _timestamp(record.get("timestamp"), now),
+        "model_version": _version(record.get("model_version"), version),
+    }
+    known = set()
+    for feature in schema.features:
+        known.add(feature.name)
+        value = inputs.get(feature.name)
+        number = feature.kind is Kind.NUMERIC
+        place = f"inputs.{feature.name}"
+        row[feature.column] = _number(value, place) if number else _category(value, place)
+    row.update(_outputs(outputs, schema))
+    extra = {name: value for name, value in inputs.items() if name not in known}
+    row["extra"] = msgspec.json.encode(extra).decode() if extra else None
+    return row
+
+
+def _outputs(outputs: Row, schema: Schema) -> Row:
+    score = None
+    if schema.score is not None:
+        score = _number(outputs.get(schema.score), f"outputs.{schema.score}")
+        if score is not None and not 0 <= score <= 1:
+            raise _MisfitError(f"outputs.{schema.score}: {score:g} is not a probability in [0, 1]")
+    predicted = None
+    if schema.prediction is not None and outputs.get(schema.prediction) is not None:
+        predicted = _class(outputs[schema.prediction], schema, f"outputs.{schema.prediction}")
+    if score is None and predicted is None:
+        wanted = " or ".join(f"outputs.{n}" for n in (schema.score, schema.prediction) if n)
+        raise _MisfitError(f"{wanted} is missing")
+    if predicted is None and score is not None:
+        predicted = int(score >= schema.threshold)
+    return {"score": score, "prediction": predicted}
+
+
+def _outcome(record: Any, schema: Schema, *, now: int) -> Row:
+    record = _object(record, "an outcome")
+    identity = _identity(record)
+    if identity.get("assigned"):
+        raise _MisfitError("prediction_id is missing: an outcome has to say whose it is")
+    names = ("actual_outcome", "label", schema.label)
+    name = next((n for n in names if record.get(n) is not None), None)
+    if name is None:
+        raise _MisfitError("actual_outcome is missing")
+    return {
+        **identity,
+        "timestamp": _timestamp(record.get("timestamp"), now),
+        "label": _class(record[name], schema, name),
+    }
+
+
+def _object(value: Any, what: str) -> Row:
+    if not isinstance(value, dict):
+        raise _MisfitError(f"{what} has to be an object, not {_shown(value)}")
+    return value
+
+
+def _identity(record: Row) -> Row:
+    value = next((record[name] for name in _ID_NAMES if record.get(name) is not None), None)
+    if value is None:
+        return {"prediction_id": uuid7(), "assigned": True}
+    if isinstance(value, int) and not isinstance(value, bool):
+        value = str(value)
+    if not isinstance(value, str) or not value:
+        raise _MisfitError(f"prediction_id has to be text, not {_shown(value)}")
+    if len(value) > MAX_ID_LENGTH:
+        raise _MisfitError(f"prediction_id has {len(value)} characters, at most {MAX_ID_LENGTH}")
+    return {"prediction_id": value}
+
+
+def _timestamp(value: Any, now: int) -> int:
+    if value is None:
+        return now
+    if not isinstance(value, str):
+        raise _MisfitError(f"timestamp has to be ISO 8601 text, not {_shown(value)}")
+    try:
+        moment = datetime.fromisoformat(value)
+    except ValueError:
+        raise _MisfitError(f"timestamp {_shown(value)} is not ISO 8601") from None
+    if moment.tzinfo is None:
+        raise _MisfitError(f"timestamp {_shown(value)} has no time zone; end it with Z or +00:00")
+    try:
+        return from_datetime(moment)
+    except OverflowError:
+        raise _MisfitError(f"timestamp {_shown(value)} is out of range") from None
+
+
+def _version(value: Any, default: str) -> str:
+    if value is None:
+        return default
+    if isinstance(value, str | int) and not isinstance(value, bool) and str(value):
+        return str(value)
+    raise _MisfitError(f"model_version has to be text, not {_shown(value)}")
+
+
+def _number(value: Any, place: str) -> float | None:
+    if value is None:
+        return None
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise _MisfitError(f"{place}: expected a number, not {_shown(value)}")
+    try:
+        return float(value)
+    except OverflowError:
+        raise _MisfitError(f"{place}: {_shown(value)} is too large") from None
+
+
+def _category(value: Any, place: str) -> str | None:
+    if value is None or isinstance(value, str):
+        return value
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, int | float):
+        return str(value)
+    raise _MisfitError(f"{place}: expected text, not {_shown(value)}")
+
+
+def _class(value: Any, schema: Schema, place: str) -> int:
+    """1 for the positive class, 0 for the other."""
+    if isinstance(value, dict | list):
+        raise _MisfitError(f"{place}: expected a class, not {_shown(value)}")
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
+    if str(value) == schema.positive:
+        return 1
+    key = value.lower() if isinstance(value, str) else value
+    if key in _POSITIVE:
+        return 1
+    if key in _NEGATIVE:
+        return 0
+    raise _MisfitError(f"{place}: {_shown(value)} is neither 0 nor 1 nor {schema.positive!r}")
+
+
+def _shown(value: Any) -> str:
+    text = msgspec.json.encode(value).decode()
+    return text if len(text) <= _SHOWN else text[:_SHOWN] + "..."
+
+
+def first_reasons(reasons: Iterable[tuple[int, str]], limit: int = 10) -> list[Row]:
+    """The first reasons, as the answer to a request shows them."""
+    shown: list[Row] = []
+    for row, reason in reasons:
+        if len(shown) == limit:
+            break
+        shown.append({"row": row, "reason": reason})
+    return shown

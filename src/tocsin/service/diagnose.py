@@ -1,0 +1,55 @@
+"""Ask why: rank the causes of one evaluated window."""
+
+from collections import Counter
+from collections.abc import Collection
+
+from sqlalchemy.engine import Connection
+
+from tocsin.causes import Cause, rank
+from tocsin.declared import Monitor
+from tocsin.drift import Verdict
+from tocsin.profiles import Profile
+from tocsin.records import evaluations
+from tocsin.records.evaluations import Evaluation
+from tocsin.records.models import ModelRecord
+from tocsin.service.stacks import window_profiles
+from tocsin.service.windows import like_ends
+
+__all__ = ["Cause", "diagnose"]
+
+
+def diagnose(
+    connection: Connection,
+    record: ModelRecord,
+    monitor: Monitor,
+    evaluation: Evaluation,
+    *,
+    about: Collection[str],
+) -> tuple[Cause, ...]:
+    """The causes of a window's difference from the reference, most likely first.
+
+    about: features whose drift is to be explained; empty when a metric is.
+    """
+    window = evaluation.window
+    size = window.end - window.start
+    spec = next(spec for spec in monitor.windows if spec.size == size)
+    like = evaluations.at(connection, record.id, size, set(like_ends(spec, window.end)))
+    # Windows that had drifted are no example of what is usual.
+    usual = [
+        past
+        for _, past in sorted(like.items())
+        if not any(shift.verdict is Verdict.DRIFT for shift in past.shifts.values())
+    ]
+    windows = [past.window for past in usual] + [window]
+    stack, versions = window_profiles(connection, record, monitor.granularity, windows)
+    before: Counter[str] = Counter()
+    for earlier in versions[:-1]:
+        before.update(earlier)
+    return rank(
+        record.reference,
+        Profile(stack.plan, stack.vector[-1]),
+        Profile(stack.plan, stack.vector[:-1]),
+        evaluation.shifts,
+        versions=(before, versions[-1]),
+        about=about,
+    )

@@ -1,0 +1,141 @@
+"""Evaluate windows that closed or changed, and let the rules see them, in one transaction."""
+
+from collections.abc import Iterator, Mapping, Sequence
+
+from sqlalchemy.engine import Connection
+
+from tocsin.declared import Monitor, parse_monitor
+from tocsin.drift import shifts
+from tocsin.records import Records, changes, evaluations, models, profiles
+from tocsin.records.evaluations import Evaluation
+from tocsin.records.models import ModelRecord
+from tocsin.service.alert import Alerting
+from tocsin.service.clock import Clock
+from tocsin.service.measure import measure
+from tocsin.service.stacks import window_profiles
+from tocsin.service.windows import due_windows, like_ends
+from tocsin.values import Window, WindowSpec
+
+# Windows of one stack: what is in memory at once.
+_SPAN_BUCKETS = 2_000
+
+
+class Evaluate:
+    """Evaluates one model after its folds. One at a time."""
+
+    def __init__(self, records: Records, alerting: Alerting, clock: Clock) -> None:
+        self._records = records
+        self._alerting = alerting
+        self._clock = clock
+
+    def waiting(self) -> list[str]:
+        """The models with buckets that changed since they were evaluated."""
+        with self._records.read() as connection:
+            return models.names_with_changes(connection)
+
+    def evaluate(self, model: str) -> int:
+        """Evaluate what is due; how many windows."""
+        now = self._clock()
+        with self._records.write() as connection:
+            record = models.model_named(connection, model)
+            monitor = parse_monitor(record.name, record.monitor)
+            changed = models.pending_buckets(connection, record.id)
+            if record.newest_event is None or not changed:
+                return 0
+            watermark = record.newest_event - monitor.lateness
+            found: dict[WindowSpec, list[Evaluation]] = {}
+            for spec in monitor.windows:
+                found[spec] = self._evaluate(
+                    connection, record, monitor, spec, changed, watermark, now
+                )
+                evaluations.append(connection, record.id, found[spec])
+            self._alerting.step(connection, record, monitor, found, now=now)
+            models.clear_changed(connection, record.id)
+            models.move_evaluated(
+                connection, record.id, max(watermark, record.evaluated_until or watermark)
+            )
+            # What arrived for windows that are still open: they look again when they close.
+            count = sum(len(part) for part in found.values())
+            if count:
+                changes.announce(connection, f"model/{model}", now=now)
+            return count
+
+    def _evaluate(
+        self,
+        connection: Connection,
+        record: ModelRecord,
+        monitor: Monitor,
+        spec: WindowSpec,
+        changed: set[int],
+        watermark: int,
+        now: int,
+    ) -> list[Evaluation]:
+        since = record.evaluated_until
+        buckets = profiles.bucket_starts(
+            connection, record.id, record.plan, after=None if since is None else since - spec.size
+        )
+        windows = due_windows(
+            spec,
+            buckets=buckets,
+            changed=changed,
+            evaluated_until=since,
+            watermark=watermark,
+        )
+        score_name = monitor.schema.score or monitor.schema.prediction or "prediction"
+        done: list[Evaluation] = []
+        for group in _groups(windows, _SPAN_BUCKETS * monitor.granularity):
+            stack, versions = window_profiles(connection, record, monitor.granularity, group)
+            measurements = measure(record.reference, stack, score_name=score_name)
+            own = [window.end for window in group]
+            before = evaluations.revisions(connection, record.id, spec.size, own)
+            usual = evaluations.usual_distances(
+                connection,
+                record.id,
+                spec.size,
+                {end for own_end in own for end in like_ends(spec, own_end)},
+            )
+            for i, window in enumerate(group):
+                rows = round(float(stack.total("n")[i]))
+                if rows == 0:
+                    continue
+                like = [usual[end] for end in like_ends(spec, window.end) if end in usual]
+                verdicts = shifts(
+                    measurements.divergences[i], measurements.q_values[i], _by_column(like)
+                )
+                usual[window.end] = {
+                    name: shift.js_distance for name, shift in verdicts.items() if shift.is_usual
+                }
+                done.append(
+                    Evaluation(
+                        window=window,
+                        revision=before.get(window.end, 0) + 1,
+                        rows=rows,
+                        labelled=round(float(stack.total("labelled")[i])),
+                        versions=versions[i],
+                        measures=measurements.measures[i],
+                        shifts=verdicts,
+                        known_offset=record.folded_offset,
+                        known_at=now,
+                    )
+                )
+        return done
+
+
+def _groups(windows: Sequence[Window], span: int) -> Iterator[list[Window]]:
+    """Neighbouring windows whose buckets fit into `span` microseconds, or one that does not."""
+    group: list[Window] = []
+    for window in windows:
+        if group and window.end - group[0].start > span:
+            yield group
+            group = []
+        group.append(window)
+    if group:
+        yield group
+
+
+def _by_column(windows: Sequence[Mapping[str, float]]) -> dict[str, list[float]]:
+    columns: dict[str, list[float]] = {}
+    for window in windows:
+        for name, distance in window.items():
+            columns.setdefault(name, []).append(distance)
+    return columns

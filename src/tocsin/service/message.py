@@ -1,0 +1,39 @@
+"""What is told about an alert: one sentence, and the payload of a notification."""
+
+from typing import Any
+
+from tocsin.records.alerts import Episode, Incident
+from tocsin.values import isoformat
+
+PAYLOAD_VERSION = 1
+
+
+def describe(episode: Episode, event: str) -> str:
+    """One sentence for the timeline."""
+    name = f"{episode.rule}{{{episode.instance}}}" if episode.instance else episode.rule
+    return f"{name} {event}: {episode.text}" if event == "fired" else f"{name} {event}"
+
+
+def notification(
+    incident: Incident, episode: Episode, event: str, *, window_end: int, base_url: str
+) -> dict[str, Any]:
+    """The payload that receivers get; its fields only ever grow."""
+    causes = [
+        {key: cause[key] for key in ("kind", "feature", "score", "verdict", "sentence")}
+        for cause in incident.causes[:3]
+    ]
+    return {
+        "version": PAYLOAD_VERSION,
+        "event": event,
+        "model": incident.model,
+        "incident": incident.id,
+        "title": incident.title,
+        "alert": episode.rule,
+        "instance": episode.instance,
+        "severity": episode.severity,
+        "category": episode.category,
+        "text": episode.text,
+        "window_end": isoformat(window_end),
+        "causes": causes,
+        "url": f"{base_url}/incidents/{incident.id}",
+    }

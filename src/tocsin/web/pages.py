@@ -1,0 +1,187 @@
+"""The pages: what each one reads, and which template shows it."""
+
+from collections.abc import Callable, Coroutine
+from http import HTTPStatus
+from typing import Annotated, Any
+
+from fastapi import APIRouter, FastAPI, Query, Request, Response
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from fastapi.routing import APIRoute
+from starlette.exceptions import HTTPException
+
+from tocsin.app import App
+from tocsin.errors import InvalidInputError, TocsinError, UnknownModelError
+from tocsin.metrics import METRICS
+from tocsin.service.read import Condition
+from tocsin.values import DAY, HOUR, WindowSpec, parse_duration
+from tocsin.web import assets, pictures
+from tocsin.web.rendering import failed, not_found, page
+
+Duration = Annotated[str | None, Query(pattern=r"^\d+[smhd]$")]
+Fragment = Annotated[str | None, Query()]
+# How much of the past a page shows: a choice of spans for each size of window.
+_SPANS = {HOUR: ("2d", "7d", "14d"), DAY: ("7d", "30d", "90d"), 7 * DAY: ("30d", "90d", "365d")}
+_WAITING = (Condition.WAITING, Condition.NO_DATA)
+
+
+def add_pages(server: FastAPI, app: App) -> None:
+    """The pages and their files on a server, and errors as pages wherever they are not the API's."""
+    server.include_router(assets.router())
+    server.include_router(router(app))
+    server.add_exception_handler(HTTPException, _no_such_page)
+
+
+def router(app: App) -> APIRouter:
+    """All pages. With `fragment`, each answers only that live section of itself."""
+    routes = APIRouter(include_in_schema=False, route_class=_PageRoute)
+    read = app.read
+
+    @routes.get("/")
+    def overview(fragment: Fragment = None) -> Response:
+        return page(
+            "overview.html",
+            fragment=fragment,
+            newest=read.newest_change(),
+            overviews=read.overviews(),
+            url=app.settings.url,
+        )
+
+    @routes.get("/models/{name}/features/{feature:path}")
+    def feature(
+        name: str, feature: str, window: Duration = None, fragment: Fragment = None
+    ) -> Response:
+        newest = read.newest_change()
+        detail = read.model(name)
+        spec = _spec(detail.monitor.windows, window, detail.monitor.windows[0])
+        described = next((f for f in detail.monitor.schema.features if f.name == feature), None)
+        if described is None:
+            return not_found(f"The model {name} has no feature called {feature}.")
+        view = read.feature(name, feature, window=spec.size)
+        past = read.drift(name, window=spec.size, span=120 * spec.every)
+        return page(
+            "feature.html",
+            fragment=fragment,
+            newest=newest,
+            detail=detail,
+            feature=described,
+            spec=spec,
+            view=view,
+            distribution=None if view is None else pictures.feature_distribution(view),
+            distances=pictures.distances(past, feature, spec),
+        )
+
+    @routes.get("/models/{name}")
+    def model(
+        name: str,
+        window: Duration = None,
+        metric: str | None = None,
+        span: Duration = None,
+        fragment: Fragment = None,
+    ) -> Response:
+        newest = read.newest_change()
+        detail = read.model(name)
+        monitor = detail.monitor
+        spec = _spec(monitor.windows, window, detail.overview.headline.spec)
+        spans = _SPANS.get(spec.size, ("7d", "30d", "90d"))
+        span = span or spans[1]
+        chosen = metric or detail.overview.headline.metric
+        if chosen not in METRICS:
+            raise InvalidInputError(
+                f"there is no metric {chosen!r}; there are {', '.join(METRICS)}"
+            )
+        numbers = read.numbers(name, window=spec.size, span=parse_duration(span))
+        incidents = read.incidents(model=name)
+        shortest = monitor.windows[0]
+        drift = read.drift(name, window=shortest.size, span=120 * shortest.every)
+        return page(
+            "model.html",
+            fragment=fragment,
+            newest=newest,
+            detail=detail,
+            spec=spec,
+            span=span,
+            spans=spans,
+            chosen=chosen,
+            numbers=numbers,
+            picture=pictures.metric(numbers[chosen], monitor, incidents),
+            incidents=incidents,
+            drift=drift,
+            drift_picture=pictures.drift(drift),
+            fired=read.summary(name)["alerts"],
+        )
+
+    @routes.get("/incidents")
+    def incidents(fragment: Fragment = None) -> Response:
+        newest = read.newest_change()
+        return page("incidents.html", fragment=fragment, newest=newest, incidents=read.incidents())
+
+    @routes.get("/incidents/{number:int}")
+    def incident(number: int, fragment: Fragment = None) -> Response:
+        newest = read.newest_change()
+        detail = read.incident(number)
+        if detail is None:
+            return not_found(f"There is no incident {number}.")
+        model = read.model(detail.incident.model)
+        return page(
+            "incident.html",
+            fragment=fragment,
+            newest=newest,
+            detail=detail,
+            model=model,
+            features={f.name for f in model.monitor.schema.features},
+            evidence=pictures.evidence(detail, model, read),
+        )
+
+    return routes
+
+
+def _spec(specs: tuple[WindowSpec, ...], window: str | None, otherwise: WindowSpec) -> WindowSpec:
+    """The windows of the size in the address. Raises: InvalidInputError."""
+    if window is None:
+        return otherwise
+    found = next((spec for spec in specs if spec.size == parse_duration(window)), None)
+    if found is None:
+        sizes = ", ".join(spec.name for spec in specs)
+        raise InvalidInputError(f"this model has no windows of {window}; it has {sizes}")
+    return found
+
+
+class _PageRoute(APIRoute):
+    """A route whose errors are pages."""
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        handler = super().get_route_handler()
+
+        async def handle(request: Request) -> Response:
+            try:
+                return await handler(request)
+            except UnknownModelError as error:
+                return not_found(_told(str(error)))
+            except RequestValidationError as error:
+                faults = "; ".join(
+                    f"{fault['loc'][-1]}: {fault['msg']}" for fault in error.errors()
+                )
+                return failed(422, "This address cannot be read", _told(faults))
+            except InvalidInputError as error:
+                return failed(422, "This address cannot be read", _told(str(error)))
+            except TocsinError as error:
+                return failed(500, "This page could not be made", _told(str(error)))
+
+        return handle
+
+
+async def _no_such_page(request: Request, error: Exception) -> Response:
+    """The API answers in JSON; a person gets a page."""
+    assert isinstance(error, HTTPException)
+    if request.url.path.startswith("/api/"):
+        kind = HTTPStatus(error.status_code).phrase.replace(" ", "")
+        body = {"error": {"type": kind, "message": error.detail}}
+        return JSONResponse(body, error.status_code, headers=error.headers)
+    if error.status_code == 404:
+        return not_found(f"No page has the address {request.url.path}.")
+    return failed(error.status_code, error.detail, "Go back to the models and try again.")
+
+
+def _told(text: str) -> str:
+    return text[:1].upper() + text[1:] + ("" if text.endswith(".") else ".")

@@ -1,0 +1,122 @@
+"""What the pages read, as charts."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from tocsin import charts
+from tocsin.charts import DriftColumn, Moment, Span
+from tocsin.charts.distribution import largest_change
+from tocsin.declared import Monitor
+from tocsin.drift import Verdict
+from tocsin.drift.divergence import EFFECT
+from tocsin.metrics import METRICS
+from tocsin.records.alerts import Incident
+from tocsin.service.read import (
+    DriftPoint,
+    FeatureView,
+    IncidentDetail,
+    ModelDetail,
+    Read,
+    Series,
+)
+from tocsin.values import DAY, Bounded, Undefined, WindowSpec
+from tocsin.web import words
+from tocsin.web.rendering import picture
+
+Picture = dict[str, Any]
+
+
+def metric(series: Series, monitor: Monitor, incidents: Sequence[Incident]) -> Picture | None:
+    """A metric over time with its rules and the model's incidents; None without any window."""
+    if not series.points:
+        return None
+    needs_labels = METRICS[series.metric].needs_labels
+    steps = [
+        b.window.end - a.window.end for a, b in zip(series.points, series.points[1:], strict=False)
+    ]
+    spec = charts.over_time(
+        [
+            Moment(p.window.end, p.measure, needs_labels and p.coverage < words.COMPLETE)
+            for p in series.points
+        ],
+        title=words.chart_title(series),
+        unit=METRICS[series.metric].title,
+        every=max(series.spec.every, min(steps, default=0)),
+        percent=series.metric in words.SHARES,
+        reference=series.reference,
+        thresholds=words.thresholds(monitor.rules, series.metric, series.spec.size),
+        spans=[Span(i.opened, i.resolved, f"#{i.id}") for i in reversed(incidents)],
+    )
+    return picture(spec, "metric")
+
+
+def drift(points: Sequence[DriftPoint]) -> Picture | None:
+    """The map of drift; None without any window."""
+    if not points:
+        return None
+    columns = [DriftColumn(point.window, point.shifts) for point in points]
+    return picture(charts.drift_map(columns, title=drift_title(points[-1])), "drift")
+
+
+def drift_title(point: DriftPoint) -> str:
+    """Which columns have drifted in a window, as a sentence."""
+    drifted = [name for name, shift in point.shifts.items() if shift.verdict is Verdict.DRIFT]
+    if not drifted:
+        return f"None of {len(point.shifts)} columns has drifted in the newest window"
+    names = ", ".join(drifted[:3]) + (f" and {len(drifted) - 3} more" if len(drifted) > 3 else "")
+    has = "has" if len(drifted) == 1 else "have"
+    return f"{len(drifted)} of {len(point.shifts)} columns {has} drifted: {names}"
+
+
+def feature_distribution(view: FeatureView) -> Picture:
+    """A feature now over the reference."""
+    spec = charts.distribution(view.bins, view.regular, view.reference, view.current)
+    return picture(spec, "distribution")
+
+
+def distances(points: Sequence[DriftPoint], feature: str, spec: WindowSpec) -> Picture | None:
+    """A feature's distance from the reference over time."""
+    found = [
+        (point.window.end, point.shifts[feature]) for point in points if feature in point.shifts
+    ]
+    if not found:
+        return None
+    _, last = found[-1]
+    moments = [
+        Moment(
+            end,
+            Undefined(shift.reason, shift.n)
+            if shift.verdict is Verdict.INSUFFICIENT
+            else Bounded(shift.js_distance, n=shift.n),
+        )
+        for end, shift in found
+    ]
+    usual = "" if last.usual is None else f", at most {words.number(last.usual)} in windows like it"
+    return picture(
+        charts.over_time(
+            moments,
+            title=f"Distance {words.number(last.js_distance)} from the reference{usual}",
+            unit="Jensen–Shannon distance",
+            every=spec.every,
+            reference=Bounded(EFFECT),
+            reference_name="no drift below",
+        ),
+        "metric",
+    )
+
+
+def evidence(detail: IncidentDetail, model: ModelDetail, read: Read) -> Picture | None:
+    """The picture of the first cause; where it has none, that of the model's headline metric."""
+    incident = detail.incident
+    if incident.causes and (spec := charts.cause_evidence(incident.causes[0])) is not None:
+        # The sentence stands above the chart already.
+        shares = incident.causes[0]["evidence"]
+        whole = len(spec["layer"]) and spec["height"] > 200
+        title = largest_change(shares["bins"], shares["reference"], shares["current"])
+        return {
+            **picture(spec, "evidence"),
+            "alternative": spec["title"],
+            "title": title if whole else "",
+        }
+    series = read.series(incident.model, model.overview.headline.metric, span=14 * DAY)
+    return metric(series, model.monitor, [incident])

@@ -1,0 +1,320 @@
+"""Numbers, times and sentences as people read them."""
+
+import re
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from math import isfinite
+from typing import Any
+from urllib.parse import quote
+
+from markupsafe import Markup, escape
+
+from tocsin.charts import Threshold, sparkline
+from tocsin.metrics import METRICS
+from tocsin.records.alerts import Episode
+from tocsin.rules import Rule
+from tocsin.service.read import Condition, IncidentDetail, Overview, Point, Series
+from tocsin.values import (
+    DAY,
+    HOUR,
+    MINUTE,
+    Bounded,
+    Measure,
+    Undefined,
+    WindowSpec,
+    format_duration,
+    isoformat,
+    to_datetime,
+)
+
+# Numbers that people know as percentages.
+SHARES = frozenset({"label_rate", "prediction_rate", "coverage"})
+# Labels of a window count as complete from here on.
+COMPLETE = 0.95
+_MOST_SPARKS = 120
+_NO_BREAK = "\u00a0"
+
+
+def number(value: float) -> str:
+    """Three significant figures, thousands apart.
+
+    >>> number(0.71234), number(12345.6), number(0.000123), number(1)
+    ('0.712', '12,300', '0.000123', '1.00')
+    """
+    if not isfinite(value):
+        return "not a number"
+    if value == 0:
+        return "0"
+    digits = f"{float(f'{value:.3g}'):.10f}" if abs(value) >= 1e-6 else f"{value:.3g}"
+    if abs(value) < 1e-6:
+        return digits.replace("-", "−")
+    whole = len(str(abs(int(float(digits)))))
+    leading_zeros = len(digits.partition(".")[2]) - len(digits.partition(".")[2].lstrip("0"))
+    places = max(0, 3 - whole) if abs(value) >= 1 else 3 + leading_zeros
+    return f"{float(digits):,.{places}f}".replace("-", "−")
+
+
+def percent(share: float) -> str:
+    """A share as a percentage, never rounded to all or nothing.
+
+    >>> [percent(share).replace(_NO_BREAK, " ") for share in (0.971, 0.0312, 0.9996, 0.0001, 1)]
+    ['97 %', '3.1 %', '>99.9 %', '<0.1 %', '100 %']
+    """
+    if not isfinite(share):
+        return "not a number"
+    if 0 < share < 0.001:
+        return f"<0.1{_NO_BREAK}%"
+    if 0.999 < share < 1:
+        return f">99.9{_NO_BREAK}%"
+    places = 0 if share in (0, 1) or 0.1 <= share < 0.995 else 1
+    return f"{share * 100:.{places}f}{_NO_BREAK}%"
+
+
+def count(value: int) -> str:
+    """A whole number, thousands apart."""
+    return f"{value:,}".replace("-", "−")
+
+
+def level(metric: str, value: float) -> str:
+    """A metric's value in its unit."""
+    return percent(value) if metric in SHARES else number(value)
+
+
+def margin(metric: str, measure: Bounded) -> str | None:
+    """Half the 95 % interval, to the digits that the value is written with; None if unknown.
+
+    >>> margin("roc_auc", Bounded(0.7123, low=0.703, high=0.7215))
+    '0.009'
+    """
+    if measure.low is None or measure.high is None:
+        return None
+    half = (measure.high - measure.low) / 2
+    if not isfinite(half):
+        return None
+    if metric in SHARES:
+        return f"{half * 100:.1f}{_NO_BREAK}pt"
+    places = len(number(measure.value).partition(".")[2])
+    rounded = f"{half:,.{places}f}"
+    return rounded if float(rounded.replace(",", "")) else f"{half:.1g}"
+
+
+def measure_words(metric: str, measure: Measure) -> str:
+    """A number with its interval, or the reason why there is none."""
+    if isinstance(measure, Undefined):
+        return measure.reason
+    half = margin(metric, measure)
+    return level(metric, measure.value) + (f" ± {half}" if half else "")
+
+
+def difference(metric: str, measure: Measure, reference: Measure) -> str | None:
+    """How far a number is from its reference: `0.03 under`; None when either is missing."""
+    if not isinstance(measure, Bounded) or not isinstance(reference, Bounded):
+        return None
+    apart = measure.value - reference.value
+    if metric in SHARES:
+        if abs(apart) < 0.0005:
+            return "as"
+        size = f"{abs(apart) * 100:.1f}{_NO_BREAK}pt"
+    else:
+        places = max(2, len(number(reference.value).partition(".")[2]))
+        if abs(apart) < 0.5 * 10**-places:
+            return "as"
+        size = f"{abs(apart):,.{places}f}"
+    return f"{size} {'over' if apart > 0 else 'under'}"
+
+
+def worse(metric: str, measure: Measure, reference: Measure) -> bool:
+    """Whether a number is surely on the bad side of its reference: its interval says so."""
+    better = METRICS[metric].higher_is_better
+    if better is None or not isinstance(measure, Bounded) or not isinstance(reference, Bounded):
+        return False
+    mildest = measure.high if better else measure.low
+    if mildest is None or not isfinite(mildest):
+        return False
+    return mildest < reference.value if better else mildest > reference.value
+
+
+def duration(size: int) -> str:
+    """A window's size: `24 h`, `7 days`."""
+    if size % DAY == 0 and size > DAY:
+        return f"{size // DAY}{_NO_BREAK}days"
+    return re.sub(r"(\d)([a-z])", rf"\1{_NO_BREAK}\2", format_duration(size)).replace("m", "min")
+
+
+def lasting(span: int) -> str:
+    """How long something lasted, in its largest units: `3 h`, `2 days`."""
+    for size, unit in ((DAY, "day"), (HOUR, "h"), (MINUTE, "min")):
+        if span >= size:
+            amount = span // size
+            return f"{amount}{_NO_BREAK}{unit}{'s' if unit == 'day' and amount > 1 else ''}"
+    return f"{span // 1_000_000}{_NO_BREAK}s"
+
+
+def time_element(moment: int, *, now: datetime | None = None) -> Markup:
+    """A moment in UTC, with the year unless it is this one; the page turns it to the viewer's zone.
+
+    >>> time_element(0)
+    Markup('<time datetime="1970-01-01T00:00:00Z" title="1970-01-01 00:00 UTC">...</time>')
+    """
+    at = to_datetime(moment)
+    now = now or datetime.now(UTC)
+    year = "" if at.year == now.year else f" {at.year}"
+    text = f"{at.day} {at:%b}{year}, {at:%H:%M} UTC".replace(" ", _NO_BREAK)
+    return Markup('<time datetime="{}" title="{}">{}</time>').format(
+        isoformat(moment), f"{at:%Y-%m-%d %H:%M} UTC", text
+    )
+
+
+def sentence(text: str) -> Markup:
+    """A sentence in which `names` in backticks are set as code."""
+    parts = re.split(r"`([^`]*)`", text)
+    marked = [
+        Markup("<code>{}</code>").format(part) if i % 2 else escape(part)
+        for i, part in enumerate(parts)
+    ]
+    joined = Markup("").join(marked)
+    return joined[:1].upper() + joined[1:] if not text.startswith("`") else joined
+
+
+def segment(name: str) -> str:
+    """A name as one segment of an address."""
+    return quote(name, safe="")
+
+
+def headline(overview: Overview) -> str:
+    """How a model is going, in a sentence."""
+    return series_sentence(overview.headline)
+
+
+def series_sentence(series: Series) -> str:
+    """The newest number of a series against its reference, and how much of it is labelled."""
+    metric = METRICS[series.metric]
+    size = duration(series.spec.size)
+    if not series.points:
+        return f"No window of {size} has closed yet: there is nothing to measure."
+    point = series.points[-1]
+    labels = f"; {percent(point.coverage)} labelled" if metric.needs_labels else ""
+    if isinstance(point.measure, Undefined):
+        return f"{metric.title} over {size} has no value: {point.measure.reason}{labels}."
+    return (
+        f"{metric.title} {measure_words(series.metric, point.measure)} over {size}"
+        f"{against(series, point)}{labels}."
+    )
+
+
+def against(series: Series, point: Point) -> str:
+    """`, 0.03 under its reference`, or nothing."""
+    apart = difference(series.metric, point.measure, series.reference)
+    if apart is None:
+        return ""
+    return ", as in its reference" if apart == "as" else f", {apart} its reference"
+
+
+def chart_title(series: Series) -> str:
+    """The finding of a metric's chart."""
+    metric = METRICS[series.metric]
+    if not series.points:
+        return f"{metric.title}: no window has closed yet"
+    point = series.points[-1]
+    if isinstance(point.measure, Undefined):
+        return f"{metric.title} has no value now: {point.measure.reason}"
+    value = level(series.metric, point.measure.value)
+    return f"{metric.title} is {value}{against(series, point)}"
+
+
+def rule_condition(rule: Rule) -> str:
+    """What has to be true for a rule to alert."""
+    if rule.metric == "drift":
+        return "any feature or the score has drifted"
+    assert rule.value is not None
+    side = "below" if rule.op == "<" else "above"
+    return f"{METRICS[rule.metric].title} {side} {level(rule.metric, rule.value)}"
+
+
+def rule_patience(rule: Rule, spec: WindowSpec | None) -> str:
+    """What a rule waits for."""
+    parts = []
+    if rule.for_windows > 1:
+        every = f" ({duration(rule.for_windows * spec.every)})" if spec else ""
+        parts.append(f"{rule.for_windows} windows in a row{every}")
+    if rule.metric != "drift" and METRICS[rule.metric].needs_labels:
+        parts.append(f"{percent(rule.min_coverage)} labelled")
+    if rule.min_samples > 1:
+        parts.append(f"{count(rule.min_samples)} rows")
+    if rule.metric != "drift" and rule.confident:
+        parts.append("the whole 95 % interval beyond it")
+    return ", ".join(parts)
+
+
+def thresholds(rules: tuple[Rule, ...], metric: str, size: int) -> list[Threshold]:
+    """The lines of the rules on a metric's chart."""
+    return [
+        Threshold(
+            rule.value,
+            f"alert {'below' if rule.op == '<' else 'above'} {level(metric, rule.value)}",
+        )
+        for rule in rules
+        if rule.metric == metric and rule.window == size and rule.value is not None
+    ]
+
+
+def state_of_all(overviews: list[Overview]) -> str:
+    """How the models are, in a sentence: the first thing on the first page."""
+    bad = sum(o.condition in (Condition.BREACH, Condition.WATCH) for o in overviews)
+    total = len(overviews)
+    models = "1 model" if total == 1 else f"{total} models"
+    if bad:
+        return f"{bad} of {models} {'needs' if bad == 1 else 'need'} attention"
+    blind = sum(o.condition is not Condition.HEALTHY for o in overviews)
+    if blind == total:
+        return f"{models}, {'' if total == 1 else 'all of them '}still waiting for numbers"
+    if blind:
+        return f"No model is in breach; {blind} of {models} {'waits' if blind == 1 else 'wait'}"
+    return "The model is healthy" if total == 1 else f"All {models} are healthy"
+
+
+def interval(metric: str, measure: Bounded) -> str:
+    """The 95 % interval, or a dash."""
+    low, high = measure.low, measure.high
+    if low is None or high is None or not (isfinite(low) and isfinite(high)):
+        return "–"
+    return f"{level(metric, low)} to {level(metric, high)}"
+
+
+def spark(series: Series) -> Markup:
+    """A series as a sparkline over its reference."""
+    # Every so-manieth point, the newest among them: more do not show on so few pixels.
+    points = series.points[:: -max(1, -(-len(series.points) // _MOST_SPARKS))][::-1]
+    values = [
+        p.measure.value if isinstance(p.measure, Bounded) and isfinite(p.measure.value) else None
+        for p in points
+    ]
+    reference = series.reference.value if isinstance(series.reference, Bounded) else None
+    # Markup is right here: the sparkline is made of numbers only.
+    return Markup(sparkline(values, reference))
+
+
+def likelihood(cause: Mapping[str, Any]) -> str:
+    """How sure a cause is, and how much of the change goes with it."""
+    share = float(cause["share"])
+    sure = str(cause["verdict"])
+    if share >= 0.01:
+        return f"{sure.capitalize()}; {percent(share)} of the change in loss goes with it."
+    return f"{sure.capitalize()}; it goes with little of the change in loss so far."
+
+
+def lifespan(episode: Episode, detail: IncidentDetail) -> Markup:
+    """An alert's life within its incident, as a bar."""
+    first = min(e.started for e in detail.episodes)
+    known = [e.resolved or e.fired for e in detail.episodes]
+    known += [entry.event_time for entry in detail.timeline]
+    last = max(*known, first + HOUR)
+    over = episode.resolved if episode.resolved is not None else last
+    x = 96 * (episode.started - first) / (last - first)
+    width = max(3.0, 96 * (over - episode.started) / (last - first))
+    kind = "life-open" if episode.resolved is None else "life"
+    return Markup(
+        '<svg class="{}" viewBox="0 0 100 8" width="100" height="8" role="img" aria-label="{}">'
+        '<rect class="life-line" x="0" y="3.5" width="100" height="1"/>'
+        '<rect x="{:.1f}" y="1" width="{:.1f}" height="6" rx="1"/></svg>'
+    ).format(kind, f"lasted {lasting(over - episode.started)}", min(x, 97), width)

@@ -1,0 +1,81 @@
+"""The loop: fold what arrived, evaluate what changed, deliver what waits."""
+
+import logging
+import threading
+from collections.abc import Callable
+
+from tocsin.service.deliver import Deliver
+from tocsin.service.evaluate import Evaluate
+from tocsin.service.fold import Fold
+
+_log = logging.getLogger(__name__)
+_PAUSE_S = 0.1
+_LONGEST_PAUSE_S = 10.0
+
+
+class Worker:
+    """Two threads: one folds and evaluates in order, one delivers and may wait for a network."""
+
+    def __init__(self, fold: Fold, evaluate: Evaluate, deliver: Deliver) -> None:
+        self._fold = fold
+        self._evaluate = evaluate
+        self._deliver = deliver
+        self._stopped = threading.Event()
+        self._woken = threading.Event()
+        self._threads: list[threading.Thread] = []
+
+    def start(self) -> None:
+        """Begin to work."""
+        for name, work in (("fold", self.work), ("deliver", self._deliver.deliver)):
+            thread = threading.Thread(target=self._loop, args=(work,), name=f"tocsin-{name}")
+            thread.start()
+            self._threads.append(thread)
+
+    def stop(self) -> None:
+        """End after the step that is under way."""
+        self._stopped.set()
+        self._woken.set()
+        for thread in self._threads:
+            thread.join()
+
+    @property
+    def stopping(self) -> bool:
+        """Whether `stop` was called."""
+        return self._stopped.is_set()
+
+    def wake(self) -> None:
+        """Say that rows arrived."""
+        self._woken.set()
+
+    def work(self) -> bool:
+        """Fold and evaluate once each model that waits; False when none did."""
+        folded = _each(self._fold.waiting(), self._fold.fold)
+        return _each(self._evaluate.waiting(), self._evaluate.evaluate) or folded
+
+    def _loop(self, work: Callable[[], bool]) -> None:
+        pause = _PAUSE_S
+        while not self._stopped.is_set():
+            self._woken.clear()
+            try:
+                if work():
+                    pause = _PAUSE_S
+                    continue
+            except Exception:  # noqa: BLE001 - the entry point of this thread: told, tried again
+                _log.exception("work failed; trying again in %.1f s", pause)
+                pause = min(pause * 2, _LONGEST_PAUSE_S)
+            self._woken.wait(pause)
+
+
+def _each(models: list[str], work: Callable[[str], int]) -> bool:
+    """Work on every model, even when one of them fails; then raise what failed."""
+    worked = False
+    failures: list[Exception] = []
+    for model in models:
+        try:
+            worked = work(model) > 0 or worked
+        except Exception as error:  # noqa: BLE001 - raised below, once all had their turn
+            error.add_note(f"model {model}")
+            failures.append(error)
+    if failures:
+        raise ExceptionGroup("some models could not be worked on", failures)
+    return worked

@@ -1,0 +1,77 @@
+"""A real MLflow server, and small models registered in it."""
+
+import pandas as pd
+import pytest
+
+from tocsin.demo.servers import mlflow_server
+from tocsin.demo.model import tracking_at
+
+PATIENTS = pd.DataFrame(
+    {
+        "age": [31.5, None, 64.0, 50.0],
+        "visits": [1, 2, 3, 4],
+        "plan": ["basic", "gold", None, "gold"],
+        "member": [True, False, True, True],
+        "left": [0.0, 1.0, None, 1.0],
+        "risk": [0.1, 0.9, 0.4, None],
+        "note": ["a", "b", "c", "d"],
+    }
+)
+FEATURES = ["age", "visits", "plan", "member"]
+TAGS = {"tocsin.label": "left", "tocsin.score": "risk"}
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory):
+    with mlflow_server(tmp_path_factory.mktemp("mlflow")) as uri:
+        yield uri
+
+
+@pytest.fixture(scope="module")
+def register(server, tmp_path_factory):
+    """Logs rows and a model that has them as its training dataset; returns models:/name/version."""
+    import mlflow
+    from mlflow.models import infer_signature
+    from sklearn.dummy import DummyClassifier
+
+    def register(
+        name,
+        rows=PATIENTS,
+        *,
+        features=FEATURES,
+        tags=TAGS,
+        source="artifact",
+        context="training",
+        signature="inferred",
+    ):
+        if signature == "inferred":
+            signature = infer_signature(rows[features].dropna())
+        with tracking_at(server), mlflow.start_run() as run:
+            if source == "artifact":
+                source = _proxied(rows, run, server, tmp_path_factory.mktemp("rows"))
+            if context is not None:
+                # A name of its own: within an experiment, MLflow takes a dataset of known name and
+                # digest for the known one and forgets the new source.
+                dataset = mlflow.data.from_pandas(
+                    rows, source=source, targets="left", predictions="risk", name=f"{name} rows"
+                )
+                mlflow.log_input(dataset, context=context, tags=tags)
+            model = mlflow.sklearn.log_model(
+                DummyClassifier().fit([[0], [1]], [0, 1]),
+                name=name,
+                signature=signature,
+                pip_requirements=["scikit-learn"],
+            )
+            version = mlflow.register_model(model.model_uri, name)
+        return f"models:/{name}/{version.version}"
+
+    return register
+
+
+def _proxied(rows, run, server, folder):
+    import mlflow
+
+    rows.to_parquet(folder / "rows.parquet", index=False)
+    mlflow.log_artifact(str(folder / "rows.parquet"))
+    path = run.info.artifact_uri.removeprefix("mlflow-artifacts:/")
+    return f"{server}/api/2.0/mlflow-artifacts/artifacts/{path}/rows.parquet"
