@@ -24,6 +24,10 @@ from tocsin.settings import Settings, secret
 from tocsin.worker import Worker
 
 
+# delta-rs makes a host name of a table's path, and these may not be in one.
+_NOT_IN_PATHS = frozenset("[]^|")
+
+
 @dataclass(frozen=True, eq=False)
 class App:
     """All that a face of Tocsin needs."""
@@ -71,6 +75,12 @@ def opened(settings: Settings, clock: Clock = wall_clock) -> Iterator[App]:
 
 @contextmanager
 def _locked(folder: Path) -> Iterator[None]:
+    odd = sorted(set(str(folder.resolve())) & _NOT_IN_PATHS)
+    if odd:
+        raise StartupError(
+            f"the data folder {folder} has {' '.join(odd)} in its path, which Delta Lake cannot "
+            "handle; choose another with --data"
+        )
     try:
         folder.mkdir(parents=True, exist_ok=True)
         lock = (folder / "lock").open("a+")

@@ -65,9 +65,16 @@ class Schema:
         repeated = sorted({name for name in names if names.count(name) > 1})
         if repeated:
             raise SchemaError(f"features must have different names, but {repeated} are repeated")
-        columns = [feature.column for feature in self.features]
+        # SQL and Delta know no difference of case.
+        columns = [feature.column.casefold() for feature in self.features]
         if len(set(columns)) < len(columns):
-            raise SchemaError("two features have names that differ only in spaces or brackets")
+            alike = [
+                f.name for f, c in zip(self.features, columns, strict=True) if columns.count(c) > 1
+            ]
+            raise SchemaError(
+                f"features {alike} differ only in case, spaces or brackets; rename one, because "
+                "they would share a column"
+            )
         if self.score is None and self.prediction is None:
             raise SchemaError(
                 "a schema needs `score` or `prediction`: nothing else can be measured"

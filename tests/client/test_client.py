@@ -187,7 +187,7 @@ def test_close_gives_up_at_its_deadline_and_the_books_still_balance(
     client.close(timeout_s=0.02)
     assert (client.stats.queued, client.stats.dropped) == (1, 2)
     assert balanced(client)
-    assert "3 rows were not sent before the client closed" in caplog.text
+    assert "3 row(s) were not sent before the client closed" in caplog.text
     server.opened.set()
     client.flush()
     assert (client.stats.sent, client.stats.dropped, client.stats.queued) == (1, 2, 0)
@@ -207,6 +207,16 @@ def test_close_cuts_a_rest_short_for_one_more_try(connect: Any, script: Any) -> 
     client.close()
     assert server.ids == [["a"], ["a"]]
     assert client.stats.sent == 1
+
+
+def test_close_does_not_hammer_a_server_that_stays_away(connect: Any, script: Any) -> None:
+    server = script(*[httpx2.Response(503, headers={"Retry-After": "3600"})] * 1000)
+    client = connect(transport=server, max_delay_s=0.0)
+    client.log_prediction({}, {}, "a")
+    assert not client.flush(timeout_s=0.05)
+    client.close(timeout_s=0.05)
+    assert len(server.requests) == 2
+    assert client.stats.dropped == 1
 
 
 def test_leaving_the_block_sends_what_waits_and_ends_the_thread(script: Any) -> None:
@@ -239,11 +249,12 @@ def test_a_row_is_sent_without_a_flush_once_it_is_old_enough(connect: Any) -> No
     server = Gate()
     client = connect(transport=server, max_delay_s=0.01)
     server.opened.set()
-    for number in range(2):  # the second finds a worker that waits for a first row
-        server.reached.clear()
-        client.log_prediction({}, {}, str(number))
-        assert server.reached.wait(10)
-        assert client.flush()
+    client.log_prediction({}, {})
+    assert client.flush()
+    server.reached.clear()
+    assert not server.reached.wait(0.05)  # meanwhile the worker begins to wait for a first row
+    client.log_prediction({}, {})
+    assert server.reached.wait(10)
 
 
 def test_a_full_batch_is_sent_without_a_flush_however_young(connect: Any) -> None:

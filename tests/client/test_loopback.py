@@ -135,5 +135,5 @@ def test_the_end_of_the_process_does_not_wait_for_a_server_that_is_away(loopback
     ended = run(FORGOTTEN.format(exit_timeout_s=0.2), loopback.url)
     loopback.start()
     assert ended.returncode == 0
-    assert "1 rows were not sent before the client closed" in ended.stderr
+    assert "1 row(s) were not sent before the client closed" in ended.stderr
     assert loopback.received == []

@@ -175,6 +175,16 @@ def test_a_pause_counts_a_retry_unless_the_queue_is_stopped() -> None:
     assert waiting.stats.retries == 1
 
 
+def test_rows_in_flight_stay_queued_when_stopped_until_their_answer_comes() -> None:
+    waiting = queue(batch_rows=2)
+    waiting.put(rows("ppp"))
+    waiting.take()
+    assert waiting.stop() == 3
+    assert (waiting.stats.queued, waiting.stats.dropped) == (2, 1)
+    waiting.settle(sent=2)
+    assert (waiting.stats.queued, waiting.stats.sent) == (0, 2)
+
+
 def test_a_flush_may_wait_for_ever() -> None:
     waiting = queue()
     waiting.put(rows("p"))

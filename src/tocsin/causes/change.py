@@ -8,6 +8,8 @@ from numpy.typing import NDArray
 
 from tocsin.profiles import Profile
 
+Floats = NDArray[np.float64]
+
 
 @dataclass(frozen=True)
 class Change:
@@ -53,22 +55,40 @@ def expected_change(reference: Profile, current: Profile) -> float:
     return _mean(current, "expected_loss", "n")[0] - _mean(reference, "expected_loss", "n")[0]
 
 
-def outcome_excess(profile: Profile) -> NDArray[np.float64]:
-    """Positives beyond what the calibration expects for the same scores, per labelled row.
+@dataclass(frozen=True, eq=False)
+class Surprise:
+    """How far labels are from what the calibration of the reference expects for the same scores.
 
-    Returns: (...,) in [-1, 1]; NaN where nothing is labelled.
+    label: (...,) positives beyond the expected, per labelled row; loss: (...,) likewise the loss.
+    NaN where nothing is labelled. Both, because labels that swap leave their rate where it was.
+    label_error, loss_error: (...,) their sampling standard errors.
     """
+
+    label: Floats
+    loss: Floats
+    label_error: Floats
+    loss_error: Floats
+
+
+def surprise(profile: Profile) -> Surprise:
+    """The surprise of a profile, or of a stack of them, from its score bins."""
     scores = profile.scores
     labelled = scores.positives + scores.negatives
-    expected = (labelled * np.array(profile.plan.expected_rates)).sum(-1)
     n = labelled.sum(-1)
-    return np.where(n > 0, (scores.positives.sum(-1) - expected) / np.maximum(n, 1), np.nan)
-
-
-def outcome_excess_error(profile: Profile) -> float:
-    """The sampling standard error of `outcome_excess` of one profile."""
-    scores = profile.scores
-    labelled = scores.positives + scores.negatives
     rates = np.array(profile.plan.expected_rates)
-    n = max(float(labelled.sum()), 1.0)
-    return sqrt(float((labelled * rates * (1 - rates)).sum())) / n
+    middles = (scores.edges[1:] + scores.edges[:-1]) / 2
+    score = np.where(scores.rows > 0, scores.sums / np.maximum(scores.rows, 1), middles)
+    # The loss of a positive less that of a negative: (1 - s)^2 - s^2.
+    difference = 1 - 2 * score
+    excess = scores.positives - labelled * rates
+    variance = labelled * rates * (1 - rates)
+
+    def per_row(total: Floats) -> Floats:
+        return np.where(n > 0, total / np.maximum(n, 1), np.nan)
+
+    return Surprise(
+        label=per_row(excess.sum(-1)),
+        loss=per_row((excess * difference).sum(-1)),
+        label_error=per_row(np.sqrt(variance.sum(-1))),
+        loss_error=per_row(np.sqrt((variance * difference**2).sum(-1))),
+    )

@@ -16,8 +16,7 @@ from tocsin.causes.change import (
     Change,
     change,
     expected_change,
-    outcome_excess,
-    outcome_excess_error,
+    surprise,
 )
 from tocsin.causes.decomposition import decomposition
 from tocsin.drift import ENOUGH_HISTORY, Shift, Verdict
@@ -252,22 +251,29 @@ def _version_sentence(version: str, share: float) -> str:
 
 def _concept(reference: Profile, current: Profile, past: Profile, moved: Change) -> Cause | None:
     """The same scores are followed by other outcomes: the world, or an input nobody sees."""
-    excess = outcome_excess(current)
-    earlier = outcome_excess(past)
-    known = np.isfinite(earlier)
-    if not np.isfinite(excess) or known.sum() < ENOUGH_HISTORY:
+    now, earlier = surprise(current), surprise(past)
+    if not np.isfinite(now.label):
         return None
-    usual, z = _against(float(excess), earlier[known], floor=outcome_excess_error(current))
-    if z <= 4.5:
-        return None
-    calibrated = expected_change(reference, current)
-    text = (
-        f"the same scores are followed by other outcomes: {abs(excess) * 100:.1f} pt "
-        f"{'more' if excess > 0 else 'fewer'} positives than the reference would give, "
-        f"usually {usual * 100:+.1f} pt"
+    known = np.isfinite(earlier.label)
+    usual_label, z_label = _against(
+        float(now.label), earlier.label[known], floor=float(now.label_error)
     )
-    share = moved.explained_by(moved.delta - calibrated)
-    return _cause(_Finding("concept", 0.9, z, text), None, share, None)
+    usual_loss, z_loss = _against(float(now.loss), earlier.loss[known], floor=float(now.loss_error))
+    if max(z_label, z_loss) <= 4.5:
+        return None
+    if z_label >= z_loss:
+        text = (
+            "the same scores are followed by other outcomes: positives are "
+            f"{float(now.label) * 100:+.1f} pt from what the reference would give, "
+            f"usually {usual_label * 100:+.1f} pt"
+        )
+    else:
+        text = (
+            "the same scores are followed by other outcomes: the squared error is "
+            f"{float(now.loss):+.3f} from what the reference would give, usually {usual_loss:+.3f}"
+        )
+    share = moved.explained_by(moved.delta - expected_change(reference, current))
+    return _cause(_Finding("concept", 0.9, max(z_label, z_loss), text), None, share, None)
 
 
 def _against(value: float, past: Floats, *, floor: float) -> tuple[float, float]:

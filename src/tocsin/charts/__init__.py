@@ -4,10 +4,11 @@ Each document has its finding as title, at most `MOST_MARKS` marks, and no colou
 marks name a style, and `themed` (or the page, for the scheme that the viewer prefers) adds them.
 """
 
+from tocsin.charts.annotations import Span, Threshold
 from tocsin.charts.distribution import distribution
 from tocsin.charts.drift_map import DriftColumn, drift_map
 from tocsin.charts.evidence import cause_evidence
-from tocsin.charts.over_time import Moment, Span, Threshold, over_time
+from tocsin.charts.over_time import Moment, over_time
 from tocsin.charts.sparkline import sparkline
 from tocsin.charts.theme import DARK, LIGHT, Tokens, config, themed
 

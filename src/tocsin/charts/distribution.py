@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
+from tocsin.charts.layers import dataset, layered
 from tocsin.charts.theme import Spec
 
 _HEIGHT = 260
@@ -80,7 +81,7 @@ def distribution(
         "scale": alt.Scale(domain=[0, highest * 1.08 or 1.0], nice=False),
         "axis": alt.Axis(format=".0%", grid=True, tickCount=4),
     }
-    base = alt.Chart(alt.Data(values=rows))
+    base = dataset("bars")
     x = alt.X("from:Q", title=None, scale=x_scale, axis=_axis(edges, rows, len(inside)))
     layers = [
         base.mark_rect(style="bar-now").encode(
@@ -97,17 +98,18 @@ def distribution(
         ),
     ]
     if edges:
-        layers.append(_steps(inside).encode(y=alt.Y("reference:Q", **y)))
+        steps = dataset("steps").mark_line(style="bar-reference", interpolate="step-after")
+        layers.append(steps.encode(x="at:Q", y=alt.Y("reference:Q", **y)))
     if gap:
-        between = alt.Chart(alt.Data(values=[{"at": len(inside) + gap / 2}]))
-        layers.append(between.mark_rule(style="apart").encode(x="at:Q"))
-    chart = alt.layer(*layers).properties(
-        width="container",
-        height=_HEIGHT,
-        title=title or largest_change(bins, reference, current),
-        autosize=alt.AutoSizeParams(type="fit-x", contains="padding"),
+        layers.append(dataset("gap").mark_rule(style="apart").encode(x="at:Q"))
+    datasets = {
+        "bars": rows,
+        "steps": _steps(inside) if edges else [],
+        "gap": [{"at": len(inside) + gap / 2}],
+    }
+    return layered(
+        layers, datasets, title=title or largest_change(bins, reference, current), height=_HEIGHT
     )
-    return dict(chart.to_dict(validate=False))
 
 
 def largest_change(
@@ -151,16 +153,10 @@ def _largest(bars: Sequence[_Bar]) -> list[_Bar]:
     return [*(bar for bar in bars if bar in kept), together]
 
 
-def _steps(inside: Sequence[_Bar]) -> Any:
+def _steps(inside: Sequence[_Bar]) -> list[dict[str, Any]]:
     """The outline of the reference over the bins of a number."""
-    import altair as alt
-
     steps = [{"at": i, "reference": bar.reference} for i, bar in enumerate(inside)]
-    steps.append({"at": len(inside), "reference": inside[-1].reference})
-    line = alt.Chart(alt.Data(values=steps)).mark_line(
-        style="bar-reference", interpolate="step-after"
-    )
-    return line.encode(x="at:Q")
+    return [*steps, {"at": len(inside), "reference": inside[-1].reference}]
 
 
 def _axis(edges: Sequence[float], rows: Sequence[dict[str, Any]], inside: int) -> Any:
@@ -175,7 +171,7 @@ def _axis(edges: Sequence[float], rows: Sequence[dict[str, Any]], inside: int) -
     keys = list(names)
     # Expressions cannot look a label up by a number with a fraction; by its place they can.
     expression = f"{_literal([names[k] for k in keys])}[indexof({keys}, datum.value)]"
-    crowded = not edges and len(keys) > 8
+    crowded = not edges and len(keys) > 8 and max(map(len, names.values())) > 3
     return alt.Axis(
         values=keys,
         labelExpr=expression,

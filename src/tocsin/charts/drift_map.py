@@ -2,7 +2,9 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
+from tocsin.charts.layers import dataset, layered
 from tocsin.charts.theme import TIME_LABELS, Spec
 from tocsin.drift import Shift, Verdict
 from tocsin.values import Window
@@ -37,7 +39,7 @@ def drift_map(points: Sequence[DriftColumn], *, title: str) -> Spec:
 
     names = shown_columns(points)
     newest = points[-(_MOST_CELLS // max(len(names), 1)) :]
-    rows = [
+    rows: list[dict[str, Any]] = [
         {
             "from": point.window.start // 1000,
             "column": name,
@@ -56,15 +58,13 @@ def drift_map(points: Sequence[DriftColumn], *, title: str) -> Spec:
         alt.Tooltip("verdict:N", title="Verdict"),
     ]
     length = (points[0].window.end - points[0].window.start) // 1000 if points else 0
-    base = alt.Chart(alt.Data(values=rows)).transform_calculate(to=f"datum.from + {length}")
-    extent = [newest[0].window.start // 1000, newest[-1].window.end // 1000] if newest else [0, 1]
+    base = dataset("cells").transform_calculate(to=f"datum.from + {length}")
     step = 0.1 if furthest < 0.5 else 0.2
     y = alt.Y("column:N", title=None, sort=list(names), axis=alt.Axis(labelLimit=130))
     cells = base.mark_rect(style="cell", tooltip=True).encode(
         x=alt.X(
             "from:T",
             title=None,
-            scale=alt.Scale(domain=extent),
             axis=alt.Axis(tickCount={"expr": "max(2, width / 110)"}, labelExpr=TIME_LABELS),
         ),
         x2="to:T",
@@ -89,16 +89,8 @@ def drift_map(points: Sequence[DriftColumn], *, title: str) -> Spec:
         dots = drifted.transform_calculate(middle=f"datum.from + {length / 2}").mark_point(
             style="verdict", filled=True, shape="circle", size=26
         )
-        layers.append(
-            dots.encode(x=alt.X("middle:T", scale=alt.Scale(domain=extent)), y=y, tooltip=tooltip)
-        )
-    chart = alt.layer(*layers).properties(
-        width="container",
-        height=_ROW * max(len(names), 1),
-        title=title,
-        autosize=alt.AutoSizeParams(type="fit-x", contains="padding"),
-    )
-    return dict(chart.to_dict(validate=False))
+        layers.append(dots.encode(x="middle:T", y=y, tooltip=tooltip))
+    return layered(layers, {"cells": rows}, title=title, height=_ROW * max(len(names), 1))
 
 
 def shown_columns(points: Sequence[DriftColumn]) -> tuple[str, ...]:

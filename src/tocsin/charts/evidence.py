@@ -4,10 +4,11 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from tocsin.charts.distribution import distribution
+from tocsin.charts.layers import dataset, layered
 from tocsin.charts.theme import Spec
 
 # Which explicit bins a cause of a kind speaks of.
-_SPOKEN_OF = {
+SPOKEN_OF = {
     "nulls": (("null", "non-finite"), "no value"),
     "unseen": (("unseen",), "never seen before"),
     "out_of_range": (("below", "above"), "outside the range"),
@@ -22,8 +23,8 @@ def cause_evidence(cause: Mapping[str, Any]) -> Spec | None:
     title = str(cause["sentence"]).replace("`", "")
     bins, regular = evidence["bins"], evidence["regular"]
     reference, current = evidence["reference"], evidence["current"]
-    if cause["kind"] in _SPOKEN_OF:
-        wanted, words = _SPOKEN_OF[cause["kind"]]
+    if cause["kind"] in SPOKEN_OF:
+        wanted, words = SPOKEN_OF[cause["kind"]]
         at = [i for i in range(regular, len(bins)) if bins[i] in wanted]
         before, now = (sum(float(shares[i]) for i in at) for shares in (reference, current))
         return _two_bars(before, now, words=words, title=title)
@@ -37,7 +38,7 @@ def _two_bars(before: float, now: float, *, words: str, title: str) -> Spec:
         {"when": "now", "share": now, "text": f"{now:.1%}"},
         {"when": "reference", "share": before, "text": f"{before:.1%}"},
     ]
-    base = alt.Chart(alt.Data(values=rows)).encode(
+    base = dataset("shares").encode(
         y=alt.Y("when:N", sort=None, title=None, scale=alt.Scale(paddingInner=0.35)),
         x=alt.X(
             "share:Q",
@@ -46,14 +47,15 @@ def _two_bars(before: float, now: float, *, words: str, title: str) -> Spec:
             axis=alt.Axis(format=".0%", grid=True, tickCount=5),
         ),
     )
-    chart = alt.layer(
-        base.transform_filter("datum.when == 'now'").mark_bar(style="bar-now"),
-        base.transform_filter("datum.when != 'now'").mark_bar(style="bar-reference", filled=False),
-        base.mark_text(style="strong-word", align="left", dx=6).encode(text="text:N"),
-    ).properties(
-        width="container",
-        height=96,
+    return layered(
+        [
+            base.transform_filter("datum.when == 'now'").mark_bar(style="bar-now"),
+            base.transform_filter("datum.when != 'now'").mark_bar(
+                style="bar-reference", filled=False
+            ),
+            base.mark_text(style="strong-word", align="left", dx=6).encode(text="text:N"),
+        ],
+        {"shares": rows},
         title=title,
-        autosize=alt.AutoSizeParams(type="fit-x", contains="padding"),
+        height=96,
     )
-    return dict(chart.to_dict(validate=False))

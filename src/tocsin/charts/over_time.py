@@ -4,17 +4,23 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from math import isfinite
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from tocsin.charts.annotations import (
+    Level,
+    Span,
+    Threshold,
+    level_layers,
+    span_layers,
+    span_rows,
+)
+from tocsin.charts.layers import dataset, layered
 from tocsin.charts.theme import TIME_LABELS, Spec
 from tocsin.values import Bounded, Measure, Undefined
 
-if TYPE_CHECKING:
-    import altair as alt
-
 _HEIGHT = 260
 _MS = 1_000
-# Two lines and a band of a mark each; the rest are marks per point at most.
+# Two lines and a band are a mark each; the rest are two marks per window at most.
 _MOST_POINTS = 900
 
 
@@ -25,23 +31,6 @@ class Moment:
     at: int
     measure: Measure
     provisional: bool = False
-
-
-@dataclass(frozen=True)
-class Threshold:
-    """Where a rule begins to alert; `words` are written on the line."""
-
-    value: float
-    words: str
-
-
-@dataclass(frozen=True)
-class Span:
-    """A time that stands out, such as an incident; end None: it still lasts."""
-
-    start: int
-    end: int | None
-    words: str
 
 
 def over_time(
@@ -62,85 +51,93 @@ def over_time(
     than `every`, is a gap; crosses at the bottom carry the reasons.
     every: the usual step between moments, microseconds.
     """
+    drawn = list(moments[-_MOST_POINTS:])
+    number = ".1%" if percent else ".3f"
+    domain = _domain(drawn, reference, thresholds)
+    levels = [Level(t.value, t.words, "threshold") for t in thresholds]
+    if isinstance(reference, Bounded):
+        words = f"{reference_name} {reference.value:{number}}"
+        levels.append(Level(reference.value, words, "reference"))
+    named = {f"level {i}": level for i, level in enumerate(levels)}
+    around = [level_layers(level, name, domain) for name, level in named.items()]
+    rows = _rows(drawn, every)
+    stretches = span_rows(spans, drawn[0].at, drawn[-1].at) if drawn else []
+    layers = [
+        *(span_layers("spans") if stretches else ()),
+        *_lines(rows, unit=unit, number=number, domain=domain, below=[line for line, _ in around]),
+        *(text for _, texts in around for text in texts),
+    ]
+    datasets: dict[str, list[dict[str, Any]]] = {
+        "windows": rows,
+        "spans": stretches,
+        **{name: [{"level": lv.value, "words": lv.words}] for name, lv in named.items()},
+    }
+    return layered(layers, datasets, title=title, height=_HEIGHT)
+
+
+def _lines(
+    rows: Sequence[dict[str, Any]],
+    *,
+    unit: str,
+    number: str,
+    domain: tuple[float, float],
+    below: Sequence[Any],
+) -> list[Any]:
+    """Band, solid and dashed line, and what the pointer finds; `below` goes between band and line.
+
+    number: how values are written; the axis leaves out what is zero at their end.
+    """
     import altair as alt
 
-    drawn = list(moments[-_MOST_POINTS:])
-    rows = _rows(drawn, every)
-    number = ".1%" if percent else ".3f"
-    low, high = _domain(drawn, reference, thresholds)
-    shown = [drawn[0].at // _MS, drawn[-1].at // _MS] if drawn else [0, 1]
-    x = alt.X(
-        "t:T",
-        title=None,
-        scale=alt.Scale(domain=shown),
-        axis=alt.Axis(tickCount={"expr": "max(2, width / 110)"}, labelExpr=TIME_LABELS),
-    )
-    axis = alt.Axis(grid=True, tickCount=5, format=".3~%" if percent else ".3~f")
-    scale = alt.Scale(domain=[low, high], zero=False, nice=False)
-    y = alt.Y("value:Q", title=unit, axis=axis, scale=scale)
+    time = alt.Axis(tickCount={"expr": "max(2, width / 110)"}, labelExpr=TIME_LABELS)
+    axis = alt.Axis(grid=True, tickCount=5, format=".3~%" if "%" in number else ".3~f")
+    scale = alt.Scale(domain=list(domain), zero=False, nice=False)
+    interval = f"format(datum.low, '{number}') + ' to ' + format(datum.high, '{number}')"
     base = (
-        alt.Chart(alt.Data(values=rows))
+        dataset("windows")
         .transform_calculate(
-            interval="isValid(datum.low) ? "
-            f"format(datum.low, '{number}') + ' to ' + format(datum.high, '{number}') : 'unknown'",
-            state="isValid(datum.provisional) && !isValid(datum.value) ? "
-            "'still coming in' : 'complete'",
+            interval=f"isValid(datum.low) ? {interval} : 'unknown'",
+            state="isValid(datum.value) ? 'complete' : 'still coming in'",
         )
-        .encode(x=x)
+        .encode(x=alt.X("t:T", title=None, axis=time))
     )
-    layers: list[alt.Chart] = []
-    if spans and drawn:
-        layers.extend(_spans(spans, drawn[0].at, drawn[-1].at))
-    layers.append(
-        base.mark_area(style="band", clip=True).encode(
-            y=alt.Y("low:Q", title=unit, axis=axis, scale=scale), y2="high:Q"
-        )
-    )
-    named = reference_name, number
-    levels = _levels(reference, named, thresholds, (low, high))
-    layers += [line for line, _ in levels]
+    moment = alt.Tooltip("t:T", title="Window until", format="%-d %b %Y, %H:%M")
     tooltip = [
-        alt.Tooltip("t:T", title="Window until", format="%-d %b %Y, %H:%M"),
-        alt.Tooltip("value:Q", title=unit, format=number),
+        moment,
+        alt.Tooltip("any:Q", title=unit, format=number),
         alt.Tooltip("interval:N", title="95 % interval"),
         alt.Tooltip("state:N", title="Labels"),
     ]
     near = alt.selection_point(
         name="near", on="pointermove", nearest=True, fields=["t"], empty=False, clear="pointerout"
     )
-    layers += [
-        base.mark_line(style="line", clip=True).encode(y=y.copy()),
-        base.mark_line(style="provisional", clip=True).encode(
-            y=alt.Y("provisional:Q", title=unit, axis=axis, scale=scale)
-        ),
-        base.transform_filter("isValid(datum.any)")
-        .mark_point(style="now", filled=True, size=50)
-        .encode(
-            y="any:Q",
-            tooltip=tooltip,
-            opacity=alt.condition(near, alt.value(1), alt.value(0)),
-        )
-        .add_params(near),
+
+    def y(field: str) -> Any:
+        return alt.Y(f"{field}:Q", title=unit, axis=axis, scale=scale)
+
+    layers = [
+        base.mark_area(style="band", clip=True).encode(y=y("low"), y2="high:Q"),
+        *below,
+        base.mark_line(style="line", clip=True).encode(y=y("value")),
+        base.mark_line(style="provisional", clip=True).encode(y=y("provisional")),
     ]
-    if any(row.get("alone") for row in rows):
-        alone = base.transform_filter("datum.alone")
-        layers.append(alone.mark_point(style="alone", filled=True, size=14).encode(y="any:Q"))
-    if any("reason" in row for row in rows):
-        undefined = base.transform_filter("isValid(datum.reason)")
-        layers.append(
-            undefined.mark_text(style="undefined", text="×").encode(
-                y=alt.value({"expr": "height - 6"}),
-                tooltip=[tooltip[0], alt.Tooltip("reason:N", title="No value")],
-            )
+    if any("any" in row for row in rows):
+        found = base.transform_filter("isValid(datum.any)").mark_point(
+            style="now", filled=True, size=50
         )
-    layers += [word for _, words in levels for word in words]
-    chart = alt.layer(*layers).properties(
-        width="container",
-        height=_HEIGHT,
-        title=title,
-        autosize=alt.AutoSizeParams(type="fit-x", contains="padding"),
-    )
-    return dict(chart.to_dict(validate=False))
+        shown = alt.condition(near, alt.value(1), alt.value(0))
+        layers.append(found.encode(y=y("any"), tooltip=tooltip, opacity=shown).add_params(near))
+    if any("alone" in row for row in rows):
+        alone = base.transform_filter("datum.alone")
+        layers.append(alone.mark_point(style="alone", filled=True, size=14).encode(y=y("any")))
+    if any("reason" in row for row in rows):
+        cross = base.transform_filter("isValid(datum.reason)").mark_text(
+            style="undefined", text="×"
+        )
+        reason = alt.Tooltip("reason:N", title="No value")
+        at = alt.value({"expr": "height - 6"})
+        layers.append(cross.encode(y=at, tooltip=[moment, reason]))
+    return layers
 
 
 def _rows(moments: Sequence[Moment], every: int) -> list[dict[str, Any]]:
@@ -186,74 +183,6 @@ def _row(moment: Moment) -> dict[str, Any]:
 def _short(value: float) -> float:
     """Enough digits for a picture."""
     return float(f"{value:.6g}")
-
-
-def _spans(spans: Sequence[Span], first: int, last: int) -> list["alt.Chart"]:
-    """Tinted backgrounds; what lies before the first moment is cut off."""
-    import altair as alt
-
-    shown: list[dict[str, Any]] = []
-    worded = first - (last - first)
-    for span in sorted(spans, key=lambda span: span.start)[-50:]:
-        if span.start > last or (span.end is not None and span.end <= first):
-            continue
-        begin = max(span.start, first)
-        # Words that would run into the ones before are left out.
-        apart = begin - worded > (last - first) / 20 and last - begin > (last - first) / 40
-        worded = begin if apart else worded
-        end = last if span.end is None else min(span.end, last)
-        words = span.words if apart else ""
-        shown.append({"from": begin // _MS, "to": end // _MS, "words": words})
-    if not shown:
-        return []
-    base = alt.Chart(alt.Data(values=shown)).encode(
-        x=alt.X("from:T", title=None, scale=alt.Scale(domain=[first // _MS, last // _MS]))
-    )
-    return [
-        base.mark_rect(style="incident", clip=True, minBandSize=3).encode(x2="to:T"),
-        base.mark_text(
-            style="incident-word", align="left", baseline="top", dx=4, dy=3, clip=True
-        ).encode(text="words:N", y=alt.value(0)),
-    ]
-
-
-def _levels(
-    reference: Measure | None,
-    named: tuple[str, str],
-    thresholds: Sequence[Threshold],
-    domain: tuple[float, float],
-) -> list[tuple["alt.Chart", list["alt.Chart"]]]:
-    """(line, words) of the reference, named at the right, and of the thresholds, at the left."""
-    levels = []
-    if isinstance(reference, Bounded):
-        words = f"{named[0]} {reference.value:{named[1]}}"
-        levels.append(_level(reference.value, words, "reference", domain))
-    levels += [_level(t.value, t.words, "threshold", domain) for t in thresholds]
-    return levels
-
-
-def _level(
-    value: float, words: str, style: str, domain: tuple[float, float]
-) -> tuple["alt.Chart", list["alt.Chart"]]:
-    import altair as alt
-
-    base = alt.Chart(alt.Data(values=[{"level": value, "words": words}])).encode(y="level:Q")
-    # Words above the line, unless there is no room.
-    above = (domain[1] - value) > 0.1 * (domain[1] - domain[0])
-    at_right = style == "reference"
-    place = {
-        "align": "right" if at_right else "left",
-        "baseline": "bottom" if above else "top",
-        "dy": -3 if above else 4,
-        "dx": -2 if at_right else 2,
-    }
-    x = alt.value("width" if at_right else 0)
-    # A halo first, so that the words can be read on top of the line.
-    texts = [
-        base.mark_text(style=name, **place).encode(text="words:N", x=x)
-        for name in ("halo", f"{style}-word")
-    ]
-    return base.mark_rule(style=style), texts
 
 
 def _domain(

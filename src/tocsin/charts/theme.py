@@ -75,6 +75,8 @@ def config(tokens: Tokens) -> Spec:
     words = {"font": FONT, "color": tokens.ink_2, "fontSize": 12}
     return {
         "background": "transparent",
+        # The page describes the picture in words; hundreds of described marks would only tire.
+        "aria": False,
         "font": FONT,
         "view": {"stroke": None},
         "axis": {
@@ -121,7 +123,14 @@ def config(tokens: Tokens) -> Spec:
             "now": {"color": tokens.data, "opacity": 1},
             "alone": {"color": tokens.data, "opacity": 1},
             "undefined": {**words, "fontSize": 13},
-            "halo": {**words, "color": tokens.paper, "stroke": tokens.paper, "strokeWidth": 3},
+            "halo": {
+                **words,
+                "color": tokens.paper,
+                "stroke": tokens.paper,
+                "strokeWidth": 5,
+                "strokeJoin": "round",
+                "opacity": 0.85,
+            },
             "reference": {"color": tokens.past, "strokeWidth": 1},
             "reference-word": words,
             "threshold": {"color": tokens.breach, "strokeWidth": 1},

@@ -62,7 +62,7 @@ class Delivery:
         """Queue rows for the worker; never waits, drops what does not fit."""
         if dropped := self._queue.put(rows):
             why = "the client is closed" if self._closed else "the queue is full"
-            self._warnings.warn(why, f"{dropped} rows dropped: {why}")
+            self._warnings.warn(why, f"{dropped} row(s) dropped: {why}")
         self._ensure_running()
 
     def refuse(self, error: str) -> None:
@@ -85,7 +85,7 @@ class Delivery:
         self.shut()
         self._queue.flush(timeout_s)
         if left := self._queue.stop():
-            self._warnings.warn("closed", f"{left} rows were not sent before the client closed")
+            self._warnings.warn("closed", f"{left} row(s) were not sent before the client closed")
         if self._thread is not None:
             self._thread.join(max(0.0, deadline - time.monotonic()))
 

@@ -67,6 +67,7 @@ class RowQueue:
         self._flush_to = 0
         self._lost_before = 0
         self._urged = False
+        self._resting = False
         self._open = True
         self._stopped = False
 
@@ -109,8 +110,7 @@ class RowQueue:
         """The next batch: consecutive rows of one kind. Waits for it; empty once stopped."""
         with self._changed:
             # Rows that are still in flight here belonged to a worker that was killed.
-            self._count(dropped=self._in_flight)
-            self._in_flight = 0
+            self.drop_batch()
             while not self._stopped and (wait_s := self._due_in_s()) != 0.0:
                 self._changed.wait(wait_s)
             batch: list[Row] = []
@@ -155,6 +155,11 @@ class RowQueue:
             self.settle(rejected=left, error=error)
             return left
 
+    def drop_batch(self) -> None:
+        """Drop what is left of the batch that was taken."""
+        with self._changed:
+            self.settle(dropped=self._in_flight)
+
     def note_error(self, error: str) -> None:
         """Remember why a request failed that will be tried again."""
         with self._changed:
@@ -166,8 +171,9 @@ class RowQueue:
         A closing client cuts the rest short, for one more try before its deadline.
         """
         with self._changed:
+            self._resting = True
             self._changed.wait_for(lambda: self._stopped or self._urged, seconds)
-            self._urged = False
+            self._resting = self._urged = False
             if not self._stopped:
                 self._count(retries=1)
             return not self._stopped
@@ -201,6 +207,8 @@ class RowQueue:
         with self._changed:
             left = self._queued
             self._stopped = True
+            if self._resting:  # its rows will not be sent again, so they need no waiting for
+                self.drop_batch()
             self._count(dropped=len(self._waiting))
             self._waiting.clear()
             self._changed.notify_all()

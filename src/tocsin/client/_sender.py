@@ -59,7 +59,7 @@ class Sender:
         except Exception as error:  # noqa: BLE001 - a thread of ours must not fail its host
             reason = f"{type(error).__name__}: {error}"
             left = self._queue.abandon(reason)
-            self._warnings.warn("worker", f"{left} rows rejected by a fault in the SDK: {reason}")
+            self._warnings.warn("worker", f"{left} row(s) rejected by a fault in the SDK: {reason}")
             logger.debug("the fault in the SDK", exc_info=error)
 
     def _send(self, batch: list[Row]) -> None:
@@ -75,7 +75,7 @@ class Sender:
             self._warnings.warn("away", f"no rows to {url}, trying again: {answer.reason}")
             rest_s = answer.after_s
             if not self._pause(backoff_s(attempt, self._draw()) if rest_s is None else rest_s):
-                self._queue.settle(dropped=len(encoded))
+                self._queue.drop_batch()
                 return
             attempt += 1
         self._settle(answer, len(encoded))
@@ -93,9 +93,9 @@ class Sender:
             logger.info("%s answers again", self._url)
         if isinstance(answer, Refused):
             self._queue.settle(rejected=rows, error=answer.reason)
-            self._warnings.warn("refused", f"{rows} rows refused by the server: {answer.reason}")
+            self._warnings.warn("refused", f"{rows} row(s) refused by the server: {answer.reason}")
             return
         self._queue.settle(sent=rows, quarantined=answer.quarantined)
         if answer.quarantined:
             why = "; ".join(answer.reasons[:3])
-            self._warnings.warn("quarantined", f"{answer.quarantined} rows quarantined: {why}")
+            self._warnings.warn("quarantined", f"{answer.quarantined} row(s) quarantined: {why}")

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from tocsin.errors import InvalidInputError, SchemaError
 from tocsin.metrics import METRICS
@@ -40,25 +40,38 @@ def _duration(value: object) -> int:
     if not isinstance(value, str):
         raise ValueError("write a duration such as 15m or 24h")
     try:
-        return parse_duration(value)
+        duration = parse_duration(value)
     except InvalidInputError as error:
         raise ValueError(str(error)) from error
+    # Event times further off than this do not fit into a datetime.
+    if duration > _LONGEST:
+        raise ValueError(f"{value} is too long; at most {format_duration(_LONGEST)}")
+    return duration
 
 
+def _not_zero(duration: int) -> int:
+    if duration == 0:
+        raise ValueError("a duration of 0 has no room for rows; write one such as 15m or 24h")
+    return duration
+
+
+_LONGEST = 3_650 * DAY
 _Duration = Annotated[int, BeforeValidator(_duration)]
+_Span = Annotated[_Duration, AfterValidator(_not_zero)]
+_Name = Annotated[str, Field(min_length=1)]
 
 
 class _Feature(_Strict):
-    name: str = Field(min_length=1)
+    name: _Name
     kind: Kind
 
 
 class _Schema(_Strict):
     task: Task = Task.BINARY
     features: list[_Feature] = Field(min_length=1)
-    score: str | None = None
-    prediction: str | None = None
-    label: str
+    score: _Name | None = None
+    prediction: _Name | None = None
+    label: _Name
     positive: str = "1"
     threshold: float = 0.5
 
@@ -69,7 +82,7 @@ class _Labels(_Strict):
 
 class _Expression(_Strict):
     metric: str
-    window: _Duration
+    window: _Span
     op: Operator | None = None
     value: float | None = None
     clear: float | None = None
@@ -95,8 +108,8 @@ class _Monitor(_Strict):
     model: str | None = None
     version: str = "unknown"
     data: Annotated[_Schema, Field(alias="schema")]
-    granularity: _Duration = HOUR
-    windows: list[_Duration] = Field(default=[HOUR, DAY, 7 * DAY], min_length=1)
+    granularity: _Span = HOUR
+    windows: list[_Span] = Field(default=[HOUR, DAY, 7 * DAY], min_length=1)
     lateness: _Duration = MINUTE
     labels: _Labels = _Labels()
     rules: list[_Rule] | None = None

@@ -12,6 +12,8 @@ Floats = NDArray[np.float64]
 # A Jensen-Shannon distance below this is no drift that anyone should care about.
 EFFECT = 0.1
 _POOL_BELOW = 5.0
+# A model of 20 columns and hourly windows is looked at 15,000 times a month: chance must be rarer.
+_FLOOR_TAIL = 1e-5
 
 
 @dataclass(frozen=True, eq=False)
@@ -19,7 +21,7 @@ class Divergence:
     """How far current windows are from the reference, one entry per window.
 
     js_distance: (...,) square root of the debiased Jensen-Shannon divergence, base 2; [0, 1].
-    js_floor: (...,) the same, less what sampling gives in 999 of 1000 windows without drift.
+    js_floor: (...,) the same, less what sampling gives in all but `_FLOOR_TAIL` of clean windows.
     psi: (...,) debiased population stability index, at least 0.
     p_value: (...,) of the G test that both have one distribution.
     n: (...,) rows of the window; minimum_n: (...,) rows from which `EFFECT` can be told from noise.
@@ -56,7 +58,7 @@ def divergence(reference: Floats, current: Floats) -> Divergence:
     psi = ((smooth_q - smooth_p) * np.log(smooth_q / smooth_p)).sum(-1)
     return Divergence(
         js_distance=np.sqrt(np.maximum(jsd - degrees * per_degree, 0)),
-        js_floor=np.sqrt(np.maximum(jsd - chi2.ppf(0.999, degrees) * per_degree, 0)),
+        js_floor=np.sqrt(np.maximum(jsd - chi2.isf(_FLOOR_TAIL, degrees) * per_degree, 0)),
         psi=np.maximum(psi - degrees * h, 0),
         p_value=_g_test(reference, current),
         n=m,

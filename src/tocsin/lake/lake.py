@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from datetime import date
 from enum import StrEnum
 from pathlib import Path
+from urllib.parse import unquote
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -160,12 +161,10 @@ class ModelLake:
         delta = self._table(table)
         if delta is None:
             return []
-        if span == _ALWAYS:
-            return list(delta.file_uris())
         first, last = span
-        return list(
-            delta.file_uris([("date", ">=", first.isoformat()), ("date", "<=", last.isoformat())])
-        )
+        days = [("date", ">=", first.isoformat()), ("date", "<=", last.isoformat())]
+        uris = delta.file_uris(file_pruning_predicate=None if span == _ALWAYS else days)
+        return [_pattern(uri) for uri in uris]
 
     def _query(self, table: Table, sql: str, files: list[str], **tables: pa.Table) -> pa.Table:
         """The answer over `rows`, the table's rows in some of its files."""
@@ -177,3 +176,8 @@ class ModelLake:
             if field.name not in found.column_names:
                 found = found.append_column(field, pa.nulls(found.num_rows, field.type))
         return found.select(wanted.names).cast(wanted)
+
+
+def _pattern(uri: str) -> str:
+    """What DuckDB reads as just this file: delta-rs quotes a path, DuckDB takes it for a pattern."""
+    return re.sub(r"([\[*?])", r"[\1]", unquote(uri))

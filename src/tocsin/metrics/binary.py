@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import digamma
 
-from tocsin.metrics.intervals import Z95, of_mean, on_logit, wilson
+from tocsin.metrics.intervals import of_mean, wilson
 from tocsin.metrics.measured import Measured, measured
 from tocsin.profiles.profile import Profile
 
@@ -84,8 +84,10 @@ def roc_auc(profile: Profile) -> Measured:
     """Chance that a random positive outscores a random negative, ties counting half.
 
     Returns: a value in [0, 1]; the AUC of the unbinned scores is within `error` of it.
-    Source: Mann & Whitney (1947), doi:10.1214/aoms/1177730491; the interval is DeLong et al.
-        (1988), doi:10.2307/2531595, on bins.
+    Source: Mann & Whitney (1947), doi:10.1214/aoms/1177730491. The interval is Wilson's with the
+        larger variance of DeLong et al. (1988), doi:10.2307/2531595, on bins, and Hanley & McNeil
+        (1982), doi:10.1148/radiology.143.1.7063747, as Newcombe (2006), doi:10.1002/sim.2324,
+        made it symmetric.
     """
     scores = profile.scores
     negatives, positives = scores.negatives, scores.positives
@@ -98,14 +100,15 @@ def roc_auc(profile: Profile) -> Measured:
     value = (positives * beaten).sum(-1) / safe_p
     variance = _variance(positives, beaten, value, p) / safe_p
     variance += _variance(negatives, beating, value, n) / safe_n
-    half = Z95 * np.sqrt(variance)
+    worth = _worth(value, variance, safe_n, safe_p)
+    low, high = wilson(value * worth, worth)
     return measured(
         value,
         n + p,
         *_needs_both_classes(profile, n, p),
         error=(positives * negatives).sum(-1) / (2 * safe_n * safe_p),
-        low=np.maximum(value - half, 0),
-        high=np.minimum(value + half, 1),
+        low=low,
+        high=high,
     )
 
 
@@ -114,7 +117,8 @@ def precision_recall_auc(profile: Profile) -> Measured:
 
     Returns: the middle of the values that any order inside the bins could give; `error` is the
         distance to both ends.
-    Source: the interval is Boyd et al. (2013), doi:10.1007/978-3-642-40994-3_29.
+    Source: the variance is Boyd et al. (2013), doi:10.1007/978-3-642-40994-3_29: that of a
+        proportion of the positives. The interval is Wilson's, which holds at a value of 1 as well.
     """
     scores = profile.scores
     # From the highest score down.
@@ -130,8 +134,7 @@ def precision_recall_auc(profile: Profile) -> Measured:
     best = positives * (hits + positives) / np.maximum(hits + misses + positives, 1)
     lowest, highest = worst.sum(-1) / safe_p, best.sum(-1) / safe_p
     value = (lowest + highest) / 2
-    spread = 1 / np.sqrt(safe_p * np.clip(value * (1 - value), 1e-12, None))
-    low, high = on_logit(value, spread)
+    low, high = wilson(value * safe_p, safe_p)
     return measured(
         value,
         n + p,
@@ -144,7 +147,7 @@ def precision_recall_auc(profile: Profile) -> Measured:
 
 def log_loss(profile: Profile) -> Measured:
     """Mean negative log-likelihood of the labels under the scores, in nats. Exact."""
-    return _mean_loss(profile, "log_loss")
+    return _mean_loss(profile, "log_loss", most=np.inf)
 
 
 def brier_score(profile: Profile) -> Measured:
@@ -152,7 +155,7 @@ def brier_score(profile: Profile) -> Measured:
 
     Source: Brier (1950), doi:10.1175/1520-0493(1950)078<0001:VOFEIT>2.0.CO;2.
     """
-    return _mean_loss(profile, "loss")
+    return _mean_loss(profile, "loss", most=1)
 
 
 def label_rate(profile: Profile) -> Measured:
@@ -176,8 +179,8 @@ def mean_score(profile: Profile) -> Measured:
         n,
         (profile.total("n") == 0, NO_ROWS),
         (n == 0, NO_SCORES),
-        low=low,
-        high=high,
+        low=np.maximum(low, 0),
+        high=np.minimum(high, 1),
     )
 
 
@@ -223,11 +226,13 @@ def _proportion(
     return measured(value, trials, *undefined, low=low, high=high)
 
 
-def _mean_loss(profile: Profile, name: str) -> Measured:
+def _mean_loss(profile: Profile, name: str, *, most: float) -> Measured:
     n = profile.total("labelled")
     low, high = of_mean(profile.total(name), profile.total(f"{name}_squared"), n)
     value = profile.total(name) / np.maximum(n, 1)
-    return measured(value, n, (n == 0, NO_OUTCOMES), low=np.maximum(low, 0), high=high)
+    return measured(
+        value, n, (n == 0, NO_OUTCOMES), low=np.maximum(low, 0), high=np.minimum(high, most)
+    )
 
 
 def _needs_both_classes(
@@ -244,3 +249,18 @@ def _variance(counts: Floats, values: Floats, mean: Floats, n: Floats) -> Floats
     """Sample variance of `values` that stand `counts` times each, around a known mean."""
     squares = (counts * (values - mean[..., None]) ** 2).sum(-1)
     return np.asarray(squares / np.maximum(n - 1, 1))
+
+
+def _worth(value: Floats, variance: Floats, negatives: Floats, positives: Floats) -> Floats:
+    """How many trials of a proportion an AUC is worth: the fewer of two accounts.
+
+    The measured variance of few placements is too small, and 0 when they are perfectly separated;
+    that of Hanley & McNeil knows only the value, and is too small when positives are of two sorts.
+    """
+    others = (negatives + positives) / 2 - 1
+    correlated = others * ((1 - value) / (2 - value) + value / (1 + value))
+    modelled = negatives * positives / np.maximum(1 + correlated, 1)
+    # A variance of 0 says nothing, and a value of 0 or 1 has no other.
+    known = np.where(variance > 0, variance, np.inf)
+    measured_worth = np.where(variance > 0, value * (1 - value) / known, np.inf)
+    return np.asarray(np.maximum(np.minimum(modelled, measured_worth), 1))

@@ -35,11 +35,3 @@ def of_mean(total: Floats, total_squared: Floats, n: Floats) -> tuple[Floats, Fl
     variance = np.maximum(total_squared / n - mean**2, 0) * n / (n - 1)
     half = Z95 * np.sqrt(variance / n)
     return mean - half, mean + half
-
-
-def on_logit(value: Floats, standard_error: Floats) -> tuple[Floats, Floats]:
-    """The interval of a value in (0, 1) with a normal error on the logit scale."""
-    inside = np.clip(value, 1e-12, 1 - 1e-12)
-    logit = np.log(inside / (1 - inside))
-    low, high = (1 / (1 + np.exp(-(logit + sign * Z95 * standard_error))) for sign in (-1.0, 1.0))
-    return low, high

@@ -179,7 +179,8 @@ def _numeric_bins(name: str, column: NumericColumn) -> NumericBins:
     usable = column.values[~column.null & np.isfinite(column.values)]
     if len(usable) == 0:
         return NumericBins(name, (0.0, 0.0))
-    edges = np.unique(np.quantile(usable, np.linspace(0, 1, NUMERIC_QUANTILES + 1)))
+    # Halved, because the span of two numbers near the largest ones overflows.
+    edges = 2 * np.unique(np.quantile(usable / 2, np.linspace(0, 1, NUMERIC_QUANTILES + 1)))
     if len(edges) == 1:
         edges = np.repeat(edges, 2)
     return NumericBins(name, tuple(edges.tolist()))

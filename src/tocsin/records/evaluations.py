@@ -152,6 +152,26 @@ def newest_end(connection: Connection, model_id: int, size: int) -> int | None:
     return connection.execute(query).scalar()
 
 
+def newest_ends(connection: Connection, model_id: int, size: int, span: int) -> list[int]:
+    """The ends of the evaluated windows in the newest `span` of event time, the newest first."""
+    newest = newest_end(connection, model_id, size)
+    if newest is None:
+        return []
+    e = evaluations.c
+    query = (
+        sa.select(e.window_end)
+        .where(
+            e.model_id == model_id,
+            e.segment == EVERYTHING,
+            e.window_size == size,
+            e.window_end > newest - span,
+        )
+        .distinct()
+        .order_by(e.window_end.desc())
+    )
+    return list(connection.execute(query).scalars())
+
+
 def total(connection: Connection, model_id: int) -> tuple[int, int]:
     """How many evaluations a model has, and of how many windows."""
     e = evaluations

@@ -2,8 +2,9 @@
 
 from dataclasses import dataclass
 from enum import StrEnum
+from math import isfinite
 
-from tocsin.errors import InvalidInputError
+from tocsin.errors import SchemaError
 
 
 class Operator(StrEnum):
@@ -41,13 +42,26 @@ class Rule:
 
     def __post_init__(self) -> None:
         if self.metric == "drift":
+            if (self.op, self.value, self.clear) != (None, None, None):
+                raise SchemaError(
+                    f"rule {self.name!r} on drift takes no `op`, `value` or `clear`: the verdict "
+                    "learns what is usual; leave them out"
+                )
             return
         if self.op is None or self.value is None:
-            raise InvalidInputError(
+            raise SchemaError(
                 f"rule {self.name!r} on {self.metric!r} needs `op` and `value`, such as < and 0.7"
             )
+        # Every comparison with NaN is false: the rule would be silent for ever.
+        if not isfinite(self.value) or not isfinite(
+            self.value if self.clear is None else self.clear
+        ):
+            raise SchemaError(
+                f"rule {self.name!r} needs finite numbers, not value {self.value} and "
+                f"clear {self.clear}"
+            )
         if self.clear is not None and self.clear != self.value and self.breached(self.clear):
-            raise InvalidInputError(
+            raise SchemaError(
                 f"rule {self.name!r} clears at {self.clear:g}, which is on the breached side of "
                 f"{self.op} {self.value:g}"
             )

@@ -6,7 +6,6 @@ from enum import StrEnum
 from typing import Any
 
 import msgspec
-import numpy as np
 from sqlalchemy.engine import Connection
 
 from tocsin.declared import Monitor, parse_monitor
@@ -344,12 +343,9 @@ def _evaluations(
     connection: Connection, record: ModelRecord, spec: WindowSpec, span: int, most: int
 ) -> list[Evaluation]:
     """The newest evaluations over a span, thinned evenly; the newest is always among them."""
-    newest = evaluations.newest_end(connection, record.id, spec.size)
-    if newest is None:
-        return []
-    steps = max(1, -(-(span // spec.every) // most))
-    ends = np.arange(newest, newest - span, -spec.every * steps)
-    found = evaluations.at(connection, record.id, spec.size, [int(end) for end in ends])
+    ends = evaluations.newest_ends(connection, record.id, spec.size, span)
+    thinned = ends[:: max(1, -(-len(ends) // most))]
+    found = evaluations.at(connection, record.id, spec.size, thinned)
     return [found[end] for end in sorted(found)]
 
 

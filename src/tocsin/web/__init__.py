@@ -1,4 +1,4 @@
-"""Pages: rendered on the server, read through `service.read`, kept fresh over server-sent events."""
+"""Pages: rendered on the server from `service.read`, kept fresh by server-sent events."""
 
 from tocsin.web.pages import add_pages, router
 

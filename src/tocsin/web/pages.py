@@ -26,10 +26,11 @@ _WAITING = (Condition.WAITING, Condition.NO_DATA)
 
 
 def add_pages(server: FastAPI, app: App) -> None:
-    """The pages and their files on a server, and errors as pages wherever they are not the API's."""
+    """The pages and their files on a server; errors outside the API become pages too."""
     server.include_router(assets.router())
     server.include_router(router(app))
     server.add_exception_handler(HTTPException, _no_such_page)
+    server.add_exception_handler(Exception, _failed)
 
 
 def router(app: App) -> APIRouter:
@@ -181,6 +182,16 @@ async def _no_such_page(request: Request, error: Exception) -> Response:
     if error.status_code == 404:
         return not_found(f"No page has the address {request.url.path}.")
     return failed(error.status_code, error.detail, "Go back to the models and try again.")
+
+
+async def _failed(request: Request, _: Exception) -> Response:
+    """What nobody foresaw: the server logs it, and says no more than that."""
+    if request.url.path.startswith("/api/"):
+        message = "something failed; the server's log says what"
+        return JSONResponse({"error": {"type": "InternalServerError", "message": message}}, 500)
+    return failed(
+        500, "This page could not be made", "Try again; the server's log says what failed."
+    )
 
 
 def _told(text: str) -> str:

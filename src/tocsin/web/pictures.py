@@ -6,6 +6,7 @@ from typing import Any
 from tocsin import charts
 from tocsin.charts import DriftColumn, Moment, Span
 from tocsin.charts.distribution import largest_change
+from tocsin.charts.evidence import SPOKEN_OF
 from tocsin.declared import Monitor
 from tocsin.drift import Verdict
 from tocsin.drift.divergence import EFFECT
@@ -62,7 +63,7 @@ def drift_title(point: DriftPoint) -> str:
     """Which columns have drifted in a window, as a sentence."""
     drifted = [name for name, shift in point.shifts.items() if shift.verdict is Verdict.DRIFT]
     if not drifted:
-        return f"None of {len(point.shifts)} columns has drifted in the newest window"
+        return f"No column of {len(point.shifts)} has drifted in the newest window"
     names = ", ".join(drifted[:3]) + (f" and {len(drifted) - 3} more" if len(drifted) > 3 else "")
     has = "has" if len(drifted) == 1 else "have"
     return f"{len(drifted)} of {len(point.shifts)} columns {has} drifted: {names}"
@@ -111,12 +112,12 @@ def evidence(detail: IncidentDetail, model: ModelDetail, read: Read) -> Picture 
     if incident.causes and (spec := charts.cause_evidence(incident.causes[0])) is not None:
         # The sentence stands above the chart already.
         shares = incident.causes[0]["evidence"]
-        whole = len(spec["layer"]) and spec["height"] > 200
-        title = largest_change(shares["bins"], shares["reference"], shares["current"])
+        bins, before, now = (shares[part] for part in ("bins", "reference", "current"))
+        whole = incident.causes[0]["kind"] not in SPOKEN_OF
         return {
             **picture(spec, "evidence"),
             "alternative": spec["title"],
-            "title": title if whole else "",
+            "title": largest_change(bins, before, now) if whole else "",
         }
     series = read.series(incident.model, model.overview.headline.metric, span=14 * DAY)
     return metric(series, model.monitor, [incident])

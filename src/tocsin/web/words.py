@@ -3,7 +3,7 @@
 import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from math import isfinite
+from math import floor, isfinite, log10
 from typing import Any
 from urllib.parse import quote
 
@@ -45,13 +45,11 @@ def number(value: float) -> str:
         return "not a number"
     if value == 0:
         return "0"
-    digits = f"{float(f'{value:.3g}'):.10f}" if abs(value) >= 1e-6 else f"{value:.3g}"
-    if abs(value) < 1e-6:
-        return digits.replace("-", "−")
-    whole = len(str(abs(int(float(digits)))))
-    leading_zeros = len(digits.partition(".")[2]) - len(digits.partition(".")[2].lstrip("0"))
-    places = max(0, 3 - whole) if abs(value) >= 1 else 3 + leading_zeros
-    return f"{float(digits):,.{places}f}".replace("-", "−")
+    rounded = float(f"{value:.3g}")
+    if abs(rounded) < 1e-6:
+        return f"{rounded:.3g}".replace("-", "−")
+    places = max(0, 2 - floor(log10(abs(rounded))))
+    return f"{rounded:,.{places}f}".replace("-", "−")
 
 
 def percent(share: float) -> str:
@@ -107,8 +105,13 @@ def measure_words(metric: str, measure: Measure) -> str:
 
 
 def difference(metric: str, measure: Measure, reference: Measure) -> str | None:
-    """How far a number is from its reference: `0.03 under`; None when either is missing."""
+    """How far a number is from its reference: `0.03 under`; None when either is missing.
+
+    Nor is there one for coverage: a reference is labelled as its maker chose.
+    """
     if not isinstance(measure, Bounded) or not isinstance(reference, Bounded):
+        return None
+    if metric == "coverage":
         return None
     apart = measure.value - reference.value
     if metric in SHARES:
@@ -153,8 +156,8 @@ def lasting(span: int) -> str:
 def time_element(moment: int, *, now: datetime | None = None) -> Markup:
     """A moment in UTC, with the year unless it is this one; the page turns it to the viewer's zone.
 
-    >>> time_element(0)
-    Markup('<time datetime="1970-01-01T00:00:00Z" title="1970-01-01 00:00 UTC">...</time>')
+    >>> print(time_element(0).replace(_NO_BREAK, " "))
+    <time datetime="1970-01-01T00:00:00Z" title="1970-01-01 00:00 UTC">1 Jan 1970, 00:00 UTC</time>
     """
     at = to_datetime(moment)
     now = now or datetime.now(UTC)

@@ -1,0 +1,43 @@
+"""The migrations and the tables say the same; transactions are whole."""
+
+from pathlib import Path
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+
+from tocsin.records import Records
+from tocsin.records.tables import metadata, receivers
+
+
+def test_the_migrations_make_exactly_the_declared_tables(tmp_path: Path) -> None:
+    records = Records(tmp_path / "records.db")
+    with records.read() as connection:
+        assert compare_metadata(MigrationContext.configure(connection), metadata) == []
+    records.close()
+
+
+def test_opening_twice_migrates_once(tmp_path: Path) -> None:
+    Records(tmp_path / "records.db").close()
+    Records(tmp_path / "records.db").close()
+
+
+def test_a_write_that_raises_leaves_nothing_behind(tmp_path: Path) -> None:
+    records = Records(tmp_path / "records.db")
+    with pytest.raises(RuntimeError), records.write() as connection:
+        connection.execute(receivers.insert().values(name="a", kind="log", options={}))
+        raise RuntimeError
+    with records.read() as connection:
+        assert connection.execute(receivers.select()).all() == []
+    records.close()
+
+
+def test_a_commit_is_on_the_disk_when_it_returns(tmp_path: Path) -> None:
+    records = Records(tmp_path / "records.db")
+    with records.read() as connection:
+        full, wal = (
+            connection.exec_driver_sql(f"PRAGMA {name}").scalar()
+            for name in ("synchronous", "journal_mode")
+        )
+    assert (full, wal) == (2, "wal")
+    records.close()

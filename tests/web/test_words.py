@@ -1,0 +1,129 @@
+import re
+from datetime import UTC, datetime
+from importlib.resources import files
+
+import pytest
+
+from tocsin.charts import DARK, LIGHT
+from tocsin.values import DAY, HOUR, MINUTE, Bounded, Undefined, from_datetime
+from tocsin.web import words
+
+
+def plain(text):
+    return text.replace("\u00a0", " ")
+
+
+@pytest.mark.parametrize(
+    ("value", "written"),
+    [
+        (0.7123, "0.712"),
+        (0.07126, "0.0713"),
+        (1.0, "1.00"),
+        (12.345, "12.3"),
+        (1234.5, "1,230"),
+        (-0.5, "−0.500"),
+        (0.9996, "1.00"),
+        (0.0, "0"),
+        (1e-9, "1e−09"),
+    ],
+)
+def test_numbers_have_three_significant_figures(value, written):
+    assert words.number(value) == written
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_a_number_that_is_none_is_said_in_words(value):
+    assert words.number(value) == "not a number"
+    assert words.percent(value) == "not a number"
+
+
+@pytest.mark.parametrize(
+    ("share", "written"),
+    [(0, "0 %"), (1, "100 %"), (0.9999, ">99.9 %"), (0.0001, "<0.1 %"), (0.62, "62 %")],
+)
+def test_a_share_is_never_rounded_to_all_or_nothing(share, written):
+    assert plain(words.percent(share)) == written
+
+
+def test_an_interval_is_written_with_the_digits_of_its_value():
+    assert words.measure_words("roc_auc", Bounded(0.712, low=0.703, high=0.721)) == "0.712 ± 0.009"
+    assert words.measure_words("roc_auc", Bounded(0.712)) == "0.712"
+    assert words.measure_words("roc_auc", Bounded(0.7, low=float("nan"), high=1.0)) == "0.700"
+    assert plain(words.measure_words("coverage", Bounded(0.62, low=0.6, high=0.64))) == (
+        "62 % ± 2.0 pt"
+    )
+    assert words.measure_words("roc_auc", Undefined("no outcomes yet")) == "no outcomes yet"
+
+
+def test_a_difference_has_a_side_and_percent_points_are_pt():
+    assert words.difference("roc_auc", Bounded(0.712), Bounded(0.742)) == "0.030 under"
+    assert plain(words.difference("label_rate", Bounded(0.3), Bounded(0.25))) == "5.0 pt over"
+    assert words.difference("roc_auc", Bounded(0.7), Bounded(0.7)) == "as"
+    assert words.difference("roc_auc", Undefined("x"), Bounded(0.7)) is None
+
+
+def test_worse_is_said_only_when_the_interval_is_sure():
+    assert words.worse("roc_auc", Bounded(0.6, low=0.5, high=0.69), Bounded(0.7))
+    assert not words.worse("roc_auc", Bounded(0.6, low=0.5, high=0.71), Bounded(0.7))
+    assert words.worse("log_loss", Bounded(0.6, low=0.55, high=0.7), Bounded(0.5))
+    assert not words.worse("mean_score", Bounded(0.6, low=0.55, high=0.7), Bounded(0.5))
+
+
+def test_a_time_names_the_year_unless_it_is_this_one():
+    now = datetime(2014, 3, 1, tzinfo=UTC)
+    old = from_datetime(datetime(2013, 5, 1, 14, tzinfo=UTC))
+    fresh = from_datetime(datetime(2014, 2, 1, 14, tzinfo=UTC))
+    assert ">1 May 2013, 14:00 UTC<" in plain(words.time_element(old, now=now))
+    assert ">1 Feb, 14:00 UTC<" in plain(words.time_element(fresh, now=now))
+
+
+@pytest.mark.parametrize(
+    ("span", "written"),
+    [(3 * HOUR, "3 h"), (DAY, "1 day"), (50 * HOUR, "2 days"), (90_000_000, "1 min"), (5, "0 s")],
+)
+def test_how_long_something_lasted_is_in_its_largest_unit(span, written):
+    assert plain(words.lasting(span)) == written
+
+
+@pytest.mark.parametrize(
+    ("size", "written"), [(DAY, "24 h"), (7 * DAY, "7 days"), (15 * MINUTE, "15 min")]
+)
+def test_windows_are_named_as_people_do(size, written):
+    assert plain(words.duration(size)) == written
+
+
+def test_names_in_a_sentence_are_code_and_never_markup():
+    assert words.sentence("`<b>` has moved; <i>") == ("<code>&lt;b&gt;</code> has moved; &lt;i&gt;")
+
+
+def test_the_charts_have_the_colours_of_the_page():
+    css = (files("tocsin.web") / "static" / "tocsin.css").read_text()
+    light, dark = re.findall(r":root \{(.*?)\}", css, re.S)[:2]
+    for block, tokens in ((light, LIGHT), (dark, DARK)):
+        found = dict(re.findall(r"--([\w-]+): (#[0-9a-f]{6});", block))
+        shared = {name.replace("_", "-") for name in vars(tokens)} & set(found)
+        assert {"paper", "ink", "ink-2", "hair", "data", "bar", "past", "breach"} <= shared
+        for name in shared:
+            assert found[name] == getattr(tokens, name.replace("-", "_")), name
+
+
+@pytest.mark.parametrize("scheme", [0, 1], ids=["light", "dark"])
+def test_words_can_be_read_against_the_page(scheme):
+    css = (files("tocsin.web") / "static" / "tocsin.css").read_text()
+    block = re.findall(r":root \{(.*?)\}", css, re.S)[scheme]
+    found = dict(re.findall(r"--([\w-]+): (#[0-9a-f]{6});", block))
+    for name in ("ink", "ink-2", "accent", "good", "watch", "breach", "unknown"):
+        for ground in ("paper", "raised"):
+            assert contrast(found[name], found[ground]) >= 4.5, (name, ground)
+
+
+def contrast(one, other):
+    """The ratio of WCAG 2."""
+
+    def luminance(colour):
+        parts = [int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5)]
+        linear = [p / 12.92 if p <= 0.04045 else ((p + 0.055) / 1.055) ** 2.4 for p in parts]
+        return sum(w * p for w, p in zip((0.2126, 0.7152, 0.0722), linear, strict=True))
+
+    bright, faint = sorted((luminance(one), luminance(other)), reverse=True)
+    return (bright + 0.05) / (faint + 0.05)
