@@ -211,6 +211,11 @@ def test_the_title_of_a_distribution_is_its_largest_change():
     assert spec["title"] == "10.0% of the rows are EV; in the reference 20.0%"
 
 
+def test_a_category_called_null_is_no_missing_value():
+    spec = charts.distribution(("null", "b", "null"), 2, [0.5, 0.5, 0], [0.9, 0.1, 0])
+    assert spec["title"] == "90.0% of the rows are null; in the reference 50.0%"
+
+
 def test_nulls_are_proved_by_two_bars():
     bars = rows(charts.cause_evidence(cause()))
     assert [(bar["when"], bar["text"]) for bar in bars] == [("now", "2.0%"), ("reference", "10.0%")]

@@ -66,11 +66,18 @@ def visit(server, chromium):
     address, _ = server
     complaints, contexts = [], []
 
-    def visit(path, **options):
+    def visit(path, *, blocked=None, **options):
         context = chromium.new_context(**options)
         contexts.append(context)
         page = context.new_page()
-        page.on("console", lambda message: complaints.append(message.text))
+        if blocked:
+            page.route(blocked, lambda route: route.abort())
+        page.on(
+            "console",
+            lambda message: (
+                (blocked and "ERR_FAILED" in message.text) or complaints.append(message.text)
+            ),
+        )
         page.on("pageerror", lambda error: complaints.append(str(error)))
         page.on(
             "request",

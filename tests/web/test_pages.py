@@ -38,7 +38,7 @@ class Outline(HTMLParser):
         if tag not in VOID:
             self.open.append(tag)
 
-    def handle_startendtag(self, tag, attrs):
+    def handle_startendtag(self, tag, _):
         self.seen.append(tag)
 
     def handle_endtag(self, tag):

@@ -108,25 +108,31 @@ def distribution(
         "gap": [{"at": len(inside) + gap / 2}],
     }
     return layered(
-        layers, datasets, title=title or largest_change(bins, reference, current), height=_HEIGHT
+        layers,
+        datasets,
+        title=title or largest_change(bins, regular, reference, current),
+        height=_HEIGHT,
     )
 
 
 def largest_change(
-    bins: Sequence[str], reference: Sequence[float], current: Sequence[float]
+    bins: Sequence[str], regular: int, reference: Sequence[float], current: Sequence[float]
 ) -> str:
     """The bin whose share moved most, as a sentence."""
     if not bins:
         return "No rows in this window"
     moved = [now - before for before, now in zip(reference, current, strict=True)]
     at = max(range(len(bins)), key=lambda i: abs(moved[i]))
-    where = {
+    explicit = {
         "null": "of the rows have no value",
         "below": "of the rows lie below the range of the reference",
         "above": "of the rows lie above the range of the reference",
         "non-finite": "of the rows are not finite",
         "unseen": "of the rows have values that the reference never had",
-    }.get(bins[at], f"of the rows are {bins[at]}")
+    }
+    # A category may be called like an explicit bin.
+    named = f"of the rows are {bins[at]}"
+    where = explicit.get(bins[at], named) if at >= regular else named
     return f"{current[at]:.1%} {where}; in the reference {reference[at]:.1%}"
 
 

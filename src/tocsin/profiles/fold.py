@@ -103,7 +103,10 @@ def _expected_loss(plan: Plan, score: Floats, score_bin: Ints) -> Floats:
 
 def _feature_bins(bins: FeatureBins, column: Column) -> NDArray[np.int32]:
     if isinstance(bins, NumericBins) and isinstance(column, NumericColumn):
-        return kernel.numeric_bins(column.values, column.null, np.array(bins.edges))
+        index: NDArray[np.int32] = kernel.numeric_bins(
+            column.values, column.null, np.array(bins.edges)
+        )
+        return index
     if isinstance(bins, CategoryBins) and isinstance(column, CategoryColumn):
         return _category_bins(bins, column)
     raise TypeError(f"feature {bins.name!r}: {type(column).__name__} for {type(bins).__name__}")

@@ -112,12 +112,12 @@ def evidence(detail: IncidentDetail, model: ModelDetail, read: Read) -> Picture 
     if incident.causes and (spec := charts.cause_evidence(incident.causes[0])) is not None:
         # The sentence stands above the chart already.
         shares = incident.causes[0]["evidence"]
-        bins, before, now = (shares[part] for part in ("bins", "reference", "current"))
+        parts = (shares[part] for part in ("bins", "regular", "reference", "current"))
         whole = incident.causes[0]["kind"] not in SPOKEN_OF
         return {
             **picture(spec, "evidence"),
             "alternative": spec["title"],
-            "title": largest_change(bins, before, now) if whole else "",
+            "title": largest_change(*parts) if whole else "",
         }
     series = read.series(incident.model, model.overview.headline.metric, span=14 * DAY)
     return metric(series, model.monitor, [incident])
