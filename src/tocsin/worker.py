@@ -22,6 +22,8 @@ class Worker:
         self._deliver = deliver
         self._stopped = threading.Event()
         self._woken = threading.Event()
+        # Folds and evaluations of a model follow each other, whoever asks for them.
+        self._working = threading.Lock()
         self._threads: list[threading.Thread] = []
 
     def start(self) -> None:
@@ -49,8 +51,9 @@ class Worker:
 
     def work(self) -> bool:
         """Fold and evaluate once each model that waits; False when none did."""
-        folded = _each(self._fold.waiting(), self._fold.fold)
-        return _each(self._evaluate.waiting(), self._evaluate.evaluate) or folded
+        with self._working:
+            folded = _each(self._fold.waiting(), self._fold.fold)
+            return _each(self._evaluate.waiting(), self._evaluate.evaluate) or folded
 
     def _loop(self, work: Callable[[], bool]) -> None:
         pause = _PAUSE_S

@@ -100,7 +100,7 @@ def router(app: App) -> APIRouter:
                 model,
                 metric,
                 window=None if window is None else parse_duration(window),
-                span=30 * DAY if span is None else parse_duration(span),
+                span=30 * DAY if span is None else _span(span),
             )
         )
 
@@ -110,7 +110,7 @@ def router(app: App) -> APIRouter:
         points = read.drift(
             model,
             window=None if window is None else parse_duration(window),
-            span=7 * DAY if span is None else parse_duration(span),
+            span=7 * DAY if span is None else _span(span),
         )
         return [drift_document(point) for point in points]
 
@@ -156,6 +156,13 @@ def router(app: App) -> APIRouter:
         }
 
     return routes
+
+
+def _span(text: str) -> int:
+    span = parse_duration(text)
+    if span == 0:
+        raise InvalidInputError("span 0 holds no window; write how far to look back, such as 30d")
+    return span
 
 
 def _json(text: str) -> dict[str, Any]:

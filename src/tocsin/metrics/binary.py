@@ -139,7 +139,7 @@ def precision_recall_auc(profile: Profile) -> Measured:
         value,
         n + p,
         *_needs_both_classes(profile, n, p),
-        error=(highest - lowest) / 2,
+        error=np.maximum(highest - lowest, 0) / 2,
         low=low,
         high=high,
     )

@@ -13,13 +13,15 @@ from tocsin.errors import MalformedBodyError
 from tocsin.ids import MAX_ID_LENGTH, uuid7
 from tocsin.lake import outcomes_schema, predictions_schema, quarantine_schema
 from tocsin.schema import Kind, Schema
-from tocsin.values import from_datetime
+from tocsin.values import DAY, from_datetime
 
 _ID_NAMES = ("prediction_id", "request_id", "inferenceId", "inference_id")
 # True and False are 1 and 0 to Python.
 _NEGATIVE = (0, "0", "false")
 _POSITIVE = (1, "1", "true")
 _SHOWN = 80
+# How far a client's clock may be ahead.
+FUTURE = DAY
 
 Row = dict[str, Any]
 
@@ -103,7 +105,7 @@ def _records(body: bytes) -> list[Any]:
     try:
         parsed = msgspec.json.decode(body)
     except msgspec.DecodeError as error:
-        raise MalformedBodyError(f"the body is not JSON: {error}", _position(error)) from error
+        raise MalformedBodyError(f"the body is not JSON: {error}", _position(error, body)) from error
     except UnicodeDecodeError as error:
         raise MalformedBodyError(
             f"the body is not UTF-8 at byte {error.start}", error.start
@@ -117,9 +119,10 @@ def _records(body: bytes) -> list[Any]:
     )
 
 
-def _position(error: msgspec.DecodeError) -> int | None:
+def _position(error: msgspec.DecodeError, body: bytes) -> int:
+    """Where the parser stopped; at the end, when the body was cut short."""
     found = re.search(r"\(byte (\d+)\)", str(error))
-    return int(found[1]) if found else None
+    return int(found[1]) if found else len(body)
 
 
 def _prediction(record: Any, schema: Schema, *, version: str, now: int) -> Row:
@@ -208,9 +211,13 @@ def _timestamp(value: Any, now: int) -> int:
     if moment.tzinfo is None:
         raise _MisfitError(f"timestamp {_shown(value)} has no time zone; end it with Z or +00:00")
     try:
-        return from_datetime(moment)
+        timestamp = from_datetime(moment)
     except OverflowError:
         raise _MisfitError(f"timestamp {_shown(value)} is out of range") from None
+    if timestamp > now + FUTURE:
+        # One such row would close all windows up to it.
+        raise _MisfitError(f"timestamp {_shown(value)} is more than a day in the future")
+    return timestamp
 
 
 def _version(value: Any, default: str) -> str:

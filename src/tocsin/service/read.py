@@ -10,6 +10,7 @@ from sqlalchemy.engine import Connection
 
 from tocsin.declared import Monitor, parse_monitor
 from tocsin.drift import Shift
+from tocsin.errors import InvalidInputError
 from tocsin.lake import Lake
 from tocsin.metrics import METRICS
 from tocsin.profiles import Profile
@@ -18,7 +19,7 @@ from tocsin.records.alerts import Episode, Incident, TimelineEntry
 from tocsin.records.evaluations import Evaluation
 from tocsin.records.models import ModelRecord
 from tocsin.service.stacks import window_profiles
-from tocsin.values import DAY, Bounded, Measure, Window, WindowSpec
+from tocsin.values import DAY, Bounded, Measure, Window, WindowSpec, format_duration
 
 # Points that one picture can show.
 MOST_POINTS = 500
@@ -316,10 +317,17 @@ def _headline(monitor: Monitor) -> str:
 
 
 def _spec(monitor: Monitor, window: int | None) -> WindowSpec:
-    """The windows of a size, or of a day, or the longest."""
+    """The windows of a size; of a day, or the longest, when None.
+
+    Raises: InvalidInputError for a size that the monitor does not have.
+    """
     if window is None:
         return next((s for s in monitor.windows if s.size == DAY), monitor.windows[-1])
-    return next((s for s in monitor.windows if s.size == window), monitor.windows[-1])
+    for spec in monitor.windows:
+        if spec.size == window:
+            return spec
+    sizes = ", ".join(spec.name for spec in monitor.windows)
+    raise InvalidInputError(f"window {format_duration(window)} is not one of {sizes}")
 
 
 def _series(

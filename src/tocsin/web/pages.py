@@ -13,7 +13,6 @@ from starlette.exceptions import HTTPException
 from tocsin.app import App
 from tocsin.errors import InvalidInputError, TocsinError, UnknownModelError
 from tocsin.metrics import METRICS
-from tocsin.service.read import Condition
 from tocsin.values import DAY, HOUR, WindowSpec, parse_duration
 from tocsin.web import assets, pictures
 from tocsin.web.rendering import failed, not_found, page
@@ -22,7 +21,6 @@ Duration = Annotated[str | None, Query(pattern=r"^\d+[smhd]$")]
 Fragment = Annotated[str | None, Query()]
 # How much of the past a page shows: a choice of spans for each size of window.
 _SPANS = {HOUR: ("2d", "7d", "14d"), DAY: ("7d", "30d", "90d"), 7 * DAY: ("30d", "90d", "365d")}
-_WAITING = (Condition.WAITING, Condition.NO_DATA)
 
 
 def add_pages(server: FastAPI, app: App) -> None:
@@ -91,10 +89,19 @@ def router(app: App) -> APIRouter:
             raise InvalidInputError(
                 f"there is no metric {chosen!r}; there are {', '.join(METRICS)}"
             )
-        numbers = read.numbers(name, window=spec.size, span=parse_duration(span))
+        wanted = _wanted(fragment)
+        numbers = (
+            read.numbers(name, window=spec.size, span=parse_duration(span))
+            if wanted("live_performance")
+            else {}
+        )
         incidents = read.incidents(model=name)
         shortest = monitor.windows[0]
-        drift = read.drift(name, window=shortest.size, span=120 * shortest.every)
+        drift = (
+            read.drift(name, window=shortest.size, span=120 * shortest.every)
+            if wanted("live_drift")
+            else []
+        )
         return page(
             "model.html",
             fragment=fragment,
@@ -105,7 +112,7 @@ def router(app: App) -> APIRouter:
             spans=spans,
             chosen=chosen,
             numbers=numbers,
-            picture=pictures.metric(numbers[chosen], monitor, incidents),
+            picture=pictures.metric(numbers[chosen], monitor, incidents) if numbers else None,
             incidents=incidents,
             drift=drift,
             drift_picture=pictures.drift(drift),
@@ -135,6 +142,11 @@ def router(app: App) -> APIRouter:
         )
 
     return routes
+
+
+def _wanted(fragment: str | None) -> Callable[[str], bool]:
+    """Whether a section is to be rendered: all are in a whole page."""
+    return lambda section: fragment is None or section in fragment.split(",")
 
 
 def _spec(specs: tuple[WindowSpec, ...], window: str | None, otherwise: WindowSpec) -> WindowSpec:

@@ -1,0 +1,149 @@
+"""The command line as people use it: real processes, real messages."""
+
+import json
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import tocsin
+from tests.servers import Server, free_port
+from tests.world import Feed, monitor_document, reference
+from tocsin.app import opened
+from tocsin.settings import Settings
+
+
+def run(*arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "tocsin", *arguments],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+        env={"COLUMNS": "200", "PATH": "/usr/bin:/bin"},
+    )
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Server:
+    """A server with one model and an open incident."""
+    folder = tmp_path_factory.mktemp("cli") / "data"
+    where = Settings(folder, "127.0.0.1", 1, "http://tocsin.test", None)
+    rule = {
+        "alert": "High",
+        "expr": {"metric": "label_rate", "window": "1h", "op": ">", "value": 0.01},
+    }
+    with opened(where) as app:
+        app.register.add("late", monitor_document(rules=[rule]), reference(500))
+        Feed(app, "late").hours(0, 6)
+        Feed(app, "late").work()
+    with Server(folder) as running:
+        yield running
+
+
+def test_the_version_is_that_of_the_package() -> None:
+    assert run("version").stdout.strip() == tocsin.__version__
+
+
+def test_help_lists_every_command() -> None:
+    text = run("--help").stdout
+    for command in ("server", "demo", "watch", "models", "metrics", "incidents", "rebuild"):
+        assert command in text
+
+
+def test_models_shows_condition_and_headline(server: Server) -> None:
+    text = run("models", "--url", server.url).stdout
+    assert "late" in text
+    assert "breach" in text
+    assert "label_rate" in text
+
+
+def test_metrics_shows_the_newest_windows_with_their_intervals(server: Server) -> None:
+    text = run("metrics", "late", "--metric", "roc_auc", "--window", "1h", "--url", server.url)
+    assert "2013-05-01T04:00:00Z" in text.stdout
+    assert "[0." in text.stdout
+
+
+def test_incidents_lists_them_and_shows_one_in_full(server: Server) -> None:
+    listed = run("incidents", "--open", "--url", server.url).stdout
+    assert "Positives among outcomes is above 0.01" in listed
+    full = run("incidents", "1", "--url", server.url).stdout
+    assert "High fired" in full
+
+
+@pytest.mark.parametrize(
+    "arguments", [("models",), ("metrics", "late"), ("incidents",), ("watch", "models:/x@champion")]
+)
+def test_a_server_that_is_not_there_is_said_in_one_sentence(arguments: tuple[str, ...]) -> None:
+    failed = run(*arguments, "--url", f"http://127.0.0.1:{free_port()}")
+
+    assert failed.returncode == 1
+    assert "no Tocsin server answers at" in failed.stderr
+    assert failed.stderr.count("\n") == 1
+
+
+def test_an_unknown_model_is_said_in_one_sentence(server: Server) -> None:
+    failed = run("metrics", "nobody", "--url", server.url)
+
+    assert failed.returncode == 1
+    assert failed.stderr.startswith("tocsin: model 'nobody' is not monitored")
+    assert failed.stderr.count("\n") == 1
+
+
+def test_a_port_in_use_is_said_in_one_sentence(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        failed = run("server", "--port", str(port), "--data", str(tmp_path))
+
+    assert failed.returncode == 1
+    assert f"cannot listen on 127.0.0.1:{port}" in failed.stderr
+    assert failed.stderr.count("\n") == 1
+
+
+def test_a_second_server_on_the_same_data_is_refused_in_one_sentence(server: Server) -> None:
+    failed = run("server", "--port", "0", "--data", str(server.folder))
+
+    assert failed.returncode == 1
+    assert "another Tocsin" in failed.stderr
+    assert failed.stderr.count("\n") == 1
+
+
+def test_rebuilding_while_a_server_runs_is_refused(server: Server) -> None:
+    failed = run("rebuild", "late", "--data", str(server.folder))
+
+    assert failed.returncode == 1
+    assert "another Tocsin" in failed.stderr
+
+
+def test_a_data_folder_that_delta_lake_cannot_handle_is_refused(tmp_path: Path) -> None:
+    failed = run("server", "--port", "0", "--data", str(tmp_path / "data[1]"))
+
+    assert failed.returncode == 1
+    assert "choose another with --data" in failed.stderr
+
+
+def test_rebuild_says_how_many_predictions_it_read(tmp_path: Path) -> None:
+    where = Settings(tmp_path / "data", "127.0.0.1", 1, "http://tocsin.test", None)
+    with opened(where) as app:
+        app.register.add("late", monitor_document(), reference(500))
+        Feed(app, "late").hours(0, 2)
+        Feed(app, "late").work()
+
+    done = run("rebuild", "late", "--data", str(tmp_path / "data"))
+    assert "from 160 predictions" in done.stdout
+
+
+def test_the_sdk_imports_nothing_but_httpx2_and_the_standard_library() -> None:
+    code = (
+        "import sys, json, tocsin; "
+        "print(json.dumps(sorted({m.split('.')[0] for m in sys.modules})))"
+    )
+    loaded = json.loads(
+        subprocess.run(
+            [sys.executable, "-c", code], capture_output=True, text=True, check=True
+        ).stdout
+    )
+    heavy = {"numpy", "pandas", "pyarrow", "sqlalchemy", "fastapi", "mlflow", "pydantic", "duckdb"}
+    assert heavy.isdisjoint(loaded)
