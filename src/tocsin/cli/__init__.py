@@ -20,3 +20,5 @@ def main() -> None:
         commands()
     except TocsinError as error:
         sys.exit(f"tocsin: {error}")
+    except KeyboardInterrupt:
+        sys.exit(130)

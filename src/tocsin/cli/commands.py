@@ -47,17 +47,20 @@ def demo(
     *,
     headless: Annotated[bool, typer.Option(help="End when the replay has.")] = False,
     json: Annotated[Path | None, typer.Option(help="Write a summary there.")] = None,
+    first: Annotated[str, typer.Option(help="The first day to replay.")] = "2013-05-01",
+    last: Annotated[str, typer.Option(help="The day to end before.")] = "2013-08-01",
 ) -> None:
     """Replay real flights of 2013 through a model, with a fault, and watch Tocsin find it."""
     try:
-        from tocsin.demo.run import run
+        from tocsin.demo.run import Period, run
     except ModuleNotFoundError as error:
         if (error.name or "").startswith("tocsin"):
             raise
         raise typer.Exit(
             _fail(f"the demo needs {error.name}; install it with pip install 'tocsin[demo]'")
         ) from error
-    raise typer.Exit(run(_out, port=port, headless=headless, summary=json))
+    period = Period(first=first, last=last)
+    raise typer.Exit(run(_out, period, port=port, headless=headless, summary=json))
 
 
 @commands.command()

@@ -2,10 +2,13 @@
 
 import json
 import multiprocessing
+import signal
+import sys
 import tempfile
 import threading
 import time
 from dataclasses import dataclass, field
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -18,10 +21,9 @@ from tocsin.demo.memory import PeakMemory
 from tocsin.demo.model import NAME, URI, champion, train
 from tocsin.demo.replay import FAULTY, send, steps, with_fault
 from tocsin.demo.servers import mlflow_server, tocsin_server
-from tocsin.errors import StartupError
+from tocsin.errors import InvalidInputError, StartupError
 from tocsin.remote import Remote
 
-FIRST_DAY, FAULT_DAY, LAST_DAY = "2013-05-01", "2013-07-15", "2013-08-01"
 MONITOR: dict[str, Any] = {
     "uri": URI,
     "granularity": "15m",
@@ -58,9 +60,35 @@ class Watch:
     causes: list[dict[str, Any]] = field(default_factory=list)
 
 
-def run(console: Console, *, port: int | None, headless: bool, summary: Path | None) -> int:
+@dataclass(frozen=True)
+class Period:
+    """The days that are replayed, [first, last); on the fault's day distances become kilometres."""
+
+    first: str = "2013-05-01"
+    fault: str = "2013-07-15"
+    last: str = "2013-08-01"
+
+    def __post_init__(self) -> None:
+        days = [date.fromisoformat(day) for day in (self.first, self.fault, self.last)]
+        if not date(2013, 5, 1) <= days[0] < days[1] < days[2] <= date(2013, 12, 31):
+            raise InvalidInputError(
+                f"the replay from {self.first} over the fault on {self.fault} to {self.last} has to "
+                "ascend and lie between 2013-05-01, when training ends, and 2013-12-31"
+            )
+
+
+def run(
+    console: Console,
+    period: Period,
+    *,
+    port: int | None,
+    headless: bool,
+    summary: Path | None,
+) -> int:
     """Run the demo; 0 when the fault was seen and is among the first causes, else 1."""
     started = time.monotonic()
+    # So that the servers are ended when something ends the demo.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     with tempfile.TemporaryDirectory(prefix="tocsin-demo-") as folder, PeakMemory() as memory:
         home = Path(folder)
         console.print("Starting MLflow, and training a model on the flights of January to April")
@@ -71,8 +99,8 @@ def run(console: Console, *, port: int | None, headless: bool, summary: Path | N
                 console.print(f"MLflow runs at {mlflow_uri}, Tocsin at [bold]{url}[/]")
                 remote = Remote(url)
                 remote.post(f"/models/{NAME}/watch", MONITOR)
-                seen = _replay(console, remote, mlflow_uri)
-                found = _summary(remote, seen, started, memory)
+                seen = _replay(console, remote, mlflow_uri, period)
+                found = _summary(remote, seen, period, started, memory)
                 if summary is not None:
                     summary.write_text(json.dumps(found, indent=2) + "\n")
                 code = _report(console, found, url)
@@ -94,11 +122,11 @@ def _in_process(work: Any, *arguments: str) -> None:
         raise StartupError("the demo's model could not be trained; the reason is above")
 
 
-def _replay(console: Console, remote: Remote, mlflow_uri: str) -> Watch:
+def _replay(console: Console, remote: Remote, mlflow_uri: str, period: Period) -> Watch:
     import pandas as pd
 
-    fault = pd.Timestamp(FAULT_DAY, tz=HOME)
-    first, last = pd.Timestamp(FIRST_DAY, tz=HOME), pd.Timestamp(LAST_DAY, tz=HOME)
+    fault = pd.Timestamp(period.fault, tz=HOME)
+    first, last = pd.Timestamp(period.first, tz=HOME), pd.Timestamp(period.last, tz=HOME)
     feed = with_fault(flights(), fault)
     feed = feed[(feed["scheduled"] >= first) & (feed["scheduled"] < last)]
     model = champion(mlflow_uri)
@@ -169,7 +197,9 @@ def _seen_sentence(seen: Watch) -> str:
     )
 
 
-def _summary(remote: Remote, seen: Watch, started: float, memory: PeakMemory) -> dict[str, Any]:
+def _summary(
+    remote: Remote, seen: Watch, period: Period, started: float, memory: PeakMemory
+) -> dict[str, Any]:
     counted = remote.get(f"/models/{NAME}/summary")
     keys = ("kind", "feature", "segment", "score", "verdict")
     return {
@@ -177,7 +207,7 @@ def _summary(remote: Remote, seen: Watch, started: float, memory: PeakMemory) ->
         "outcomes_joined": counted["joined"],
         "windows_evaluated": counted["windows_evaluated"],
         "alerts": counted["alerts"],
-        "fault": {"kind": "unit", "feature": FAULTY, "start": FAULT_DAY},
+        "fault": {"kind": "unit", "feature": FAULTY, "start": period.fault},
         "detected": seen.detected,
         "causes": [{key: cause[key] for key in keys} for cause in seen.causes],
         "seconds": round(time.monotonic() - started, 1),

@@ -15,8 +15,6 @@ _SENDERS: dict[str, Callable[[dict[str, Any], Secrets], Callable[[Message], None
 }
 
 
-def sender(
-    kind: str, options: dict[str, Any], secrets: Secrets
-) -> Callable[[Message], None]:
+def sender(kind: str, options: dict[str, Any], secrets: Secrets) -> Callable[[Message], None]:
     """The function that sends by a channel. Raises DeliveryError when it is called."""
     return _SENDERS[kind](options, secrets)

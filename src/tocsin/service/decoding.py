@@ -105,7 +105,9 @@ def _records(body: bytes) -> list[Any]:
     try:
         parsed = msgspec.json.decode(body)
     except msgspec.DecodeError as error:
-        raise MalformedBodyError(f"the body is not JSON: {error}", _position(error, body)) from error
+        raise MalformedBodyError(
+            f"the body is not JSON: {error}", _position(error, body)
+        ) from error
     except UnicodeDecodeError as error:
         raise MalformedBodyError(
             f"the body is not UTF-8 at byte {error.start}", error.start

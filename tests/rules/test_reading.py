@@ -1,0 +1,142 @@
+"""What a rule sees in one window."""
+
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tocsin.drift import Shift, Verdict
+from tocsin.rules import Health, Operator, Reading, Rule, Signal, read_drift, read_metric
+from tocsin.values import HOUR, Bounded, Measure, Undefined
+
+LOW_AUC = Rule("LowAuc", "roc_auc", HOUR, Operator.BELOW, 0.7, clear=0.75, min_samples=100)
+HIGH_LOSS = Rule("HighLoss", "log_loss", HOUR, Operator.ABOVE, 0.5, clear=0.4)
+SHIFT = Shift(0.4, 0.3, 1e-9, 500, 540, 30.0, 0.1, Verdict.DRIFT, "distance 0.400, at most 0.1")
+
+
+def read(
+    measure: Measure, rule: Rule = LOW_AUC, *, rows: int = 500, coverage: float = 1.0
+) -> Reading:
+    return read_metric(rule, measure, rows=rows, coverage=coverage, needs_labels=True)
+
+
+def auc(value: float, low: float | None = None, high: float | None = None, n: int = 500) -> Bounded:
+    return Bounded(value, 0.0, low, high, n)
+
+
+@pytest.mark.parametrize(
+    ("measure", "signal", "word"),
+    [
+        (auc(0.6, 0.5, 0.69), Signal.BREACH, "breach"),
+        (auc(0.6, 0.5, 0.7), Signal.HOLD, "at risk"),
+        (auc(0.72, 0.71, 0.74), Signal.HOLD, "at risk"),
+        (auc(0.75, 0.65, 0.85), Signal.CLEAR, "clear"),
+        (auc(0.9, 0.85, 0.95), Signal.CLEAR, "clear"),
+    ],
+)
+def test_a_confident_rule_wants_the_whole_interval_beyond_the_threshold(
+    measure: Bounded, signal: Signal, word: str
+) -> None:
+    reading = read(measure)
+    assert (reading.health, reading.signal) == (Health.OK, signal)
+    assert word in reading.text
+    assert reading.value == measure.value
+    assert reading.n == 500
+
+
+@pytest.mark.parametrize(
+    ("measure", "signal"),
+    [
+        (auc(0.6, 0.51, 0.7), Signal.BREACH),
+        (auc(0.6, 0.5, 0.7), Signal.HOLD),
+        (auc(0.45, 0.41, 0.5), Signal.HOLD),
+        (auc(0.4, 0.3, 0.5), Signal.CLEAR),
+    ],
+)
+def test_a_rule_on_the_upper_side_looks_at_the_lower_end(measure, signal: Signal) -> None:
+    assert read(measure, HIGH_LOSS).signal is signal
+
+
+def test_a_rule_that_is_not_confident_takes_the_value_alone() -> None:
+    alone = replace(LOW_AUC, confident=False)
+    assert read(auc(0.69, 0.5, 0.9), alone).signal is Signal.BREACH
+    assert read(auc(0.7, 0.5, 0.9), alone).signal is Signal.HOLD
+    assert read(auc(0.75, 0.5, 0.9), alone).signal is Signal.CLEAR
+
+
+def test_without_an_interval_the_value_decides() -> None:
+    assert read(auc(0.69)).signal is Signal.BREACH
+    assert read(auc(0.51), HIGH_LOSS).signal is Signal.BREACH
+
+
+def test_a_window_without_rows_has_no_data() -> None:
+    reading = read(Undefined("no predictions in this window"), rows=0, coverage=0)
+    assert (reading.health, reading.signal, reading.value) == (Health.NO_DATA, Signal.HOLD, None)
+    assert reading.text == "no predictions in this window"
+
+
+def test_too_few_labels_are_waited_for_and_the_reading_says_how_many_are_missing() -> None:
+    reading = read(auc(0.1, 0.05, 0.2), coverage=0.4999)
+    assert (reading.health, reading.signal) == (Health.AWAITING_LABELS, Signal.HOLD)
+    assert reading.text == "50% labelled, 50% are needed"
+    assert read(auc(0.1, 0.05, 0.2), coverage=0.5).health is Health.OK
+
+
+def test_a_metric_that_needs_no_labels_waits_for_none() -> None:
+    rule = Rule("Rate", "prediction_rate", HOUR, Operator.ABOVE, 0.5)
+    seen = read_metric(rule, auc(0.9, 0.8, 1.0), rows=500, coverage=0.0, needs_labels=False)
+    assert seen.signal is Signal.BREACH
+
+
+def test_an_undefined_metric_is_insufficient_with_its_reason() -> None:
+    reading = read(Undefined("one class only", 80))
+    assert (reading.health, reading.signal) == (Health.INSUFFICIENT, Signal.HOLD)
+    assert (reading.text, reading.n, reading.value) == ("one class only", 80, None)
+
+
+def test_fewer_rows_than_the_rule_wants_are_insufficient() -> None:
+    reading = read(auc(0.1, 0.05, 0.2, n=99))
+    assert (reading.health, reading.signal) == (Health.INSUFFICIENT, Signal.HOLD)
+    assert reading.text == "99 of 100 rows"
+    assert read(auc(0.1, 0.05, 0.2, n=100)).signal is Signal.BREACH
+
+
+@given(
+    st.sampled_from([LOW_AUC, HIGH_LOSS]),
+    st.floats(0, 1),
+    st.floats(0, 1),
+    st.floats(0, 1),
+    st.integers(0, 200),
+    st.integers(0, 200),
+    st.floats(0, 1),
+)
+def test_what_cannot_be_judged_never_breaches_nor_clears(rule, a, b, c, n, rows, coverage) -> None:
+    low, value, high = sorted((a, b, c))
+    reading = read(auc(value, low, high, n), rule, rows=rows, coverage=coverage)
+    if reading.health is not Health.OK:
+        assert reading.signal is Signal.HOLD
+    if reading.signal is Signal.BREACH:
+        assert rule.breached(value)
+        assert rule.breached(low)
+        assert rule.breached(high)
+    assert reading.text
+
+
+@pytest.mark.parametrize(
+    ("shift", "health", "signal"),
+    [
+        (SHIFT, Health.OK, Signal.BREACH),
+        (replace(SHIFT, verdict=Verdict.NONE), Health.OK, Signal.CLEAR),
+        (replace(SHIFT, verdict=Verdict.LEARNING), Health.INSUFFICIENT, Signal.HOLD),
+        (replace(SHIFT, verdict=Verdict.INSUFFICIENT), Health.INSUFFICIENT, Signal.HOLD),
+        (replace(SHIFT, n=29), Health.INSUFFICIENT, Signal.HOLD),
+        (replace(SHIFT, n=30), Health.OK, Signal.BREACH),
+    ],
+)
+def test_a_drift_rule_follows_the_verdict(shift: Shift, health: Health, signal: Signal) -> None:
+    rule = Rule("Drift", "drift", HOUR, min_samples=30)
+    reading = read_drift(rule, "age", shift)
+    assert (reading.health, reading.signal) == (health, signal)
+    assert reading.text == "age: distance 0.400, at most 0.1"
+    assert (reading.value, reading.n) == (0.4, shift.n)
