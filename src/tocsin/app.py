@@ -23,7 +23,6 @@ from tocsin.service.register import Register
 from tocsin.settings import Settings, secret
 from tocsin.worker import Worker
 
-
 # delta-rs makes a host name of a table's path, and these may not be in one.
 _NOT_IN_PATHS = frozenset("[]^|")
 

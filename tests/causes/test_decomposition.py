@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
-
 from tests.profiles.synthetic import category, plan_of, predicted, profile, rows
+
 from tocsin.causes import decomposition
 from tocsin.causes.change import change
 from tocsin.profiles import Plan, Profile
@@ -53,6 +53,26 @@ def test_the_mix_is_the_same_before_the_labels_come_and_after(before, now) -> No
     early = decomposition(of(before).feature("city"), unlabelled(now).feature("city"))
     late = decomposition(of(before).feature("city"), of(now).feature("city"))
     assert early.mix == pytest.approx(late.mix, abs=1e-9)
+
+
+@given(drawn, drawn, drawn, drawn)
+def test_rows_whose_labels_are_not_there_yet_do_not_disturb_the_sum(b, n, b_late, n_late) -> None:
+    parts = decomposition(
+        (of(b) + unlabelled(b_late)).feature("city"), (of(n) + unlabelled(n_late)).feature("city")
+    )
+    assert parts.mix + parts.rate + parts.interaction == pytest.approx(
+        mean_loss(n) - mean_loss(b), abs=1e-9
+    )
+    assert parts.mix == pytest.approx(decomposition(
+        of(b).feature("city"), of(n).feature("city")).mix, abs=1e-9)  # fmt: skip
+
+
+def test_a_bin_that_the_reference_never_saw_counts_at_its_mean_loss() -> None:
+    before = [(0.1, "a", 0)] * 5 + [(0.5, "b", 0)] * 5
+    now = [(0.1, "a", 0)] * 5 + [(0.5, "b", 0)] * 5 + [(0.9, "d", 0)] * 10
+    parts = decomposition(of(before).feature("city"), of(now).feature("city"))
+    assert parts.mix == pytest.approx(0, abs=1e-12)
+    assert parts.interaction == pytest.approx(0.5 * (0.81 - 0.13))
 
 
 @given(drawn)

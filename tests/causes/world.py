@@ -4,8 +4,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
-
 from tests.profiles.synthetic import plan_of
+
 from tocsin.causes import Cause, rank
 from tocsin.drift import Divergence, Shift, divergence, false_discovery_rates, shifts
 from tocsin.profiles import (

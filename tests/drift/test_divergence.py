@@ -32,7 +32,7 @@ def test_the_distance_is_scipy_s_less_what_sampling_gives(drawn) -> None:
     reference, current = (np.array(part, float) for part in drawn)
     raw = jensenshannon(reference, current, base=2)
     expected = np.sqrt(max(raw**2 - bias(reference, current), 0))
-    assert apart(reference, current).js_distance**2 == pytest.approx(expected**2, abs=1e-9)
+    assert apart(reference, current).js_distance ** 2 == pytest.approx(expected**2, abs=1e-9)
 
 
 def test_the_distance_of_counts_that_moved_far_is_scipy_s() -> None:

@@ -7,8 +7,8 @@ import pytest
 import sklearn.metrics as oracle
 from hypothesis import given, settings
 from hypothesis import strategies as st
-
 from tests.profiles.synthetic import labelled, plan_of, predicted, profile, rows, stacked
+
 from tocsin.metrics import METRICS
 from tocsin.profiles import Profile
 from tocsin.values import Bounded, Undefined
@@ -24,10 +24,10 @@ EXACT: dict[str, Callable[[Floats, Floats, Floats], float]] = {
     "f1_score": lambda y, _, said: oracle.f1_score(y, said),
     "log_loss": lambda y, s, _: oracle.log_loss(y, s, labels=[0, 1]),
     "brier_score": lambda y, s, _: oracle.brier_score_loss(y, s, labels=[0, 1]),
-    "label_rate": lambda y, _, said: float(np.mean(y)),
-    "prediction_rate": lambda y, _, said: float(np.mean(said)),
-    "mean_score": lambda y, s, _: float(np.mean(s)),
-    "coverage": lambda y, s, _: 1.0,
+    "label_rate": lambda y, _s, _said: float(np.mean(y)),
+    "prediction_rate": lambda _y, _s, said: float(np.mean(said)),
+    "mean_score": lambda _y, s, _said: float(np.mean(s)),
+    "coverage": lambda _y, _s, _said: 1.0,
 }
 BOUNDED: dict[str, Callable[[Floats, Floats], float]] = {
     "roc_auc": oracle.roc_auc_score,
@@ -70,7 +70,7 @@ def assert_agrees(
         assert measure.high >= measure.value - 1e-9, (name, measure)
         assert np.isfinite([measure.low, measure.high]).all(), name
         if name != "log_loss":
-            assert -1e-9 <= measure.low, (name, measure)
+            assert measure.low >= -1e-9, (name, measure)
             assert measure.high <= 1 + 1e-9, (name, measure)
 
 
@@ -88,12 +88,13 @@ def test_every_metric_has_its_oracle() -> None:
         max_size=40,
     ),
     st.floats(0.01, 0.99),
+    st.sampled_from([None, np.array([0.3])]),
 )
-def test_any_few_rows_measure_as_scikit_learn_says(drawn, threshold: float) -> None:
+def test_any_few_rows_measure_as_scikit_learn_says(drawn, threshold: float, reference) -> None:
     # scikit-learn clips at the eps of the dtype as well; between 0 and it rounding decides.
     scores = np.array([0.0 if s < 1e-12 else s for s, _ in drawn])
     labels = np.array([y for _, y in drawn])
-    assert_agrees(labels, scores, threshold=threshold)
+    assert_agrees(labels, scores, threshold=threshold, reference=reference)
 
 
 @pytest.mark.parametrize("seed", range(5))
@@ -138,6 +139,19 @@ def test_the_bins_of_another_reference_still_bound_the_truth() -> None:
     scores = rng.beta(5, 2, 5_000)
     labels = (rng.uniform(size=5_000) < scores).astype(int)
     assert_agrees(labels, scores, reference=rng.beta(1, 30, 1_000))
+
+
+@pytest.mark.parametrize("backwards", [False, True])
+def test_one_bin_for_all_rows_leaves_every_ranking_possible(backwards: bool) -> None:
+    plan = plan_of([0.9])
+    labels = np.array([0] * 5 + [1] * 5)
+    found = profile(plan, rows(np.linspace(0.1, 0.4, 10)), labels[::-1] if backwards else labels)
+    auc = METRICS["roc_auc"].measure(found).at()
+    assert (auc.value, auc.error) == (0.5, 0.5)
+    precision = METRICS["precision_recall_auc"].measure(found).at()
+    last = np.mean([i / (5 + i) for i in range(1, 6)])
+    assert precision.value + precision.error == pytest.approx(1)
+    assert precision.value - precision.error == pytest.approx(last)
 
 
 def test_the_binning_error_is_small_even_when_positives_are_rare() -> None:

@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import binomtest, norm
-
 from tests.profiles.synthetic import plan_of, profile, rows
+
 from tocsin.metrics import METRICS
 from tocsin.metrics.intervals import of_mean, wilson
 from tocsin.profiles import Profile, Rows, fold_labels, fold_predictions
@@ -102,6 +102,17 @@ def test_few_rows_do_not_make_the_interval_of_roc_auc_too_sure(
     labels = np.tile([1] * positives + [0] * negatives, (WINDOWS, 1))
     stack = windows(rng, labels, apart=apart)
     assert held("roc_auc", stack, norm.cdf(apart / np.sqrt(2))) > 0.94
+
+
+@given(st.lists(st.tuples(st.integers(0, 9), st.booleans()), min_size=2, max_size=60))
+def test_mirrored_scores_and_labels_have_the_same_roc_auc_and_interval(drawn) -> None:
+    tenths, labels = (np.array(part) for part in zip(*drawn, strict=True))
+    plan = plan_of(np.linspace(0.1, 0.9, 9))
+    one = METRICS["roc_auc"].measure(profile(plan, rows(tenths / 10 + 0.05), labels))
+    other = METRICS["roc_auc"].measure(profile(plan, rows((9 - tenths) / 10 + 0.05), ~labels))
+    if one.reason[()] is None:
+        for part in ("value", "low", "high"):
+            assert float(getattr(one, part)) == pytest.approx(float(getattr(other, part)))
 
 
 def test_positives_of_two_sorts_do_not_make_the_interval_of_roc_auc_too_sure() -> None:

@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-
 from tests.profiles.synthetic import (
     category,
     labelled,
@@ -18,6 +17,7 @@ from tests.profiles.synthetic import (
     some,
     stacked,
 )
+
 from tocsin.errors import IncompatibleProfilesError
 from tocsin.profiles import Plan, Profile, Rows, fold_labels, fold_predictions
 from tocsin.profiles.layout import DELAY_EDGES, FEATURE_FIELDS, SCORE_FIELDS, TOTALS

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-
 from tests.profiles.synthetic import category, numeric, plan_of, predicted, profile, rows
+
 from tocsin.errors import SchemaError
 from tocsin.profiles import CategoryBins, CategoryColumn, NumericBins, NumericColumn, Plan
 from tocsin.profiles.plan import KNOWN_LEVELS, TOP_LEVELS

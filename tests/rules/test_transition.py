@@ -1,5 +1,6 @@
 """Every step from state to state, and what holds for any sequence of windows."""
 
+import itertools
 from dataclasses import asdict
 
 import pytest
@@ -143,7 +144,7 @@ def test_starting_is_followed_by_firing_or_dropping(seen, pending: int, keep: in
     told = [
         e for e in events(run(rule(pending, keep), seen)) if e is not Event.RESOLVED
     ]  # fmt: skip
-    for event, following in zip(told, told[1:], strict=False):
+    for event, following in itertools.pairwise(told):
         if event is Event.STARTED:
             assert following in (Event.FIRED, Event.DROPPED)
         if following is Event.DROPPED:

@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
+from anyio.to_thread import current_default_thread_limiter
 from fastapi import FastAPI
 
 import tocsin
@@ -11,12 +12,16 @@ from tocsin.api.errors import add_handlers
 from tocsin.app import App
 from tocsin.web import add_pages
 
+# SQLite has one writer: more threads would only wait, each with a heap of its own.
+_THREADS = 8
+
 
 def application(app: App) -> FastAPI:
     """The application; its worker runs while it does."""
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        current_default_thread_limiter().total_tokens = _THREADS
         app.worker.start()
         try:
             yield

@@ -5,8 +5,6 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from tocsin.client import Client
 from tocsin.demo.flights import FEATURES, HOME
 from tocsin.demo.model import SCORE, score
@@ -19,8 +17,8 @@ FAULTY = "distance"
 
 
 @dataclass(frozen=True, eq=False)
-class Day:
-    """What happens on the feed from one moment to the next, in the order of time."""
+class Step:
+    """What happens on the feed until a moment, since the step before."""
 
     until: "pd.Timestamp"
     predictions: "pd.DataFrame"
@@ -35,7 +33,7 @@ def with_fault(flights: "pd.DataFrame", start: "pd.Timestamp") -> "pd.DataFrame"
 
 def steps(
     flights: "pd.DataFrame", first: "pd.Timestamp", last: "pd.Timestamp", fault: "pd.Timestamp"
-) -> Iterator[Day]:
+) -> Iterator[Step]:
     """The feed from `first` to `last`: by days, on the morning of the fault by 5 minutes.
 
     The morning is in small steps so that what was known when can be told exactly.
@@ -47,58 +45,36 @@ def steps(
     times = days.union(pd.date_range(fault, morning, freq="5min"))
     known = flights[flights["landed"].notna() & flights["late"].notna()].sort_values("landed")
     for begin, end in pairwise(times):
-        yield Day(
+        yield Step(
             until=end,
             predictions=_between(flights, "scheduled", begin, end),
             outcomes=_between(known, "landed", begin, end),
         )
 
 
-def send(client: Client, model: Any, day: Day) -> None:
-    """Score the step's flights and log them with the outcomes, mixed as time mixed them."""
-    scheduled = day.predictions
-    probabilities = score(model, scheduled) if len(scheduled) else np.empty(0)
-    records = [
-        (
-            row["scheduled"],
-            "prediction",
+def send(client: Client, model: Any, step: Step) -> None:
+    """Score the step's flights and log them, then what became of those that landed in it."""
+    if len(step.predictions):
+        probabilities = score(model, step.predictions)
+        client.log_predictions(
             {
-                "prediction_id": row["flight_id"],
-                "timestamp": row["scheduled"].to_pydatetime(),
-                "inputs": {name: row[name] for name in FEATURES},
+                "prediction_id": flight["flight_id"],
+                "timestamp": flight["scheduled"].to_pydatetime(),
+                "inputs": {name: flight[name] for name in FEATURES},
                 "outputs": {SCORE: float(probability)},
-            },
+            }
+            for flight, probability in zip(
+                step.predictions.to_dict("records"), probabilities, strict=True
+            )
         )
-        for row, probability in zip(scheduled.to_dict("records"), probabilities, strict=True)
-    ] + [
-        (
-            row["landed"],
-            "outcome",
-            {
-                "prediction_id": row["flight_id"],
-                "timestamp": row["landed"].to_pydatetime(),
-                "actual_outcome": int(row["late"]),
-            },
-        )
-        for row in day.outcomes[["flight_id", "landed", "late"]].to_dict("records")
-    ]
-    # A step's rows by the hour: the order of time where it matters, in requests worth sending.
-    records.sort(key=lambda record: (record[0].floor("h"), record[1] == "outcome", record[0]))
-    run: list[dict[str, Any]] = []
-    kind = "prediction"
-    for _, next_kind, record in records:
-        if next_kind != kind:
-            _log(client, kind, run)
-            run, kind = [], next_kind
-        run.append(record)
-    _log(client, kind, run)
-
-
-def _log(client: Client, kind: str, records: list[dict[str, Any]]) -> None:
-    if kind == "prediction":
-        client.log_predictions(records)
-    else:
-        client.log_outcomes(records)
+    client.log_outcomes(
+        {
+            "prediction_id": flight["flight_id"],
+            "timestamp": flight["landed"].to_pydatetime(),
+            "actual_outcome": int(flight["late"]),
+        }
+        for flight in step.outcomes[["flight_id", "landed", "late"]].to_dict("records")
+    )
 
 
 def _between(

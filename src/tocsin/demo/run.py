@@ -45,7 +45,7 @@ MONITOR: dict[str, Any] = {
     ],
 }
 _CATCH_UP_S = 120.0
-_LOOK_EVERY_S = 0.02
+_LOOK_EVERY_S = 0.05
 CAUSES_THAT_COUNT = 3
 
 
@@ -72,7 +72,7 @@ class Period:
         days = [date.fromisoformat(day) for day in (self.first, self.fault, self.last)]
         if not date(2013, 5, 1) <= days[0] < days[1] < days[2] <= date(2013, 12, 31):
             raise InvalidInputError(
-                f"the replay from {self.first} over the fault on {self.fault} to {self.last} has to "
+                f"the replay from {self.first}, over the fault on {self.fault}, to {self.last} has to "
                 "ascend and lie between 2013-05-01, when training ends, and 2013-12-31"
             )
 
@@ -94,12 +94,13 @@ def run(
         console.print("Starting MLflow, and training a model on the flights of January to April")
         with mlflow_server(home / "mlflow") as mlflow_uri:
             # In a process of its own: what training takes is given back.
-            _in_process(_train, mlflow_uri)
+            feed = home / "feed.parquet"
+            _in_process(_train, mlflow_uri, str(feed), period.first, period.last)
             with tocsin_server(home / "data", tracking_uri=mlflow_uri, port=port) as url:
                 console.print(f"MLflow runs at {mlflow_uri}, Tocsin at [bold]{url}[/]")
                 remote = Remote(url)
                 remote.post(f"/models/{NAME}/watch", MONITOR)
-                seen = _replay(console, remote, mlflow_uri, period)
+                seen = _replay(console, remote, mlflow_uri, feed, period)
                 found = _summary(remote, seen, period, started, memory)
                 if summary is not None:
                     summary.write_text(json.dumps(found, indent=2) + "\n")
@@ -110,8 +111,15 @@ def run(
     return code
 
 
-def _train(tracking_uri: str) -> None:
-    train(flights(), tracking_uri=tracking_uri)
+def _train(tracking_uri: str, feed: str, first: str, last: str) -> None:
+    """Train, and keep the flights to be replayed in the file `feed`."""
+    import pandas as pd
+
+    all_flights = flights()
+    train(all_flights, tracking_uri=tracking_uri)
+    begin, end = (pd.Timestamp(day, tz=HOME) for day in (first, last))
+    replayed = all_flights["scheduled"].between(begin, end, inclusive="left")
+    all_flights[replayed].to_parquet(feed, index=False)
 
 
 def _in_process(work: Any, *arguments: str) -> None:
@@ -122,13 +130,12 @@ def _in_process(work: Any, *arguments: str) -> None:
         raise StartupError("the demo's model could not be trained; the reason is above")
 
 
-def _replay(console: Console, remote: Remote, mlflow_uri: str, period: Period) -> Watch:
+def _replay(console: Console, remote: Remote, mlflow_uri: str, file: Path, period: Period) -> Watch:
     import pandas as pd
 
     fault = pd.Timestamp(period.fault, tz=HOME)
     first, last = pd.Timestamp(period.first, tz=HOME), pd.Timestamp(period.last, tz=HOME)
-    feed = with_fault(flights(), fault)
-    feed = feed[(feed["scheduled"] >= first) & (feed["scheduled"] < last)]
+    feed = with_fault(pd.read_parquet(file), fault)
     model = champion(mlflow_uri)
     version = remote.get(f"/models/{NAME}")["version"]
     seen = Watch()
@@ -140,18 +147,18 @@ def _replay(console: Console, remote: Remote, mlflow_uri: str, period: Period) -
         Progress(*columns, console=console) as progress,
     ):
         task = progress.add_task("Replaying 2013", total=len(feed))
-        for day in steps(feed, first, last, fault):
-            send(client, model, day)
+        for step in steps(feed, first, last, fault):
+            send(client, model, step)
             if not client.flush():
                 raise StartupError(f"the replay could not be sent: {client.stats.last_error}")
             _caught_up(remote)
-            seen.rows += len(day.predictions)
-            seen.faulty_rows += int((day.predictions["scheduled"] >= fault).sum())
-            seen.faulty_outcomes += int(day.outcomes["flight_id"].isin(faulty_ids).sum())
+            seen.rows += len(step.predictions)
+            seen.faulty_rows += int((step.predictions["scheduled"] >= fault).sum())
+            seen.faulty_outcomes += int(step.outcomes["flight_id"].isin(faulty_ids).sum())
             progress.update(
-                task, advance=len(day.predictions), description=f"{day.until:%d %B %Y, %H:%M}"
+                task, advance=len(step.predictions), description=f"{step.until:%d %B %Y, %H:%M}"
             )
-            if seen.detected is None and day.until > fault:
+            if seen.detected is None and step.until > fault:
                 _look(remote, seen, fault.isoformat())
                 if seen.detected is not None:
                     progress.console.print(_seen_sentence(seen))

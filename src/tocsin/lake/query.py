@@ -22,6 +22,7 @@ def query(sql: str, tables: Mapping[str, pa.Table], **parameters: Any) -> pa.Tab
 
 @cache
 def _database() -> duckdb.DuckDBPyConnection:
-    database = duckdb.connect()
+    # Two: the files of a fold are small, and the process has other work.
+    database = duckdb.connect(config={"threads": 2})
     database.execute("SET GLOBAL TimeZone = 'UTC'")
     return database

@@ -70,6 +70,23 @@ def model_named(connection: Connection, name: str) -> ModelRecord:
     return _record(row)
 
 
+def monitor_named(connection: Connection, name: str) -> tuple[int, dict[str, Any]]:
+    """The id and the monitor of the model of this name, without what is costly to decode.
+
+    Raises: UnknownModelError.
+    """
+    query = sa.select(models.c.id, models.c.monitor).where(models.c.name == name)
+    row = connection.execute(query).first()
+    if row is None:
+        raise UnknownModelError(name)
+    return row.id, row.monitor
+
+
+def number(connection: Connection) -> int:
+    """How many models there are."""
+    return connection.execute(sa.select(sa.func.count()).select_from(models)).scalar_one()
+
+
 def all_models(connection: Connection) -> list[ModelRecord]:
     """All models by name."""
     return [_record(row) for row in connection.execute(sa.select(models).order_by(models.c.name))]

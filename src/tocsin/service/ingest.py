@@ -39,13 +39,13 @@ class Ingest:
         """
         now = self._clock()
         with self._records.read() as connection:
-            record = models.model_named(connection, model)
-        monitor = parse_monitor(record.name, record.monitor)
+            model_id, document = models.monitor_named(connection, model)
+        monitor = parse_monitor(model, document)
         if kind == "predictions":
             decoded = decode_predictions(body, monitor.schema, version=monitor.version, now=now)
         else:
             decoded = decode_outcomes(body, monitor.schema, now=now)
-        self._store(record.id, kind, decoded, now)
+        self._store(model_id, kind, decoded, now)
         return Receipt(
             decoded.rows.num_rows, len(decoded.reasons), decoded.reasons, decoded.assigned
         )

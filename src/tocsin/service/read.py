@@ -268,7 +268,7 @@ class Read:
         with self._records.read() as connection:
             waiting = inbox.waiting(connection)
             return Status(
-                models=len(models.all_models(connection)),
+                models=models.number(connection),
                 waiting_rows=sum(rows for rows, _ in waiting.values()),
                 waiting_since=min((since for _, since in waiting.values()), default=None),
                 changed_models=len(models.names_with_changes(connection)),

@@ -1,6 +1,6 @@
 """The profiles of windows, merged from their stored buckets."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,29 +19,52 @@ def window_profiles(
 ) -> tuple[Profile, list[dict[str, int]]]:
     """The stack of the windows' profiles over all versions, and their rows by version.
 
-    windows: any order; the buckets between the first start and the last end are in memory.
+    windows: by ascending start. Of windows that overlap all buckets are in memory at once.
     """
+    vectors = np.empty((len(windows), record.plan.layout.size))
+    versions: list[dict[str, int]] = []
+    for group in _overlapping(windows):
+        merged, rows = _merged(connection, record, granularity, group)
+        vectors[len(versions) : len(versions) + len(group)] = merged
+        versions.extend(rows)
+    return Profile(record.plan, vectors), versions
+
+
+def _overlapping(windows: Sequence[Window]) -> Iterator[list[Window]]:
+    group: list[Window] = []
+    for window in windows:
+        if group and window.start > max(earlier.end for earlier in group):
+            yield group
+            group = []
+        group.append(window)
+    if group:
+        yield group
+
+
+def _merged(
+    connection: Connection, record: ModelRecord, granularity: int, windows: Sequence[Window]
+) -> tuple[Floats, list[dict[str, int]]]:
     plan = record.plan
-    first = min(window.start for window in windows) // granularity * granularity
+    first = windows[0].start // granularity * granularity
     end = max(window.end for window in windows)
     count = -(-(end - first) // granularity)
-    vectors = np.zeros((count, plan.layout.size))
+    vectors = np.zeros((count + 1, plan.layout.size))
     rows: dict[str, Floats] = {}
+    # Row i + 1 is bucket i, so that running totals begin with nothing.
     for (version, bucket), profile in profiles.stored(connection, record.id, plan, first, end):
-        at = (bucket - first) // granularity
+        at = (bucket - first) // granularity + 1
         vectors[at] += profile.vector
-        rows.setdefault(version, np.zeros(count))[at] = profile.total("n")
+        rows.setdefault(version, np.zeros(count + 1))[at] = profile.total("n")
     begins = [(window.start - first) // granularity for window in windows]
     ends = [(window.end - first) // granularity for window in windows]
-    merged = Profile(plan, _between(vectors, begins, ends))
     by_version = {version: _between(n, begins, ends) for version, n in rows.items()}
-    return merged, [
+    return _between(vectors, begins, ends), [
         {version: round(float(n[i])) for version, n in by_version.items() if n[i] > 0}
         for i in range(len(windows))
     ]
 
 
 def _between(values: Floats, begins: list[int], ends: list[int]) -> Floats:
-    """Sums over [begin, end) along the first axis, all at once by running totals."""
-    running = np.concatenate([np.zeros((1, *values.shape[1:])), np.cumsum(values, axis=0)])
-    return np.asarray(running[ends] - running[begins])
+    """Sums over [begin, end) along the first axis by running totals, which replace the values."""
+    np.cumsum(values, axis=0, out=values)
+    return np.asarray(values[ends] - values[begins])
