@@ -32,4 +32,3 @@ def feed(app: App) -> Feed:
     """The monitored model `late`, and its feed."""
     app.register.add("late", monitor_document(), reference())
     return Feed(app, "late")
-

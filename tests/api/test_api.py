@@ -9,8 +9,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from starlette.testclient import TestClient
-
 from tests.world import HOUR, START, Feed, monitor_document, outcome, prediction, reference
+
 from tocsin.api.server import application
 from tocsin.app import App
 
@@ -182,7 +182,8 @@ BAD_OUTCOMES: list[tuple[Any, str]] = [
 
 @pytest.mark.parametrize(
     ("kind", "record", "reason"),
-    [("predictions", *bad) for bad in BAD_PREDICTIONS] + [("outcomes", *bad) for bad in BAD_OUTCOMES],
+    [("predictions", *bad) for bad in BAD_PREDICTIONS]
+    + [("outcomes", *bad) for bad in BAD_OUTCOMES],
 )
 def test_a_row_that_does_not_fit_is_quarantined_and_the_rest_accepted(
     client: TestClient, kind: str, record: Any, reason: str
@@ -227,7 +228,17 @@ def test_inputs_that_the_schema_does_not_know_are_kept_in_the_lake(
 
 @pytest.mark.parametrize(
     ("record", "label"),
-    [(1, 1), (0, 0), (True, 1), (False, 0), ("1", 1), ("0", 0), ("true", 1), ("False", 0), (1.0, 1)],
+    [
+        (1, 1),
+        (0, 0),
+        (True, 1),
+        (False, 0),
+        ("1", 1),
+        ("0", 0),
+        ("true", 1),
+        ("False", 0),
+        (1.0, 1),
+    ],
 )
 def test_labels_are_understood_however_they_are_written(
     app: App, client: TestClient, record: Any, label: int

@@ -7,10 +7,10 @@ import sys
 from pathlib import Path
 
 import pytest
-
-import tocsin
 from tests.servers import Server, free_port
 from tests.world import Feed, monitor_document, reference
+
+import tocsin
 from tocsin.app import opened
 from tocsin.settings import Settings
 

@@ -7,8 +7,8 @@ import pytest
 from sklearn.metrics import roc_auc_score
 
 from tocsin.demo.flights import FEATURES, HOME, flights
-from tocsin.demo.servers import mlflow_server
 from tocsin.demo.model import LABEL, SCORE, URI, champion, score, tracking_at, train
+from tocsin.demo.servers import mlflow_server
 from tocsin.registry import registered_model
 from tocsin.schema import Kind
 

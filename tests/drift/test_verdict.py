@@ -34,7 +34,7 @@ def shift(divergence: Divergence, *, q: float = 1e-9, past: list[float] = CALM) 
 def test_what_is_real_and_large_and_new_is_drift() -> None:
     seen = shift(found(0.4))
     assert seen.verdict is Verdict.DRIFT
-    assert seen.reason == "distance 0.400, at most 0.030 in windows like this"
+    assert seen.reason == "JS distance 0.400, at most 0.030 in earlier windows like this"
     assert seen.usual == 0.03
     assert seen.z == pytest.approx((0.4 - 0.02) / 0.0148, rel=0.01)
 
@@ -43,7 +43,7 @@ def test_what_is_real_and_large_and_new_is_drift() -> None:
     ("seen", "verdict", "reason"),
     [
         (shift(found(0.4, n=19)), Verdict.INSUFFICIENT, "19 of 20 rows"),
-        (shift(found(0.1)), Verdict.NONE, "distance 0.100 is within 0.1"),
+        (shift(found(0.1)), Verdict.NONE, "JS distance 0.100 is within 0.1"),
         (shift(found(0.4), past=[0.35] * 9), Verdict.NONE, "usual here (up to 0.350 before)"),
         (shift(found(0.4, floor=0.1, n=539)), Verdict.INSUFFICIENT, "only 539 of 540 rows"),
         (shift(found(0.4), q=0.01), Verdict.NONE, "could be chance (q = 0.01)"),

@@ -22,7 +22,7 @@ BATCH = 40
 
 @dataclass
 class Sender:
-    """A client that repeats each batch with the same ids until it is acknowledged, as the SDK does."""
+    """A client that repeats each batch with the same ids until it is acknowledged."""
 
     url: str
     name: str

@@ -24,9 +24,14 @@ def test_opening_twice_migrates_once(tmp_path: Path) -> None:
 
 def test_a_write_that_raises_leaves_nothing_behind(tmp_path: Path) -> None:
     records = Records(tmp_path / "records.db")
-    with pytest.raises(RuntimeError), records.write() as connection:
-        connection.execute(receivers.insert().values(name="a", kind="log", options={}))
-        raise RuntimeError
+
+    def fail_half_way() -> None:
+        with records.write() as connection:
+            connection.execute(receivers.insert().values(name="a", kind="log", options={}))
+            raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        fail_half_way()
     with records.read() as connection:
         assert connection.execute(receivers.select()).all() == []
     records.close()

@@ -3,8 +3,8 @@
 import pandas as pd
 import pytest
 
-from tocsin.demo.servers import mlflow_server
 from tocsin.demo.model import tracking_at
+from tocsin.demo.servers import mlflow_server
 
 PATIENTS = pd.DataFrame(
     {

@@ -136,7 +136,7 @@ def test_what_cannot_be_judged_never_breaches_nor_clears(rule, a, b, c, n, rows,
 )
 def test_a_drift_rule_follows_the_verdict(shift: Shift, health: Health, signal: Signal) -> None:
     rule = Rule("Drift", "drift", HOUR, min_samples=30)
-    reading = read_drift(rule, "age", shift)
+    reading = read_drift(rule, shift)
     assert (reading.health, reading.signal) == (health, signal)
-    assert reading.text == "age: distance 0.400, at most 0.1"
+    assert reading.text == "distance 0.400, at most 0.1"
     assert (reading.value, reading.n) == (0.4, shift.n)

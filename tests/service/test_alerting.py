@@ -3,8 +3,8 @@
 from typing import Any
 
 import pytest
-
 from tests.world import Feed, monitor_document, reference
+
 from tocsin.app import App
 from tocsin.records import outbox
 from tocsin.records.outbox import Receiver
@@ -38,7 +38,7 @@ def test_a_changed_unit_opens_an_incident_before_any_label_and_names_the_feature
     assert incident.causes[0]["sentence"]
     detail = app.read.incident(incident.id)
     assert detail is not None
-    assert [entry.kind for entry in detail.timeline][0] == "fired"
+    assert detail.timeline[0].kind == "fired"
 
 
 def test_an_incident_resolves_when_the_data_is_well_again(app: App) -> None:

@@ -60,7 +60,9 @@ class Clock:
         return self.now
 
 
-def _deliver(app: App, clock: Clock, secret: Callable[[str], str | None] = lambda _: None) -> Deliver:
+def _deliver(
+    app: App, clock: Clock, secret: Callable[[str], str | None] = lambda _: None
+) -> Deliver:
     return Deliver(app.records, clock, secret, jitter=lambda: 1.0)
 
 

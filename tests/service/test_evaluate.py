@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 from sklearn.metrics import roc_auc_score
-
 from tests.world import HOUR, START, Feed, flights, outcome, prediction
+
 from tocsin.values import HOUR as HOUR_US
 from tocsin.values import Bounded, Undefined, from_datetime
 

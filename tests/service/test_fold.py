@@ -1,7 +1,7 @@
 """Exactly once, whatever the order, the repeats and the crashes."""
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-
 from tests.world import HOUR, START, Feed, monitor_document, outcome, prediction, reference
+
 from tocsin.app import opened
 from tocsin.engines import profile_labels, profile_predictions
 from tocsin.lake import ModelLake, Table
@@ -158,9 +158,7 @@ class Naive:
     def tell(self, prediction_id: str, hour: int, label: int) -> None:
         self.told += 1
         candidate = (hour, self.told, label)
-        self.outcomes[prediction_id] = max(
-            candidate, self.outcomes.get(prediction_id, candidate)
-        )
+        self.outcomes[prediction_id] = max(candidate, self.outcomes.get(prediction_id, candidate))
 
 
 @settings(
@@ -230,10 +228,8 @@ def _fold_and_crash(feed: Feed, step: int) -> None:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(ModelLake, "seal", dying)
         patch.setattr(type(feed.app.fold), "_count", _die)
-        try:
+        with suppress(CrashError):
             feed.app.fold.fold("late")
-        except CrashError:
-            pass
     # A new process knows nothing of what the old one had open.
     feed.app.fold._open.clear()
 

@@ -205,8 +205,11 @@ def _relabelled(
     """Categories that changed places: the distance moved, the sorted frequencies did not."""
     if isinstance(now.bins, NumericBins) or shift is None or shift.verdict is not Verdict.DRIFT:
         return None
-    p, q = (np.sort(part.shares[: part.bins.regular]) for part in (before, now))
-    if float(np.abs(p - q).sum()) / 2 > 0.05 + 1 / np.sqrt(shift.n):
+    p, q = (part.shares[: part.bins.regular] for part in (before, now))
+    moved = float(np.abs(p - q).sum()) / 2
+    sorted_moved = float(np.abs(np.sort(p) - np.sort(q)).sum()) / 2
+    # Sorting has to explain most of it, or fewer rows would pass for a permutation by chance.
+    if sorted_moved > min(0.05 + 1 / np.sqrt(shift.n), 0.4 * moved):
         return None
     text = f"the categories of `{now.bins.name}` changed places: same frequencies, other names"
     return _Finding("relabelled", 1.0, shift.z or 0.0, text, proven=True)
@@ -218,7 +221,7 @@ def _covariate(
     if shift is None or shift.verdict is not Verdict.DRIFT or shift.usual is None:
         return None
     text = (
-        f"`{now.bins.name}` has moved: distance {shift.js_distance:.2f} from the reference, "
+        f"`{now.bins.name}` has moved: JS distance {shift.js_distance:.2f} from the reference, "
         f"at most {shift.usual:.2f} in earlier windows like this{_means(before, now)}"
     )
     return _Finding("covariate", 0.8, shift.z or 0.0, text, proven=True)

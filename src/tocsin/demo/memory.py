@@ -19,8 +19,8 @@ class PeakMemory:
 
     @property
     def peak_mb(self) -> int:
-        """The largest sum of resident set sizes seen, in megabytes."""
-        return round(self._peak / 1_000_000)
+        """The largest sum of resident set sizes, in MiB; what processes share counts in each."""
+        return round(self._peak / 2**20)
 
     def __enter__(self) -> Self:
         self._thread.start()

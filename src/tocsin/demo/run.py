@@ -32,7 +32,7 @@ MONITOR: dict[str, Any] = {
     "rules": [
         {
             "alert": "AucLow",
-            "expr": {"metric": "roc_auc", "window": "7d", "op": "<", "value": 0.6, "clear": 0.62},
+            "expr": {"metric": "roc_auc", "window": "7d", "op": "<", "value": 0.55, "clear": 0.57},
             "min_samples": 300,
             "labels": {"severity": "critical", "category": "performance"},
         },
@@ -72,7 +72,7 @@ class Period:
         days = [date.fromisoformat(day) for day in (self.first, self.fault, self.last)]
         if not date(2013, 5, 1) <= days[0] < days[1] < days[2] <= date(2013, 12, 31):
             raise InvalidInputError(
-                f"the replay from {self.first}, over the fault on {self.fault}, to {self.last} has to "
+                f"{self.first}, {self.fault} (the day of the fault) and {self.last} have to "
                 "ascend and lie between 2013-05-01, when training ends, and 2013-12-31"
             )
 

@@ -22,6 +22,8 @@ _ENVIRONMENT = {
     "MLFLOW_DISABLE_TELEMETRY": "true",
     # Else glibc keeps up to eight heaps a core, each as large as its largest moment.
     "MALLOC_ARENA_MAX": "2",
+    # Large arrays go back to the system when they are freed, not into a heap.
+    "MALLOC_MMAP_THRESHOLD_": "1000000",
 }
 
 

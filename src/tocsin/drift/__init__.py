@@ -1,8 +1,9 @@
 """How far two profiles are apart, and whether that is drift."""
 
-from tocsin.drift.divergence import Divergence, divergence
+from tocsin.drift.divergence import EFFECT, Divergence, divergence
 from tocsin.drift.verdict import (
     ENOUGH_HISTORY,
+    ENOUGH_ROWS,
     HISTORY,
     Shift,
     Verdict,
@@ -11,7 +12,9 @@ from tocsin.drift.verdict import (
 )
 
 __all__ = [
+    "EFFECT",
     "ENOUGH_HISTORY",
+    "ENOUGH_ROWS",
     "HISTORY",
     "Divergence",
     "Shift",

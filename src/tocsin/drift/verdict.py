@@ -106,14 +106,20 @@ def _verdict(
     if n < ENOUGH_ROWS:
         return Verdict.INSUFFICIENT, f"{n} of {ENOUGH_ROWS} rows"
     if distance <= EFFECT:
-        return Verdict.NONE, f"distance {distance:.3f} is within {EFFECT}"
+        return Verdict.NONE, f"JS distance {distance:.3f} is within {EFFECT}"
     if z is not None and usual is not None and (z <= _Z or distance <= _BEYOND * usual):
-        return Verdict.NONE, f"distance {distance:.3f} is usual here (up to {usual:.3f} before)"
+        return Verdict.NONE, f"JS distance {distance:.3f} is usual here (up to {usual:.3f} before)"
     # Fewer rows than can tell the effect from noise, unless it is far larger than that.
     if n < minimum and floor <= EFFECT:
-        return Verdict.INSUFFICIENT, f"distance {distance:.3f}, but only {n} of {minimum} rows"
+        return Verdict.INSUFFICIENT, f"JS distance {distance:.3f}, but only {n} of {minimum} rows"
     if q_value >= FALSE_DISCOVERY:
         return Verdict.NONE, f"could be chance (q = {q_value:.2g})"
     if usual is None:
-        return Verdict.LEARNING, f"distance {distance:.3f}, but too few earlier windows like this"
-    return Verdict.DRIFT, f"distance {distance:.3f}, at most {usual:.3f} in windows like this"
+        return (
+            Verdict.LEARNING,
+            f"JS distance {distance:.3f}, but too few earlier windows like this",
+        )
+    return (
+        Verdict.DRIFT,
+        f"JS distance {distance:.3f}, at most {usual:.3f} in earlier windows like this",
+    )

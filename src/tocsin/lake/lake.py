@@ -179,5 +179,5 @@ class ModelLake:
 
 
 def _pattern(uri: str) -> str:
-    """What DuckDB reads as just this file: delta-rs quotes paths, DuckDB takes them for patterns."""
+    """What DuckDB reads as just this file: delta-rs quotes it, DuckDB takes it for a pattern."""
     return re.sub(r"([\[*?])", r"[\1]", unquote(uri))

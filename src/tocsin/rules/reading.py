@@ -66,9 +66,9 @@ def read_metric(
     return Reading(Health.OK, signal, measure.value, measure.n, text)
 
 
-def read_drift(rule: Rule, column: str, shift: Shift) -> Reading:
+def read_drift(rule: Rule, shift: Shift) -> Reading:
     """Judge one column's drift verdict."""
-    text = f"{column}: {shift.reason}"
+    text = shift.reason
     if shift.verdict is Verdict.INSUFFICIENT or shift.n < rule.min_samples:
         return Reading(Health.INSUFFICIENT, Signal.HOLD, shift.js_distance, shift.n, text)
     if shift.verdict is Verdict.LEARNING:

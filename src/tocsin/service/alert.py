@@ -227,7 +227,7 @@ def _readings(rule: Rule, evaluation: Evaluation) -> Iterator[tuple[str, Reading
     """The instances of a rule in one window: every column for drift, else the one number."""
     if rule.metric == "drift":
         for column, shift in evaluation.shifts.items():
-            yield column, read_drift(rule, column, shift)
+            yield column, read_drift(rule, shift)
         return
     yield (
         "",
@@ -263,8 +263,8 @@ def _ranked(causes: Sequence[Cause], window: Window) -> dict[str, Any]:
 def _title(step: _Step) -> str:
     size = format_duration(step.rule.window)
     if step.rule.metric == "drift":
-        return f"{step.instance} has drifted ({size} windows)"
+        return f"{step.instance} has drifted over {size}"
     assert step.rule.value is not None
     title = METRICS[step.rule.metric].title
     side = "below" if step.rule.op == "<" else "above"
-    return f"{title} is {side} {step.rule.value:g} ({size} windows)"
+    return f"{title} is {side} {step.rule.value:g} over {size}"

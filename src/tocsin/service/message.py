@@ -10,8 +10,9 @@ PAYLOAD_VERSION = 1
 
 def describe(episode: Episode, event: str) -> str:
     """One sentence for the timeline."""
-    name = f"{episode.rule}{{{episode.instance}}}" if episode.instance else episode.rule
-    return f"{name} {event}: {episode.text}" if event == "fired" else f"{name} {event}"
+    about = f" for `{episode.instance}`" if episode.instance else ""
+    why = f": {episode.text}" if event == "fired" else ""
+    return f"{episode.rule} {event}{about}{why}"
 
 
 def notification(

@@ -116,6 +116,7 @@ def router(app: App) -> APIRouter:
             incidents=incidents,
             drift=drift,
             drift_picture=pictures.drift(drift),
+            last=pictures.telling(drift) if drift else None,
             fired=read.summary(name)["alerts"],
         )
 

@@ -8,8 +8,7 @@ from tocsin.charts import DriftColumn, Moment, Span
 from tocsin.charts.distribution import largest_change
 from tocsin.charts.evidence import SPOKEN_OF
 from tocsin.declared import Monitor
-from tocsin.drift import Verdict
-from tocsin.drift.divergence import EFFECT
+from tocsin.drift import EFFECT, ENOUGH_ROWS, Verdict
 from tocsin.metrics import METRICS
 from tocsin.records.alerts import Incident
 from tocsin.service.read import (
@@ -56,14 +55,19 @@ def drift(points: Sequence[DriftPoint]) -> Picture | None:
     if not points:
         return None
     columns = [DriftColumn(point.window, point.shifts) for point in points]
-    return picture(charts.drift_map(columns, title=drift_title(points[-1])), "drift")
+    return picture(charts.drift_map(columns, title=drift_title(telling(points))), "drift")
+
+
+def telling(points: Sequence[DriftPoint]) -> DriftPoint:
+    """The newest window with rows enough to judge, or the newest where none has them."""
+    return next((point for point in reversed(points) if point.rows >= ENOUGH_ROWS), points[-1])
 
 
 def drift_title(point: DriftPoint) -> str:
     """Which columns have drifted in a window, as a sentence."""
     drifted = [name for name, shift in point.shifts.items() if shift.verdict is Verdict.DRIFT]
     if not drifted:
-        return f"No column of {len(point.shifts)} has drifted in the newest window"
+        return f"No column of {len(point.shifts)} has drifted"
     names = ", ".join(drifted[:3]) + (f" and {len(drifted) - 3} more" if len(drifted) > 3 else "")
     has = "has" if len(drifted) == 1 else "have"
     return f"{len(drifted)} of {len(point.shifts)} columns {has} drifted: {names}"
@@ -119,5 +123,11 @@ def evidence(detail: IncidentDetail, model: ModelDetail, read: Read) -> Picture 
             "alternative": spec["title"],
             "title": largest_change(*parts) if whole else "",
         }
-    series = read.series(incident.model, model.overview.headline.metric, span=14 * DAY)
+    rules = {rule.name: rule for rule in model.monitor.rules if rule.metric in METRICS}
+    rule = next((rules[e.rule] for e in detail.episodes if e.rule in rules), None)
+    named = model.overview.headline.metric if rule is None else rule.metric
+    size = None if rule is None else rule.window
+    # As far back as makes a picture: two weeks, or many windows of the rule's size.
+    span = max(14 * DAY, 8 * (size or 0))
+    series = read.series(incident.model, named, window=size, span=span)
     return metric(series, model.monitor, [incident])

@@ -1,0 +1,98 @@
+"""What README and guide say is run, against a real server."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pyarrow as pa
+import pytest
+
+from tests.servers import Server
+from tests.world import Feed, flights
+from tocsin.app import opened
+from tocsin.cli.commands import commands
+from tocsin.metrics import METRICS
+from tocsin.settings import Settings
+
+ROOT = Path(__file__).parents[1]
+ADDRESS = "http://127.0.0.1:8765"
+
+
+def blocks(document: str) -> list[str]:
+    return re.findall(r"```python\n(.*?)```", (ROOT / document).read_text(), re.DOTALL)
+
+
+def run(code: str, url: str, folder: Path) -> None:
+    assert ADDRESS in code
+    done = subprocess.run(
+        [sys.executable, "-c", code.replace(ADDRESS, url)],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.fixture
+def server(tmp_path: Path) -> Server:
+    with Server(tmp_path / "data") as running:
+        yield running
+
+
+def test_the_example_of_the_readme_is_counted(tmp_path: Path) -> None:
+    where = Settings(tmp_path / "data", "127.0.0.1", 1, "http://tocsin.test", None)
+    made = flights(300, seed=3)
+    reference = pa.table(
+        {
+            "distance": made.distance,
+            "carrier": made.carrier,
+            "probability_late": made.score,
+            "late": made.late,
+        }
+    )
+    schema = {
+        "features": [
+            {"name": "distance", "kind": "numeric"},
+            {"name": "carrier", "kind": "categorical"},
+        ],
+        "score": "probability_late",
+        "label": "late",
+    }
+    with opened(where) as app:
+        app.register.add("flight-delay", {"schema": schema}, reference)
+    (example,) = blocks("README.md")
+    with Server(tmp_path / "data") as server:
+        run(example, server.url, tmp_path)
+        server.caught_up()
+    with opened(where) as app:
+        feed = Feed(app, "flight-delay")
+        assert (feed.total("n"), feed.total("labelled"), feed.total("label")) == (1, 1, 1)
+
+
+def test_every_block_of_the_guide_runs_in_turn(server: Server, tmp_path: Path) -> None:
+    for block in blocks("docs/guide.md"):
+        run(block, server.url, tmp_path)
+    server.caught_up()
+
+    summary = server.get("/models/fraud/summary")
+    assert (summary["predictions"], summary["joined"], summary["quarantined"]) == (1, 1, 1)
+
+
+def test_the_guide_names_every_metric() -> None:
+    guide = (ROOT / "docs/guide.md").read_text()
+    assert [name for name in METRICS if f"`{name}`" not in guide] == []
+
+
+def test_commands_in_the_readme_exist() -> None:
+    named = set(re.findall(r"tocsin ([a-z]+)", (ROOT / "README.md").read_text()))
+    known = {command.callback.__name__ for command in commands.registered_commands}
+    assert {"server", "watch", "rebuild"} <= named & known
+
+
+def test_links_inside_the_documents_lead_somewhere() -> None:
+    for document in [ROOT / "README.md", *(ROOT / "docs").rglob("*.md")]:
+        for target in re.findall(r"\]\(([^)#:]+)\)", document.read_text()):
+            assert (document.parent / target).exists(), f"{document.name}: {target}"
