@@ -161,7 +161,7 @@ def test_the_api_still_answers_in_json(client):
 
 def test_a_drifted_feature_says_why(client):
     words = text_of(client.get("/models/late/features/distance").text)
-    assert re.search(r"drift window until .* Distance 0\.\d+, at most 0\.\d+", words)
+    assert re.search(r"drift window until .* JS distance 0\.\d+, at most 0\.\d+", words)
     assert re.search(r"Now and in the reference [\d.]+% of the rows .*; in the reference", words)
 
 

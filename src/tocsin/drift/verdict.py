@@ -13,8 +13,9 @@ from tocsin.drift.divergence import EFFECT, Divergence
 
 Floats = NDArray[np.float64]
 
-# How many earlier windows like this one are looked at, and how many are enough.
+# How many earlier windows like this one are an example, among how many, and how many are enough.
 HISTORY = 16
+LOOK_BACK = 64
 ENOUGH_HISTORY = 7
 FALSE_DISCOVERY = 0.01
 _Z = 3.5
@@ -54,8 +55,12 @@ class Shift:
 
     @property
     def is_usual(self) -> bool:
-        """Whether later windows may take this one as an example of the model's normal past."""
-        return self.verdict is not Verdict.DRIFT and self.n >= ENOUGH_ROWS
+        """Whether later windows may take this one as an example of the model's normal past.
+
+        Not even when it could not be judged: else a fault would become normal in its quiet hours.
+        """
+        beyond = self.usual is not None and self.js_distance > max(_BEYOND * self.usual, EFFECT)
+        return self.n >= ENOUGH_ROWS and not beyond
 
 
 def false_discovery_rates(p_values: Floats) -> Floats:

@@ -88,22 +88,6 @@ def at(
     return found
 
 
-def revisions(
-    connection: Connection, model_id: int, size: int, ends: Collection[int]
-) -> dict[int, int]:
-    """The newest revision of windows by their end."""
-    e = evaluations.c
-    found: dict[int, int] = {}
-    for wanted in _parts(ends):
-        query = (
-            sa.select(e.window_end, sa.func.max(e.revision))
-            .where(e.model_id == model_id, e.segment == EVERYTHING, e.window_size == size, wanted)
-            .group_by(e.window_end)
-        )
-        found.update((end, revision) for end, revision in connection.execute(query))
-    return found
-
-
 def usual_distances(
     connection: Connection, model_id: int, size: int, ends: Collection[int]
 ) -> dict[int, dict[str, float]]:

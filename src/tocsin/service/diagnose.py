@@ -7,7 +7,7 @@ from sqlalchemy.engine import Connection
 
 from tocsin.causes import Cause, rank
 from tocsin.declared import Monitor
-from tocsin.drift import Verdict
+from tocsin.drift import HISTORY, Verdict
 from tocsin.profiles import Profile
 from tocsin.records import evaluations
 from tocsin.records.evaluations import Evaluation
@@ -39,7 +39,7 @@ def diagnose(
         past
         for _, past in sorted(like.items())
         if not any(shift.verdict is Verdict.DRIFT for shift in past.shifts.values())
-    ]
+    ][-HISTORY:]
     windows = [past.window for past in usual] + [window]
     stack, versions = window_profiles(connection, record, monitor.granularity, windows)
     before: Counter[str] = Counter()

@@ -81,44 +81,63 @@ class Evaluate:
             evaluated_until=since,
             watermark=watermark,
         )
-        score_name = monitor.schema.score or monitor.schema.prediction or "prediction"
+        usual: dict[int, dict[str, float]] = {}
         done: list[Evaluation] = []
         for group in _groups(windows, _SPAN_BUCKETS * monitor.granularity):
-            stack, versions = window_profiles(connection, record, monitor.granularity, group)
-            measurements = measure(record.reference, stack, score_name=score_name)
-            own = [window.end for window in group]
-            before = evaluations.revisions(connection, record.id, spec.size, own)
-            usual = evaluations.usual_distances(
-                connection,
-                record.id,
-                spec.size,
-                {end for own_end in own for end in like_ends(spec, own_end)},
-            )
-            for i, window in enumerate(group):
-                rows = round(float(stack.total("n")[i]))
-                if rows == 0:
-                    continue
-                like = [usual[end] for end in like_ends(spec, window.end) if end in usual]
-                verdicts = shifts(
-                    measurements.divergences[i], measurements.q_values[i], _by_column(like)
-                )
-                usual[window.end] = {
-                    name: shift.js_distance for name, shift in verdicts.items() if shift.is_usual
-                }
-                done.append(
-                    Evaluation(
-                        window=window,
-                        revision=before.get(window.end, 0) + 1,
-                        rows=rows,
-                        labelled=round(float(stack.total("labelled")[i])),
-                        versions=versions[i],
-                        measures=measurements.measures[i],
-                        shifts=verdicts,
-                        known_offset=record.folded_offset,
-                        known_at=now,
-                    )
-                )
+            done += self._measure(connection, record, monitor, spec, group, usual, now)
         return done
+
+    def _measure(
+        self,
+        connection: Connection,
+        record: ModelRecord,
+        monitor: Monitor,
+        spec: WindowSpec,
+        group: Sequence[Window],
+        usual: dict[int, dict[str, float]],
+        now: int,
+    ) -> list[Evaluation]:
+        """Evaluate the windows of one stack.
+
+        usual: the usual distances of windows by their end, as far as they were looked up; the
+        windows of this stack are added, as later ones may be like them.
+        """
+        stack, versions = window_profiles(connection, record, monitor.granularity, group)
+        rows = [round(float(n)) for n in stack.total("n")]
+        score_name = monitor.schema.score or monitor.schema.prediction or "prediction"
+        measurements = measure(record.reference, stack, score_name=score_name)
+        before = evaluations.at(connection, record.id, spec.size, [w.end for w in group])
+        # Labels do not move features: as many rows as before are the same rows.
+        known = {end: e.shifts for end, e in before.items()}
+        fresh = [
+            i
+            for i, window in enumerate(group)
+            if rows[i] and (window.end not in before or before[window.end].rows != rows[i])
+        ]
+        wanted = {end for i in fresh for end in like_ends(spec, group[i].end)} - usual.keys()
+        usual.update(evaluations.usual_distances(connection, record.id, spec.size, wanted))
+        for i in fresh:
+            end = group[i].end
+            like = [usual[past] for past in like_ends(spec, end) if past in usual]
+            known[end] = shifts(
+                measurements.divergences[i], measurements.q_values[i], _by_column(like)
+            )
+            usual[end] = {n: shift.js_distance for n, shift in known[end].items() if shift.is_usual}
+        return [
+            Evaluation(
+                window=window,
+                revision=before[window.end].revision + 1 if window.end in before else 1,
+                rows=rows[i],
+                labelled=round(float(stack.total("labelled")[i])),
+                versions=versions[i],
+                measures=measurements.measures[i],
+                shifts=known[window.end],
+                known_offset=record.folded_offset,
+                known_at=now,
+            )
+            for i, window in enumerate(group)
+            if rows[i]
+        ]
 
 
 def _groups(windows: Sequence[Window], span: int) -> Iterator[list[Window]]:

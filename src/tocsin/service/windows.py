@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from tocsin.drift import HISTORY
+from tocsin.drift import LOOK_BACK
 from tocsin.values import DAY, Window, WindowSpec
 
 
@@ -33,4 +33,4 @@ def like_ends(spec: WindowSpec, end: int) -> list[int]:
     Like means the same time of day; windows longer than a day do not overlap.
     """
     lag = max(DAY, spec.size)
-    return [end - k * lag for k in range(HISTORY, 0, -1)]
+    return [end - k * lag for k in range(LOOK_BACK, 0, -1)]
