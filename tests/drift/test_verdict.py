@@ -127,7 +127,11 @@ def test_only_calm_windows_with_enough_rows_are_an_example_of_the_past() -> None
     assert calm.is_usual
     assert replace(calm, n=20).is_usual
     assert not replace(calm, n=19).is_usual
-    assert not replace(calm, verdict=Verdict.DRIFT).is_usual
+    # Drift lies beyond what was usual; so may a window that could not be judged.
+    assert replace(calm, js_distance=0.2, usual=0.2).is_usual
+    assert not replace(calm, js_distance=0.3, usual=0.2).is_usual
+    assert not replace(calm, js_distance=0.3, usual=0.2, verdict=Verdict.INSUFFICIENT).is_usual
+    assert replace(calm, js_distance=0.3, usual=None, verdict=Verdict.LEARNING).is_usual
     assert replace(calm, verdict=Verdict.LEARNING).is_usual
 
 

@@ -252,7 +252,9 @@ def _expected(feed: Feed, naive: Naive) -> dict[tuple[str, int], Any]:
     def decoded(records: list[dict[str, Any]]) -> Any:
         import json
 
-        return decode_predictions(json.dumps(records).encode(), schema, version="unknown", now=0)
+        return decode_predictions(
+            json.dumps(records).encode(), schema, version="unknown", now=2**52
+        )
 
     table = decoded(list(naive.predictions.values())).rows
     known = [
