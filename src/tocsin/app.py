@@ -19,6 +19,7 @@ from tocsin.service.fold import Fold
 from tocsin.service.ingest import Ingest
 from tocsin.service.read import Read
 from tocsin.service.rebuild import Rebuild
+from tocsin.service.receivers import Receivers
 from tocsin.service.register import Register
 from tocsin.settings import Settings, secret
 from tocsin.worker import Worker
@@ -38,6 +39,7 @@ class App:
     fold: Fold
     evaluate: Evaluate
     rebuild: Rebuild
+    receivers: Receivers
     deliver: Deliver
     read: Read
     worker: Worker
@@ -53,7 +55,8 @@ def opened(settings: Settings, clock: Clock = wall_clock) -> Iterator[App]:
         records = Records(settings.data / "records.db")
         lake = Lake(settings.data / "lake")
         with records.write() as connection:
-            outbox.set_receiver(connection, Receiver("log", "log", {}))
+            if "log" not in {receiver.name for receiver in outbox.all_receivers(connection)}:
+                outbox.set_receiver(connection, Receiver("log", "log", {}))
         fold = Fold(records, lake, clock)
         evaluate = Evaluate(records, Alerting(settings.url), clock)
         deliver = Deliver(records, clock, secret)
@@ -65,6 +68,7 @@ def opened(settings: Settings, clock: Clock = wall_clock) -> Iterator[App]:
             fold=fold,
             evaluate=evaluate,
             rebuild=Rebuild(records, lake),
+            receivers=Receivers(records),
             deliver=deliver,
             read=Read(records, lake),
             worker=Worker(fold, evaluate, deliver),

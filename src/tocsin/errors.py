@@ -3,9 +3,9 @@
 TocsinError
 ├── InvalidInputError          what was given cannot be used; the message says how to mend it
 │   ├── MalformedBodyError     a request body that cannot be parsed at all; carries the position
+│   ├── BodyTooLargeError      a request body beyond what one request may hold
 │   ├── SchemaError            a schema or a monitor that contradicts itself or its data
 │   └── UnknownModelError      a model that nobody added
-├── UndefinedMetricError       a number that does not exist for these rows, and why
 ├── IncompatibleProfilesError  profiles of different plans cannot be added
 ├── RegistryError              the model registry cannot be reached, or lacks what was asked for
 ├── DeliveryError              a notification was not taken; `permanent` says whether to try again
@@ -30,6 +30,10 @@ class MalformedBodyError(InvalidInputError):
         self.position = position
 
 
+class BodyTooLargeError(InvalidInputError):
+    """A request body beyond what one request may hold."""
+
+
 class SchemaError(InvalidInputError):
     """A schema or monitor that contradicts itself or its data."""
 
@@ -42,10 +46,6 @@ class UnknownModelError(InvalidInputError):
             f"model {name!r} is not monitored; add it with PUT /api/v1/models/{name}, "
             f"or from the registry with `tocsin watch models:/{name}@champion`"
         )
-
-
-class UndefinedMetricError(TocsinError):
-    """A number that does not exist for these rows; the message says why."""
 
 
 class IncompatibleProfilesError(TocsinError):

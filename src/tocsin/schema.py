@@ -48,7 +48,8 @@ class Schema:
     score: the output that holds the probability of the positive class, None if there is none.
     prediction: the output that holds the predicted class, None if score and threshold decide.
     label: what the truth is called in outcomes and in the reference.
-    positive: how the positive class is written, as text; 1 and true are understood as well.
+    positive, negative: how the classes are written, as text; where they are 1 and 0, true and
+    false are understood as well.
     threshold: scores from here on predict the positive class.
     """
 
@@ -58,10 +59,14 @@ class Schema:
     prediction: str | None
     label: str
     positive: str = "1"
+    negative: str = "0"
     threshold: float = 0.5
 
     def __post_init__(self) -> None:
         names = [feature.name for feature in self.features]
+        odd = [name for name in names if not name.isprintable()]
+        if odd:
+            raise SchemaError(f"feature {odd[0]!r} has characters that cannot be printed")
         repeated = sorted({name for name in names if names.count(name) > 1})
         if repeated:
             raise SchemaError(f"features must have different names, but {repeated} are repeated")
@@ -79,8 +84,24 @@ class Schema:
             raise SchemaError(
                 "a schema needs `score` or `prediction`: nothing else can be measured"
             )
+        if self.positive == self.negative:
+            raise SchemaError(f"positive and negative are both {self.positive!r}")
         if not 0 < self.threshold < 1:
             raise SchemaError(f"threshold {self.threshold} is outside (0, 1)")
+
+    def class_of(self, value: object) -> int | None:
+        """1 for the positive class, 0 for the negative, None for anything else.
+
+        >>> plain = Schema(Task.BINARY, (), "p", None, "late")
+        >>> plain.class_of(1.0), plain.class_of("0"), plain.class_of(True), plain.class_of("late")
+        (1, 0, 1, None)
+        """
+        if isinstance(value, float) and value.is_integer():
+            value = int(value)
+        text = str(value)
+        if (self.positive, self.negative) == ("1", "0"):
+            text = {"true": "1", "false": "0"}.get(text.lower(), text)
+        return {self.positive: 1, self.negative: 0}.get(text)
 
     def to_dict(self) -> dict[str, Any]:
         """The schema as JSON types; `from_dict` reads it back."""
@@ -91,6 +112,7 @@ class Schema:
             "prediction": self.prediction,
             "label": self.label,
             "positive": self.positive,
+            "negative": self.negative,
             "threshold": self.threshold,
         }
 

@@ -52,16 +52,21 @@ class Worker:
     def work(self) -> bool:
         """Fold and evaluate once each model that waits; False when none did."""
         with self._working:
-            folded = _each(self._fold.waiting(), self._fold.fold)
-            return _each(self._evaluate.waiting(), self._evaluate.evaluate) or folded
+            failures: list[Exception] = []
+            folded = _each(self._fold.waiting(), self._fold.fold, failures)
+            evaluated = _each(self._evaluate.waiting(), self._evaluate.evaluate, failures)
+        if failures:
+            raise ExceptionGroup("some models could not be worked on", failures)
+        return folded or evaluated
 
     def _loop(self, work: Callable[[], bool]) -> None:
         pause = _PAUSE_S
         while not self._stopped.is_set():
             self._woken.clear()
             try:
-                if work():
-                    pause = _PAUSE_S
+                worked = work()
+                pause = _PAUSE_S
+                if worked:
                     continue
             except Exception:  # noqa: BLE001 - the entry point of this thread: told, tried again
                 _log.exception("work failed; trying again in %.1f s", pause)
@@ -69,16 +74,13 @@ class Worker:
             self._woken.wait(pause)
 
 
-def _each(models: list[str], work: Callable[[str], int]) -> bool:
-    """Work on every model, even when one of them fails; then raise what failed."""
+def _each(models: list[str], work: Callable[[str], int], failures: list[Exception]) -> bool:
+    """Work on every model; one that fails is added to `failures` and keeps none of the others."""
     worked = False
-    failures: list[Exception] = []
     for model in models:
         try:
             worked = work(model) > 0 or worked
-        except Exception as error:  # noqa: BLE001 - raised below, once all had their turn
+        except Exception as error:  # noqa: BLE001 - raised by the caller, once all had their turn
             error.add_note(f"model {model}")
             failures.append(error)
-    if failures:
-        raise ExceptionGroup("some models could not be worked on", failures)
     return worked

@@ -172,10 +172,10 @@ BAD_OUTCOMES: list[tuple[Any, str]] = [
     (None, "has to be an object"),
     ({"actual_outcome": 1}, "prediction_id is missing"),
     ({"prediction_id": "a"}, "actual_outcome is missing"),
-    ({"prediction_id": "a", "actual_outcome": "maybe"}, "neither 0 nor 1"),
-    ({"prediction_id": "a", "actual_outcome": 2}, "neither 0 nor 1"),
-    ({"prediction_id": "a", "actual_outcome": 0.5}, "neither 0 nor 1"),
-    ({"prediction_id": "a", "actual_outcome": {"late": 1}}, "expected a class"),
+    ({"prediction_id": "a", "actual_outcome": "maybe"}, "is neither 1 nor 0"),
+    ({"prediction_id": "a", "actual_outcome": 2}, "is neither 1 nor 0"),
+    ({"prediction_id": "a", "actual_outcome": 0.5}, "is neither 1 nor 0"),
+    ({"prediction_id": "a", "actual_outcome": {"late": 1}}, "is neither 1 nor 0"),
     ({**outcome("a", 1), "timestamp": "soon"}, "not ISO 8601"),
 ]
 

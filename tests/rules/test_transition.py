@@ -88,14 +88,16 @@ def test_the_table_of_steps(before: State, reading: Reading, after: State, event
 @pytest.mark.parametrize("reading", UNJUDGED)
 def test_a_window_that_cannot_be_judged_holds_everything(state: State, reading: Reading) -> None:
     step = transition(TWO_AND_TWO, state, reading, 10)
-    assert step == Transition(state, None, f"held: {reading.health}")
+    assert step == Transition(state, None, f"held: {reading.health}", judged=False)
 
 
 @pytest.mark.parametrize("state", [INACTIVE, PENDING, FIRING, RECOVERING])
 @pytest.mark.parametrize("reading", [BREACH, CLEAR, BETWEEN, *UNJUDGED])
 @pytest.mark.parametrize("end", [1, 9])
 def test_a_window_that_was_judged_before_changes_nothing(state, reading, end: int) -> None:
-    assert transition(TWO_AND_TWO, state, reading, end) == Transition(state, None, "already judged")
+    assert transition(TWO_AND_TWO, state, reading, end) == Transition(
+        state, None, "already judged", judged=False
+    )
 
 
 def test_a_window_that_was_held_may_be_judged_once_its_labels_came() -> None:

@@ -7,6 +7,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 
 from tocsin.errors import (
+    BodyTooLargeError,
     InvalidInputError,
     MalformedBodyError,
     RegistryError,
@@ -16,6 +17,7 @@ from tocsin.errors import (
 
 _STATUS: tuple[tuple[type[TocsinError], int], ...] = (
     (MalformedBodyError, 400),
+    (BodyTooLargeError, 413),
     (UnknownModelError, 404),
     (InvalidInputError, 422),
     (RegistryError, 502),

@@ -23,9 +23,9 @@ def router(app: App) -> APIRouter:
         request: Request, last_event_id: Annotated[int | None, Header()] = None
     ) -> StreamingResponse:
         """Topics that changed: `model/NAME`, `incident/NUMBER`; resumes after Last-Event-ID."""
-        after = last_event_id
-        if after is None:
-            after = await run_in_threadpool(app.read.newest_change)
+        newest = await run_in_threadpool(app.read.newest_change)
+        # Another data folder may have stood behind this address before.
+        after = newest if last_event_id is None else min(last_event_id, newest)
         return StreamingResponse(
             _stream(app, request, after),
             media_type="text/event-stream",

@@ -6,8 +6,26 @@ from fastapi import APIRouter, Request
 from starlette.concurrency import run_in_threadpool
 
 from tocsin.app import App
+from tocsin.errors import BodyTooLargeError
 from tocsin.service.decoding import first_reasons
 from tocsin.service.ingest import Kind
+
+# A body becomes Python objects of about ten times its size.
+MOST_BYTES = 64 * 2**20
+
+
+async def _body(request: Request) -> bytes:
+    """The body, up to `MOST_BYTES`. Raises: BodyTooLargeError."""
+    chunks: list[bytes] = []
+    size = 0
+    async for chunk in request.stream():
+        size += len(chunk)
+        if size > MOST_BYTES:
+            raise BodyTooLargeError(
+                f"the body is larger than {MOST_BYTES // 2**20} MiB; send it in parts"
+            )
+        chunks.append(chunk)
+    return b"".join(chunks)
 
 
 def router(app: App) -> APIRouter:
@@ -15,7 +33,7 @@ def router(app: App) -> APIRouter:
     routes = APIRouter(tags=["ingest"])
 
     async def accept(model: str, kind: Kind, request: Request) -> dict[str, Any]:
-        body = await request.body()
+        body = await _body(request)
         receipt = await run_in_threadpool(app.ingest.accept, model, kind, body)
         app.worker.wake()
         answer: dict[str, Any] = {

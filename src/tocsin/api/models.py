@@ -19,13 +19,13 @@ from tocsin.api.documents import (
 )
 from tocsin.api.errors import not_found
 from tocsin.app import App
-from tocsin.declared import parse_receiver
 from tocsin.errors import InvalidInputError, MalformedBodyError
 from tocsin.metrics import METRICS
-from tocsin.records.outbox import set_receiver
 from tocsin.registry import registered_model
 from tocsin.values import DAY, parse_duration
 
+# A year of hours; beyond that every second one is given, or every third.
+_MOST_WINDOWS = 10_000
 Duration = Annotated[str | None, Query(pattern=r"^\d+[smhd]$")]
 
 
@@ -101,6 +101,7 @@ def router(app: App) -> APIRouter:
                 metric,
                 window=None if window is None else parse_duration(window),
                 span=30 * DAY if span is None else _span(span),
+                most=_MOST_WINDOWS,
             )
         )
 
@@ -111,6 +112,7 @@ def router(app: App) -> APIRouter:
             model,
             window=None if window is None else parse_duration(window),
             span=7 * DAY if span is None else _span(span),
+            most=_MOST_WINDOWS,
         )
         return [drift_document(point) for point in points]
 
@@ -137,9 +139,7 @@ def router(app: App) -> APIRouter:
     @routes.put("/receivers/{name}", status_code=201)
     def receiver(name: str, document: dict[str, Any]) -> dict[str, Any]:
         """Send notifications there as well: `{"webhook": {"url": ..., "secret_env": ...}}`."""
-        parsed = parse_receiver(name, document)
-        with app.records.write() as connection:
-            set_receiver(connection, parsed)
+        parsed = app.receivers.put(name, document)
         return {"name": parsed.name, "kind": parsed.kind}
 
     @routes.get("/status")

@@ -22,6 +22,11 @@ class Change:
     standard_error: float
     labelled: bool
 
+    @property
+    def significant(self) -> bool:
+        """Whether labels have shown that the loss changed."""
+        return self.labelled and abs(self.delta) > 3 * self.standard_error
+
     def explained_by(self, part: float) -> float:
         """The share of the change that goes with `part`, in [0, 1].
 

@@ -25,6 +25,9 @@ from tocsin.profiles import FeatureHistogram, NumericBins, Profile
 Floats = NDArray[np.float64]
 
 _LIKELY, _POSSIBLE = 0.6, 0.3
+_BELOW_LIKELY = 0.59
+# Of a change that labels have shown, a feature has to go with so much to be its likely cause.
+_LIKELY_SHARE = 0.2
 
 
 class Likelihood(StrEnum):
@@ -136,18 +139,26 @@ def _feature_cause(
         reference=tuple(before.shares.tolist()),
         current=tuple(now.shares.tolist()),
     )
-    return _cause(found, name, share, evidence)
+    return _cause(found, name, share, evidence, _LIKELY_SHARE if moved.significant else 0.0)
 
 
 def _cause(
-    found: _Finding, feature: str | None, share: float, evidence: Evidence | None
+    found: _Finding,
+    feature: str | None,
+    share: float,
+    evidence: Evidence | None,
+    needed: float = 0.0,
 ) -> Cause | None:
     score = found.weight * (0.6 * min(1.0, found.z / 12) + 0.4 * share)
     if found.proven:
         score = max(score, _POSSIBLE)
     if score < _POSSIBLE:
         return None
-    verdict = Likelihood.LIKELY if score >= _LIKELY else Likelihood.POSSIBLE
+    # Unusual as it may be: what goes with little of a change is not likely to be its cause.
+    likely = score >= _LIKELY and share >= needed
+    verdict = Likelihood.LIKELY if likely else Likelihood.POSSIBLE
+    if not likely:
+        score = min(score, _BELOW_LIKELY)
     return Cause(found.kind, feature, None, score, verdict, found.z, share, found.text, evidence)
 
 

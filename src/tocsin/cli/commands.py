@@ -9,6 +9,7 @@ from rich.console import Console
 
 import tocsin
 from tocsin.cli.tables import incident_table, incidents_table, metrics_table, models_table
+from tocsin.errors import StartupError
 from tocsin.remote import Remote
 from tocsin.settings import settings
 
@@ -20,12 +21,12 @@ commands = typer.Typer(
 )
 _out = Console()
 
-Url = Annotated[str | None, typer.Option(help="The server [default: http://127.0.0.1:8765].")]
-Data = Annotated[Path | None, typer.Option(help="The folder of the data [default: tocsin-data].")]
-Host = Annotated[str | None, typer.Option(help="The address to listen on [default: 127.0.0.1].")]
-Port = Annotated[int | None, typer.Option(help="The port to listen on [default: 8765].")]
+Url = Annotated[str | None, typer.Option(help="The server (default: http://127.0.0.1:8765).")]
+Data = Annotated[Path | None, typer.Option(help="The folder of the data (default: tocsin-data).")]
+Host = Annotated[str | None, typer.Option(help="The address to listen on (default: 127.0.0.1).")]
+Port = Annotated[int | None, typer.Option(help="The port to listen on (default: 8765).")]
 TrackingUri = Annotated[
-    str | None, typer.Option(help="The MLflow server [default: MLFLOW_TRACKING_URI].")
+    str | None, typer.Option(help="The MLflow server (default: MLFLOW_TRACKING_URI).")
 ]
 
 
@@ -37,6 +38,8 @@ def server(
     from tocsin.cli.serving import serve
 
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
+    for chatty in ("alembic", "httpx2"):
+        logging.getLogger(chatty).setLevel(logging.WARNING)
     chosen = settings(data=data, host=host, port=port, tracking_uri=tracking_uri)
     serve(chosen, ready=lambda url: _out.print(f"Tocsin runs at {url} on data in {chosen.data}"))
 
@@ -66,7 +69,7 @@ def demo(
 @commands.command()
 def watch(
     uri: Annotated[str, typer.Argument(help="Such as models:/flight-delay@champion.")],
-    name: Annotated[str | None, typer.Option(help="What to call it [default: its name].")] = None,
+    name: Annotated[str | None, typer.Option(help="What to call it (default: its name).")] = None,
     label: Annotated[str | None, typer.Option(help="The label column of the reference.")] = None,
     score: Annotated[str | None, typer.Option(help="The score column of the reference.")] = None,
     url: Url = None,
@@ -95,7 +98,7 @@ def models(url: Url = None) -> None:
 @commands.command()
 def metrics(
     model: str,
-    metric: Annotated[str | None, typer.Option(help="[default: the headline metric]")] = None,
+    metric: Annotated[str | None, typer.Option(help="(default: the headline metric)")] = None,
     window: Annotated[str | None, typer.Option(help="Such as 1h, 24h, 7d.")] = None,
     last: Annotated[int, typer.Option(min=1, help="How many windows.")] = 14,
     url: Url = None,
@@ -128,7 +131,10 @@ def rebuild(model: str, data: Data = None) -> None:
     """Compute a model's profiles anew from the lake; the server has to be stopped."""
     from tocsin.app import opened
 
-    with opened(settings(data=data)) as app:
+    chosen = settings(data=data)
+    if not chosen.data.is_dir():
+        raise StartupError(f"there is no data in {chosen.data}; name the folder with --data")
+    with opened(chosen) as app:
         rows = app.rebuild.rebuild(model)
     _out.print(f"Rebuilt the profiles of {model} from {rows:,} predictions.")
 

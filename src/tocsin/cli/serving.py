@@ -39,10 +39,10 @@ def _listening(host: str, port: int) -> socket.socket:
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listener.bind((host, port))
-    except OSError as error:
+    except (OSError, OverflowError) as error:
         listener.close()
+        reason = error.strerror if isinstance(error, OSError) else "no such port"
         raise StartupError(
-            f"cannot listen on {host}:{port} ({error.strerror}); "
-            "another program has it, choose one with --port"
+            f"cannot listen on {host}:{port} ({reason}); choose another with --port or --host"
         ) from error
     return listener

@@ -56,6 +56,8 @@ def _not_zero(duration: int) -> int:
 
 
 _LONGEST = 3_650 * DAY
+# What one window may hold in memory: a month of minutes would be too much.
+MOST_BUCKETS = 12_000
 _Duration = Annotated[int, BeforeValidator(_duration)]
 _Span = Annotated[_Duration, AfterValidator(_not_zero)]
 _Name = Annotated[str, Field(min_length=1)]
@@ -73,6 +75,7 @@ class _Schema(_Strict):
     prediction: _Name | None = None
     label: _Name
     positive: str = "1"
+    negative: str = "0"
     threshold: float = 0.5
 
 
@@ -140,6 +143,7 @@ def parse_monitor(name: str, document: object) -> Monitor:
         prediction=parsed.data.prediction,
         label=parsed.data.label,
         positive=parsed.data.positive,
+        negative=parsed.data.negative,
         threshold=parsed.data.threshold,
     )
     windows = tuple(_window(size, parsed.granularity) for size in sorted(set(parsed.windows)))
@@ -175,6 +179,16 @@ def default_rules(windows: tuple[WindowSpec, ...]) -> tuple[Rule, ...]:
 
 
 def _window(size: int, granularity: int) -> WindowSpec:
+    if not MINUTE <= granularity <= DAY:
+        raise SchemaError(
+            f"granularity {format_duration(granularity)} is not between 1m and 1d: finer buckets "
+            "hold hardly a row, and coarser ones can move windows by days only"
+        )
+    if size // granularity > MOST_BUCKETS:
+        raise SchemaError(
+            f"window {format_duration(size)} has more than {MOST_BUCKETS:,} buckets of "
+            f"{format_duration(granularity)}; choose a coarser granularity"
+        )
     if size % granularity:
         raise SchemaError(
             f"window {format_duration(size)} is not a multiple of the granularity "

@@ -59,7 +59,7 @@ class Shift:
 
         Not even when it could not be judged: else a fault would become normal in its quiet hours.
         """
-        beyond = self.usual is not None and self.js_distance > max(_BEYOND * self.usual, EFFECT)
+        beyond = self.usual is not None and self.js_distance > max(_limit(self.usual), EFFECT)
         return self.n >= ENOUGH_ROWS and not beyond
 
 
@@ -112,7 +112,7 @@ def _verdict(
         return Verdict.INSUFFICIENT, f"{n} of {ENOUGH_ROWS} rows"
     if distance <= EFFECT:
         return Verdict.NONE, f"JS distance {distance:.3f} is within {EFFECT}"
-    if z is not None and usual is not None and (z <= _Z or distance <= _BEYOND * usual):
+    if z is not None and usual is not None and (z <= _Z or distance <= _limit(usual)):
         return Verdict.NONE, f"JS distance {distance:.3f} is usual here (up to {usual:.3f} before)"
     # Fewer rows than can tell the effect from noise, unless it is far larger than that.
     if n < minimum and floor <= EFFECT:
@@ -128,3 +128,8 @@ def _verdict(
         Verdict.DRIFT,
         f"JS distance {distance:.3f}, at most {usual:.3f} in earlier windows like this",
     )
+
+
+def _limit(usual: float) -> float:
+    """What a distance has to exceed: a quarter more, or half of the way to 1, its largest value."""
+    return min(_BEYOND * usual, (1 + usual) / 2)

@@ -118,7 +118,8 @@ def _column(kind: Kind, values: pa.ChunkedArray) -> Column:
 
 def _floats(values: pa.ChunkedArray) -> NDArray[np.float64]:
     """Float64 with NaN for null."""
-    floats = pc.fill_null(values.cast(pa.float64()), float("nan"))
+    # Not safe: whole numbers beyond 2^53 are rounded, as they are when they come as JSON.
+    floats = pc.fill_null(values.cast(pa.float64(), safe=False), float("nan"))
     return np.asarray(floats.to_numpy(), np.float64)
 
 

@@ -17,8 +17,11 @@ from tocsin.schema import Schema
 
 # The name under which a seal's offset is remembered in the Delta log.
 _WRITER = "tocsin-fold"
-# Files of one day beyond which a seal merges them: a fold an hour makes 24 a day.
-_COMPACT_FILES = 32
+# Small files of one day beyond which they are merged; files of the size are left as they are.
+_COMPACT_FILES = 64
+_COMPACT_SIZE = 16 * 2**20
+# How long files that were merged stay, for readers who still look at them.
+_KEEP_MERGED_H = 24
 
 # The first and the last day, both included.
 Span = tuple[date, date]
@@ -141,7 +144,10 @@ class ModelLake:
                     days[day[1]] = days.get(day[1], 0) + 1
             for day_text, files in days.items():
                 if files > _COMPACT_FILES:
-                    delta.optimize.compact(partition_filters=[("date", "=", day_text)])
+                    delta.optimize.compact(
+                        partition_filters=[("date", "=", day_text)], target_size=_COMPACT_SIZE
+                    )
+                    delta.vacuum(_KEEP_MERGED_H, dry_run=False, enforce_retention_duration=False)
                     self._refresh(name)
 
     def _table(self, table: Table) -> DeltaTable | None:

@@ -10,14 +10,13 @@ _log = logging.getLogger("tocsin.alerts")
 
 
 def log_sender(_options: dict[str, Any], _secrets: Secrets) -> Callable[[Message], None]:
-    """Writes each message as one line at WARNING."""
+    """Writes each message as one line: what fires at WARNING, what is over at INFO."""
 
     def send(message: Message) -> None:
         told = message.payload
-        why = f"; {told['causes'][0]['sentence']}" if told["causes"] else ""
-        _log.warning(
-            "%s %s: %s: %s%s (%s)",
-            told["model"], told["event"], told["title"], told["text"], why, told["url"],
-        )  # fmt: skip
+        fired = told["event"] == "fired"
+        why = f"; {told['causes'][0]['sentence']}" if told["causes"] and fired else ""
+        level = logging.WARNING if fired else logging.INFO
+        _log.log(level, "%s: %s%s (%s)", told["model"], told["title"], why, told["url"])
 
     return send

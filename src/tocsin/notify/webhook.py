@@ -1,6 +1,7 @@
 """Signed JSON by HTTP POST, after the Standard Webhooks headers."""
 
 import base64
+import binascii
 import hashlib
 import hmac
 import json
@@ -15,6 +16,8 @@ from tocsin.values import SECOND
 
 TIMEOUT_S = 15.0
 _WORTH_REPEATING = {408, 425, 429}
+# A receiver may ask to be left alone, but not for good.
+_LONGEST_WAIT_S = 3600.0
 
 
 def webhook_sender(options: dict[str, Any], secrets: Secrets) -> Callable[[Message], None]:
@@ -39,6 +42,10 @@ def webhook_sender(options: dict[str, Any], secrets: Secrets) -> Callable[[Messa
                 timeout=TIMEOUT_S,
                 follow_redirects=False,
             )
+        except httpx2.InvalidURL as error:
+            raise DeliveryError(
+                f"{options['url']} is no address: {error}", permanent=True
+            ) from error
         except httpx2.HTTPError as error:
             reason = f"{options['url']} could not be reached: {error}"
             raise DeliveryError(reason, permanent=False) from error
@@ -62,7 +69,12 @@ def _secret(variable: str, secrets: Secrets) -> bytes:
     value = secrets(variable)
     if not value:
         raise DeliveryError(f"the variable {variable} holds no secret", permanent=False)
-    return base64.b64decode(value.removeprefix("whsec_"))
+    try:
+        return base64.b64decode(value.removeprefix("whsec_"), validate=True)
+    except binascii.Error as error:
+        raise DeliveryError(
+            f"the secret in {variable} is not base64: {error}", permanent=False
+        ) from error
 
 
 def _refused(url: str, answer: httpx2.Response) -> DeliveryError:
@@ -72,5 +84,5 @@ def _refused(url: str, answer: httpx2.Response) -> DeliveryError:
     return DeliveryError(
         f"{url} answered {status}",
         permanent=permanent,
-        retry_after_s=float(after) if after.isdigit() else None,
+        retry_after_s=min(float(after), _LONGEST_WAIT_S) if after.isdecimal() else None,
     )

@@ -98,6 +98,17 @@ def save_state(
         )
 
 
+def forget_state(connection: Connection, model_id: int, rule: str, instance: str) -> None:
+    """Drop the state of an alert instance whose rule is gone."""
+    connection.execute(
+        alert_states.delete().where(
+            alert_states.c.model_id == model_id,
+            alert_states.c.rule == rule,
+            alert_states.c.instance == instance,
+        )
+    )
+
+
 def open_incident(connection: Connection, model_id: int) -> Incident | None:
     """The model's incident that is not resolved."""
     mine = (incidents.c.model_id == model_id) & incidents.c.resolved.is_(None)

@@ -69,14 +69,6 @@ def append(connection: Connection, model_id: int, found: Sequence[Evaluation]) -
     )
 
 
-def latest(
-    connection: Connection, model_id: int, size: int, first_end: int, last_end: int
-) -> list[Evaluation]:
-    """The newest revision of each window of a size that ends in [first_end, last_end]."""
-    wanted = evaluations.c.window_end.between(first_end, last_end)
-    return [_decode(row) for row in connection.execute(_newest(model_id, size, wanted))]
-
-
 def at(
     connection: Connection, model_id: int, size: int, ends: Collection[int]
 ) -> dict[int, Evaluation]:

@@ -68,6 +68,14 @@ def waiting(connection: Connection) -> dict[int, tuple[int, int]]:
     return {model: (int(rows), int(since)) for model, rows, since in connection.execute(query)}
 
 
+def rows_of_kind(connection: Connection, model_id: int, kind: str) -> int:
+    """How many rows of a kind wait for a model."""
+    query = sa.select(sa.func.sum(inbox.c.rows)).where(
+        inbox.c.model_id == model_id, inbox.c.kind == kind
+    )
+    return connection.execute(query).scalar() or 0
+
+
 def models_waiting(connection: Connection) -> list[str]:
     """Names of the models that have entries, the oldest entry first."""
     query: sa.Select[Any] = (

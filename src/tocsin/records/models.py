@@ -82,6 +82,13 @@ def monitor_named(connection: Connection, name: str) -> tuple[int, dict[str, Any
     return row.id, row.monitor
 
 
+def exists(connection: Connection, name: str) -> bool:
+    """Whether there is a model of this name."""
+    return (
+        connection.execute(sa.select(models.c.id).where(models.c.name == name)).first() is not None
+    )
+
+
 def number(connection: Connection) -> int:
     """How many models there are."""
     return connection.execute(sa.select(sa.func.count()).select_from(models)).scalar_one()

@@ -85,7 +85,9 @@ def claim(connection: Connection, *, now: int, lease: int) -> Claim | None:
         sa.and_(outbox.c.state == DeliveryState.PENDING, outbox.c.due_at <= now),
         sa.and_(outbox.c.state == DeliveryState.LEASED, outbox.c.lease_until <= now),
     )
-    oldest = sa.select(outbox.c.id).where(due, ~blocked).order_by(outbox.c.id).limit(1)
+    waiting = sa.select(outbox.c.id).where(due, ~blocked)
+    # By due time, not by age: else a receiver that hangs would be tried before all others.
+    oldest = waiting.order_by(outbox.c.due_at, outbox.c.id).limit(1)
     found = connection.execute(oldest.with_for_update(skip_locked=True)).scalar()
     if found is None:
         return None

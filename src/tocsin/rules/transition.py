@@ -42,19 +42,23 @@ class State:
 
 @dataclass(frozen=True)
 class Transition:
-    """The next state, and what is to be told about it, if anything."""
+    """The next state, and what is to be told about it, if anything.
+
+    judged: False when the window changed nothing, as it was judged before or cannot be.
+    """
 
     state: State
     event: Event | None
     reason: str
+    judged: bool = True
 
 
 def transition(rule: Rule, state: State, reading: Reading, window_end: int) -> Transition:
     """The step that one window brings. A window that cannot be judged holds everything."""
     if state.last_window is not None and window_end <= state.last_window:
-        return Transition(state, None, "already judged")
+        return Transition(state, None, "already judged", judged=False)
     if reading.health is not Health.OK:
-        return Transition(state, None, f"held: {reading.health}")
+        return Transition(state, None, f"held: {reading.health}", judged=False)
     seen = replace(state, last_window=window_end)
     if reading.signal is Signal.BREACH:
         return _breached(rule, seen, window_end, reading.text)

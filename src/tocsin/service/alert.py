@@ -30,6 +30,7 @@ from tocsin.service.message import describe, notification
 from tocsin.values import Window, WindowSpec, format_duration
 
 _SEVERITIES = ("info", "warning", "critical")
+STILL_BREACHED = (Signal.BREACH, Phase.FIRING)
 
 
 @dataclass(frozen=True)
@@ -60,6 +61,7 @@ class Alerting:
     ) -> None:
         """Step every rule over new and revised windows, in the order of their ends."""
         states = alerts.states(connection, record.id)
+        self._drop_removed(connection, record, monitor, states, now)
         by_size = {spec.size: part for spec, part in found.items()}
         due = [
             (evaluation.window.end, rule.window, i, rule, evaluation)
@@ -76,9 +78,13 @@ class Alerting:
                 after = AlertState(moved.state, before.episode_id)
                 if moved.event in (Event.FIRED, Event.RESOLVED):
                     step = _Step(rule, instance, evaluation, before, moved)
-                    tell = self._fired if moved.event is Event.FIRED else self._resolved
-                    after = AlertState(moved.state, tell(connection, record, monitor, step, now))
-                elif reading.signal is Signal.BREACH and moved.state.phase is Phase.FIRING:
+                    if moved.event is Event.FIRED:
+                        episode_id = self._fired(connection, record, monitor, step, now)
+                        after = AlertState(moved.state, episode_id)
+                    else:
+                        self._resolved(connection, record, step, now)
+                        after = AlertState(moved.state, None)
+                elif moved.judged and (reading.signal, moved.state.phase) == STILL_BREACHED:
                     still_breached = evaluation
                 if after != before:
                     moved_states[key] = after
@@ -86,6 +92,23 @@ class Alerting:
             alerts.save_state(connection, record.id, name, instance, state)
         if still_breached is not None:
             self._look_again(connection, record, monitor, still_breached, now)
+
+    def _drop_removed(
+        self,
+        connection: Connection,
+        record: ModelRecord,
+        monitor: Monitor,
+        states: dict[tuple[str, str], AlertState],
+        now: int,
+    ) -> None:
+        """End the alerts of rules that the monitor does not have any more."""
+        names = {rule.name for rule in monitor.rules}
+        for rule, instance in [key for key in states if key[0] not in names]:
+            dropped = states.pop((rule, instance))
+            if dropped.episode_id is not None:
+                newest = record.newest_event or now
+                self._end(connection, record, dropped.episode_id, newest, now)
+            alerts.forget_state(connection, record.id, rule, instance)
 
     def _look_again(
         self,
@@ -167,13 +190,17 @@ class Alerting:
         )
         return found.id
 
-    def _resolved(
-        self, connection: Connection, record: ModelRecord, _: Monitor, step: _Step, now: int
-    ) -> None:
+    def _resolved(self, connection: Connection, record: ModelRecord, step: _Step, now: int) -> None:
         assert step.before.episode_id is not None
         end = step.evaluation.window.end
-        alerts.resolve_episode(connection, step.before.episode_id, end)
-        episode = alerts.episode(connection, step.before.episode_id)
+        self._end(connection, record, step.before.episode_id, end, now)
+
+    def _end(
+        self, connection: Connection, record: ModelRecord, episode_id: str, end: int, now: int
+    ) -> None:
+        """End an episode, and its incident when it was the last one."""
+        alerts.resolve_episode(connection, episode_id, end)
+        episode = alerts.episode(connection, episode_id)
         self._tell(connection, record, episode, "resolved", end, now)
         rest = alerts.episodes_of(connection, episode.incident_id)
         if all(other.resolved is not None for other in rest):

@@ -16,9 +16,6 @@ from tocsin.schema import Kind, Schema
 from tocsin.values import DAY, from_datetime
 
 _ID_NAMES = ("prediction_id", "request_id", "inferenceId", "inference_id")
-# True and False are 1 and 0 to Python.
-_NEGATIVE = (0, "0", "false")
-_POSITIVE = (1, "1", "true")
 _SHOWN = 80
 # How far a client's clock may be ahead.
 FUTURE = DAY
@@ -108,6 +105,8 @@ def _records(body: bytes) -> list[Any]:
         raise MalformedBodyError(
             f"the body is not JSON: {error}", _position(error, body)
         ) from error
+    except RecursionError as error:
+        raise MalformedBodyError("the body is nested too deeply") from error
     except UnicodeDecodeError as error:
         raise MalformedBodyError(
             f"the body is not UTF-8 at byte {error.start}", error.start
@@ -142,7 +141,9 @@ def _prediction(record: Any, schema: Schema, *, version: str, now: int) -> Row:
         value = inputs.get(feature.name)
         number = feature.kind is Kind.NUMERIC
         place = f"inputs.{feature.name}"
-        row[feature.column] = _number(value, place) if number else _category(value, place)
+        row[feature.column] = (
+            _number(value, place) if number else _category(value, feature.kind, place)
+        )
     row.update(_outputs(outputs, schema))
     extra = {name: value for name, value in inputs.items() if name not in known}
     row["extra"] = msgspec.json.encode(extra).decode() if extra else None
@@ -154,7 +155,7 @@ def _outputs(outputs: Row, schema: Schema) -> Row:
     if schema.score is not None:
         score = _number(outputs.get(schema.score), f"outputs.{schema.score}")
         if score is not None and not 0 <= score <= 1:
-            raise _MisfitError(f"outputs.{schema.score}: {score:g} is not a probability in [0, 1]")
+            raise _MisfitError(f"outputs.{schema.score}: {score!r} is not a probability in [0, 1]")
     predicted = None
     if schema.prediction is not None and outputs.get(schema.prediction) is not None:
         predicted = _class(outputs[schema.prediction], schema, f"outputs.{schema.prediction}")
@@ -216,6 +217,8 @@ def _timestamp(value: Any, now: int) -> int:
         timestamp = from_datetime(moment)
     except OverflowError:
         raise _MisfitError(f"timestamp {_shown(value)} is out of range") from None
+    if timestamp < 0:
+        raise _MisfitError(f"timestamp {_shown(value)} is before 1970")
     if timestamp > now + FUTURE:
         # One such row would close all windows up to it.
         raise _MisfitError(f"timestamp {_shown(value)} is more than a day in the future")
@@ -241,30 +244,26 @@ def _number(value: Any, place: str) -> float | None:
         raise _MisfitError(f"{place}: {_shown(value)} is too large") from None
 
 
-def _category(value: Any, place: str) -> str | None:
+def _category(value: Any, kind: Kind, place: str) -> str | None:
+    """A category as a reference would be written: 1.0 is 1, and of a boolean 1 is true."""
     if value is None or isinstance(value, str):
         return value
-    if isinstance(value, bool):
+    if isinstance(value, bool) or (kind is Kind.BOOLEAN and value in (0, 1)):
         return "true" if value else "false"
+    if isinstance(value, float) and value.is_integer():
+        return str(int(value))
     if isinstance(value, int | float):
         return str(value)
     raise _MisfitError(f"{place}: expected text, not {_shown(value)}")
 
 
 def _class(value: Any, schema: Schema, place: str) -> int:
-    """1 for the positive class, 0 for the other."""
-    if isinstance(value, dict | list):
-        raise _MisfitError(f"{place}: expected a class, not {_shown(value)}")
-    if isinstance(value, float) and value.is_integer():
-        value = int(value)
-    if str(value) == schema.positive:
-        return 1
-    key = value.lower() if isinstance(value, str) else value
-    if key in _POSITIVE:
-        return 1
-    if key in _NEGATIVE:
-        return 0
-    raise _MisfitError(f"{place}: {_shown(value)} is neither 0 nor 1 nor {schema.positive!r}")
+    found = None if isinstance(value, dict | list) else schema.class_of(value)
+    if found is None:
+        raise _MisfitError(
+            f"{place}: {_shown(value)} is neither {schema.positive} nor {schema.negative}"
+        )
+    return found
 
 
 def _shown(value: Any) -> str:

@@ -57,6 +57,7 @@ class Deliver:
             if error.permanent or now - claimed.created_at > _GIVE_UP:
                 _log.error("gave up on %s for %s: %s", message.id, receiver.name, error)
                 return DeliveryState.DEAD, None, str(error)
+            _log.warning("%s for %s is tried again: %s", message.id, receiver.name, error)
             return DeliveryState.PENDING, now + self._delay(claimed.attempts, error), str(error)
         return DeliveryState.DELIVERED, None, None
 

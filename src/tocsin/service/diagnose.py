@@ -34,11 +34,13 @@ def diagnose(
     size = window.end - window.start
     spec = next(spec for spec in monitor.windows if spec.size == size)
     like = evaluations.at(connection, record.id, size, set(like_ends(spec, window.end)))
-    # Windows that had drifted are no example of what is usual.
+    # Windows in which these columns had drifted are no example of what is usual for them.
     usual = [
         past
         for _, past in sorted(like.items())
-        if not any(shift.verdict is Verdict.DRIFT for shift in past.shifts.values())
+        if not any(
+            past.shifts[name].verdict is Verdict.DRIFT for name in about if name in past.shifts
+        )
     ][-HISTORY:]
     windows = [past.window for past in usual] + [window]
     stack, versions = window_profiles(connection, record, monitor.granularity, windows)

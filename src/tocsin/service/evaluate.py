@@ -36,29 +36,30 @@ class Evaluate:
     def evaluate(self, model: str) -> int:
         """Evaluate what is due; how many windows."""
         now = self._clock()
-        with self._records.write() as connection:
+        # Measuring may take seconds: others can write meanwhile. Nothing else folds or evaluates.
+        with self._records.read() as connection:
             record = models.model_named(connection, model)
             monitor = parse_monitor(record.name, record.monitor)
             changed = models.pending_buckets(connection, record.id)
             if record.newest_event is None or not changed:
                 return 0
             watermark = record.newest_event - monitor.lateness
-            found: dict[WindowSpec, list[Evaluation]] = {}
-            for spec in monitor.windows:
-                found[spec] = self._evaluate(
-                    connection, record, monitor, spec, changed, watermark, now
-                )
-                evaluations.append(connection, record.id, found[spec])
+            found = {
+                spec: self._evaluate(connection, record, monitor, spec, changed, watermark, now)
+                for spec in monitor.windows
+            }
+        count = sum(len(part) for part in found.values())
+        with self._records.write() as connection:
+            for part in found.values():
+                evaluations.append(connection, record.id, part)
             self._alerting.step(connection, record, monitor, found, now=now)
+            # Windows that are still open look at all their buckets when they close.
             models.clear_changed(connection, record.id)
-            models.move_evaluated(
-                connection, record.id, max(watermark, record.evaluated_until or watermark)
-            )
-            # What arrived for windows that are still open: they look again when they close.
-            count = sum(len(part) for part in found.values())
+            until = max(watermark, record.evaluated_until or watermark)
+            models.move_evaluated(connection, record.id, until)
             if count:
                 changes.announce(connection, f"model/{model}", now=now)
-            return count
+        return count
 
     def _evaluate(
         self,

@@ -6,9 +6,9 @@ that was cut off between the two is finished with just the entries that it had s
 the lake only up to the offset that the records know.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import UTC, date, datetime, timedelta
 
 import numpy as np
 import pyarrow as pa
@@ -21,9 +21,10 @@ from tocsin.profiles import Profile
 from tocsin.records import Records, changes, inbox, models, profiles
 from tocsin.records.models import ModelRecord
 from tocsin.service.clock import Clock
-from tocsin.values import to_datetime
+from tocsin.values import DAY, to_datetime
 
 MOST_ROWS = 200_000
+_CALENDAR = (datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC))
 
 
 @dataclass(frozen=True, eq=False)
@@ -162,7 +163,7 @@ def _of_kind(entries: list[inbox.Entry], table: Table, lake: ModelLake) -> pa.Ta
 
 
 def _without_repeats(arrived: pa.Table, lake: ModelLake, folded: int) -> pa.Table:
-    """The first row of each id, unless the lake has the id on the same day or beside it."""
+    """The rows that are no repeats: of an id, none that counts lies on their day or beside it."""
     if arrived.num_rows == 0:
         return arrived
     known = lake.find(
@@ -171,11 +172,21 @@ def _without_repeats(arrived: pa.Table, lake: ModelLake, folded: int) -> pa.Tabl
         until=folded,
         span=_days(arrived["timestamp"], before=timedelta(days=1), after=timedelta(days=1)),
     )
-    numbered = arrived.append_column("row", pa.array(range(arrived.num_rows), pa.int64()))
-    firsts = numbered.group_by("prediction_id").aggregate([("row", "min")])["row_min"]
-    fresh = arrived.take(np.sort(firsts.to_numpy()))
-    seen = pc.is_in(fresh["prediction_id"], value_set=known["prediction_id"].combine_chunks())
-    return fresh.filter(pc.invert(seen))
+    counted: dict[str, list[int]] = {}
+    for prediction_id, day in _ids_and_days(known):
+        counted.setdefault(prediction_id, []).append(day)
+    fresh = []
+    for row, (prediction_id, day) in enumerate(_ids_and_days(arrived)):
+        days = counted.setdefault(prediction_id, [])
+        if all(abs(day - other) > 1 for other in days):
+            days.append(day)
+            fresh.append(row)
+    return arrived.take(np.array(fresh, np.int64))
+
+
+def _ids_and_days(predictions: pa.Table) -> Iterator[tuple[str, int]]:
+    days = predictions["timestamp"].cast(pa.int64()).to_numpy() // DAY
+    return zip(predictions["prediction_id"].to_pylist(), days.tolist(), strict=True)
 
 
 def _labels(
@@ -211,4 +222,9 @@ def _days(timestamps: pa.ChunkedArray, *, before: timedelta, after: timedelta) -
     ends = pc.min_max(timestamps.cast(pa.int64())).as_py()
     if ends["min"] is None:
         return None
-    return (to_datetime(ends["min"]) - before).date(), (to_datetime(ends["max"]) + after).date()
+    first, last = to_datetime(ends["min"]), to_datetime(ends["max"])
+    # Python's calendar has ends; nothing lies beyond them.
+    return (
+        date.min if first - _CALENDAR[0] < before else (first - before).date(),
+        date.max if _CALENDAR[1] - last < after else (last + after).date(),
+    )

@@ -57,7 +57,8 @@ def _even_cuts(counts: NDArray[np.float64], groups: int = 20) -> Ints:
     The score bins are too fine to tell a distance from noise in a window of some hundred rows.
     """
     below = (np.cumsum(counts) - counts) / counts.sum()
-    return np.unique(np.searchsorted(below, np.arange(groups) / groups))
+    cuts = np.searchsorted(below, np.arange(groups) / groups)
+    return np.unique(np.minimum(cuts, len(counts) - 1))
 
 
 def _at(divergence: Divergence, index: int) -> Divergence:

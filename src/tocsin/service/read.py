@@ -154,16 +154,22 @@ class Read:
             )
 
     def series(
-        self, name: str, metric: str, *, window: int | None = None, span: int = 30 * DAY
+        self,
+        name: str,
+        metric: str,
+        *,
+        window: int | None = None,
+        span: int = 30 * DAY,
+        most: int = MOST_POINTS,
     ) -> Series:
-        """A metric over the newest `span` of event time, at most `MOST_POINTS` windows.
+        """A metric over the newest `span` of event time, thinned evenly to at most `most` windows.
 
         window: size; the headline's when None. Raises: UnknownModelError.
         """
         with self._records.read() as connection:
             record = models.model_named(connection, name)
             spec = _spec(parse_monitor(name, record.monitor), window)
-            return _series(connection, record, metric, spec, span)
+            return _series(connection, record, metric, spec, span, most)
 
     def numbers(
         self, name: str, *, window: int | None = None, span: int = 30 * DAY
@@ -331,11 +337,15 @@ def _spec(monitor: Monitor, window: int | None) -> WindowSpec:
 
 
 def _series(
-    connection: Connection, record: ModelRecord, metric: str, spec: WindowSpec, span: int
+    connection: Connection,
+    record: ModelRecord,
+    metric: str,
+    spec: WindowSpec,
+    span: int,
+    most: int = MOST_POINTS,
 ) -> Series:
-    return _series_of(
-        record, metric, spec, _evaluations(connection, record, spec, span, MOST_POINTS)
-    )
+    found = _evaluations(connection, record, spec, span, most)
+    return _series_of(record, metric, spec, found)
 
 
 def _series_of(

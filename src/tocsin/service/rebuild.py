@@ -4,8 +4,9 @@ from datetime import timedelta
 
 from tocsin.declared import parse_monitor
 from tocsin.engines import profile_labels, profile_predictions
+from tocsin.errors import InvalidInputError
 from tocsin.lake import EARLIEST, Lake, Table, counting_labels
-from tocsin.records import Records, models, profiles
+from tocsin.records import Records, inbox, models, profiles
 from tocsin.service.fold import merged
 
 
@@ -17,7 +18,10 @@ class Rebuild:
         self._lake = lake
 
     def rebuild(self, model: str) -> int:
-        """Replace a model's profiles in one transaction; how many predictions they stand for."""
+        """Replace a model's profiles in one transaction; how many predictions they stand for.
+
+        Raises: UnknownModelError; InvalidInputError when the lake lacks rows.
+        """
         with self._records.read() as connection:
             record = models.model_named(connection, model)
         monitor = parse_monitor(record.name, record.monitor)
@@ -57,5 +61,14 @@ class Rebuild:
                 )
                 after.update(key.bucket for key in total)
                 rows += predictions.num_rows
-            models.mark_changed(connection, record.id, before ^ after)
+            counted = models.counts(connection, record.id)
+            waiting = inbox.rows_of_kind(connection, record.id, Table.PREDICTIONS)
+            expected = counted.get("predictions", 0) - counted.get("repeated", 0) - waiting
+            if rows < expected:
+                # Raised inside the transaction: the profiles stay as they were.
+                raise InvalidInputError(
+                    f"the lake of {model!r} holds {rows:,} of the {expected:,} counted predictions; "
+                    "restore its files, or the profiles would lose the others"
+                )
+            models.mark_changed(connection, record.id, before | after)
         return rows

@@ -33,7 +33,7 @@ def window_profiles(
 def _overlapping(windows: Sequence[Window]) -> Iterator[list[Window]]:
     group: list[Window] = []
     for window in windows:
-        if group and window.start > max(earlier.end for earlier in group):
+        if group and window.start >= max(earlier.end for earlier in group):
             yield group
             group = []
         group.append(window)
