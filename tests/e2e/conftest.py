@@ -70,6 +70,8 @@ def visit(server, chromium):
         context = chromium.new_context(**options)
         contexts.append(context)
         page = context.new_page()
+        # Two busy cores: what takes a second alone may take twenty beside a build.
+        page.set_default_timeout(60_000)
         if blocked:
             page.route(blocked, lambda route: route.abort())
         page.on(

@@ -224,7 +224,7 @@ def test_a_rebuild_from_a_lake_that_lost_rows_is_refused_and_changes_nothing(fee
     before = feed.profiles()
     shutil.rmtree(feed.app.settings.data / "lake")
 
-    with pytest.raises(InvalidInputError, match="holds 0 of the 240 counted predictions"):
+    with pytest.raises(InvalidInputError, match="has 0 of its 240 counted predictions"):
         feed.app.rebuild.rebuild("late")
     assert feed.profiles().keys() == before.keys()
 

@@ -67,7 +67,7 @@ class Rebuild:
             if rows < expected:
                 # Raised inside the transaction: the profiles stay as they were.
                 raise InvalidInputError(
-                    f"the lake of {model!r} holds {rows:,} of the {expected:,} counted predictions; "
+                    f"the lake of {model!r} has {rows:,} of its {expected:,} counted predictions; "
                     "restore its files, or the profiles would lose the others"
                 )
             models.mark_changed(connection, record.id, before | after)
