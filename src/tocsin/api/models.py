@@ -124,9 +124,11 @@ def router(app: App) -> APIRouter:
         return read.quarantine(model, limit=limit)
 
     @routes.get("/incidents")
-    def incidents(*, model: str | None = None, open: bool = False) -> list[dict[str, Any]]:  # noqa: A002
+    def incidents(
+        *, model: str | None = None, open_only: Annotated[bool, Query(alias="open")] = False
+    ) -> list[dict[str, Any]]:
         """Incidents, the newest first."""
-        return [incident_document(i) for i in read.incidents(model=model, open_only=open)]
+        return [incident_document(i) for i in read.incidents(model=model, open_only=open_only)]
 
     @routes.get("/incidents/{number}", response_model=None)
     def incident(number: int) -> dict[str, Any] | JSONResponse:

@@ -9,22 +9,20 @@ from rich.table import Table
 _STYLES = {"breach": "bold red", "watch": "yellow", "healthy": "green", "open": "bold red"}
 
 
-def models_table(models: list[dict[str, Any]]) -> Table:
-    """One line a model."""
-    table = Table("Model", "Version", "Condition", "Metric", "Value", "Reference", "Labelled",
-                  "Open incidents", box=None)  # fmt: skip
-    for model in models:
-        table.add_row(
-            escape(model["name"]),
-            escape(model["version"]),
-            _styled(model["condition"]),
-            model["metric"],
-            _number(model["latest"]),
-            _number(model["reference"]),
-            "" if model["coverage"] is None else f"{model['coverage']:.0%}",
-            ", ".join(f"#{number}" for number in model["open_incidents"]) or "none",
-        )
-    return table
+def models_table(models: list[dict[str, Any]]) -> RenderableType:
+    """Two lines a model: they fit into 80 columns and can be searched."""
+    return Group(*(line for model in models for line in _model_lines(model)))
+
+
+def _model_lines(model: dict[str, Any]) -> tuple[str, str]:
+    incidents = ", ".join(f"#{number}" for number in model["open_incidents"])
+    labelled = "" if model["coverage"] is None else f", {model['coverage']:.0%} labelled"
+    return (
+        f"{_styled(model['condition'])}  [bold]{escape(model['name'])}[/], "
+        f"version {escape(model['version'])}" + (f", open: {incidents}" if incidents else ""),
+        f"    {model['metric']} {_number(model['latest'])}, reference "
+        f"{_number(model['reference'])}{labelled}",
+    )
 
 
 def metrics_table(series: dict[str, Any], last: int) -> RenderableType:
@@ -45,21 +43,18 @@ def metrics_table(series: dict[str, Any], last: int) -> RenderableType:
     )
 
 
-def incidents_table(incidents: list[dict[str, Any]]) -> Table:
-    """One line an incident."""
-    table = Table("#", "State", "Severity", "Model", "Opened", "What", "Why", box=None)
-    for incident in incidents:
-        causes = incident["causes"]
-        table.add_row(
-            str(incident["id"]),
-            _styled(incident["state"]),
-            incident["severity"],
-            escape(incident["model"]),
-            incident["opened"],
-            escape(incident["title"]),
-            escape(causes[0]["sentence"]) if causes else "no cause found",
-        )
-    return table
+def incidents_table(incidents: list[dict[str, Any]]) -> RenderableType:
+    """Two lines an incident: what, and why."""
+    return Group(*(line for incident in incidents for line in _incident_lines(incident)))
+
+
+def _incident_lines(incident: dict[str, Any]) -> tuple[str, str]:
+    causes = incident["causes"]
+    return (
+        f"#{incident['id']}  {_styled(incident['state'])}  {incident['severity']}  "
+        f"{incident['opened']}  {escape(incident['model'])}: {escape(incident['title'])}",
+        f"    {escape(causes[0]['sentence']) if causes else 'no cause found'}",
+    )
 
 
 def incident_table(incident: dict[str, Any]) -> RenderableType:

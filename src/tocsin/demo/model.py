@@ -121,7 +121,7 @@ def _out_of_fold(rows: "pd.DataFrame") -> NDArray[np.float64]:
 
 def _skops_types(model: Any) -> list[str]:
     """The types of our own model that skops, in which MLflow keeps it, would refuse to load."""
-    import skops.io  # type: ignore[import-untyped]
+    import skops.io
 
     return list(skops.io.get_untrusted_types(data=skops.io.dumps(model)))
 
