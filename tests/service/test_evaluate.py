@@ -99,3 +99,13 @@ def test_a_gap_of_years_in_the_data_makes_no_empty_windows(feed: Feed) -> None:
     feed.work()
 
     assert feed.app.read.summary("late")["windows_evaluated"] < 200
+
+
+def test_the_version_shown_is_the_one_that_predicts_now(feed: Feed) -> None:
+    assert feed.app.read.overviews()[0].version == "unknown"
+    for hour, version in enumerate(["1", "2", "2", "2"] * 7):
+        at = START + HOUR * hour
+        feed.predictions(prediction(f"p{hour}", timestamp=at, model_version=version))
+    feed.work()
+
+    assert feed.app.read.overviews()[0].version == "2"

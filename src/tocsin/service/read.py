@@ -1,6 +1,6 @@
 """What the faces show: read only, from records and profiles, never from rows."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
@@ -37,12 +37,13 @@ class Condition(StrEnum):
 
 @dataclass(frozen=True)
 class Point:
-    """One metric of one window."""
+    """One metric of one window. versions: its rows by model version."""
 
     window: Window
     revision: int
     rows: int
     coverage: float
+    versions: Mapping[str, int]
     measure: Measure
 
 
@@ -58,7 +59,11 @@ class Series:
 
 @dataclass(frozen=True)
 class Overview:
-    """A model in one row. headline: of the day-long windows, or the longest there are."""
+    """A model in one row.
+
+    version: that made most predictions of the newest window. headline: of the day-long windows, or
+    of the longest there are.
+    """
 
     name: str
     version: str
@@ -290,7 +295,7 @@ def _overview(connection: Connection, record: ModelRecord) -> Overview:
     open_incidents = alerts.list_incidents(connection, model_id=record.id, open_only=True)
     return Overview(
         name=record.name,
-        version=monitor.version,
+        version=monitor.version if latest is None else _most_used(latest.versions),
         condition=_condition(connection, open_incidents, latest),
         headline=headline,
         coverage=None if latest is None else latest.coverage,
@@ -298,6 +303,10 @@ def _overview(connection: Connection, record: ModelRecord) -> Overview:
         open_incidents=tuple(open_incidents),
         newest_event=record.newest_event,
     )
+
+
+def _most_used(versions: Mapping[str, int]) -> str:
+    return max(versions, key=lambda version: versions[version])
 
 
 def _condition(
@@ -352,7 +361,8 @@ def _series_of(
     record: ModelRecord, metric: str, spec: WindowSpec, found: Sequence[Evaluation]
 ) -> Series:
     points = tuple(
-        Point(e.window, e.revision, e.rows, e.coverage, e.measures[metric]) for e in found
+        Point(e.window, e.revision, e.rows, e.coverage, e.versions, e.measures[metric])
+        for e in found
     )
     return Series(metric, spec, points, METRICS[metric].measure(record.reference).at())
 
