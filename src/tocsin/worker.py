@@ -25,11 +25,12 @@ class Worker:
         # Folds and evaluations of a model follow each other, whoever asks for them.
         self._working = threading.Lock()
         self._threads: list[threading.Thread] = []
+        self._trouble: dict[str, str] = {}
 
     def start(self) -> None:
         """Begin to work."""
         for name, work in (("fold", self.work), ("deliver", self._deliver.deliver)):
-            thread = threading.Thread(target=self._loop, args=(work,), name=f"tocsin-{name}")
+            thread = threading.Thread(target=self._loop, args=(name, work), name=f"tocsin-{name}")
             thread.start()
             self._threads.append(thread)
 
@@ -39,6 +40,11 @@ class Worker:
         self._woken.set()
         for thread in self._threads:
             thread.join()
+
+    @property
+    def trouble(self) -> dict[str, str]:
+        """What keeps failing, by thread: `fold` or `deliver`; empty when all is well."""
+        return dict(self._trouble)
 
     @property
     def stopping(self) -> bool:
@@ -59,19 +65,31 @@ class Worker:
             raise ExceptionGroup("some models could not be worked on", failures)
         return folded or evaluated
 
-    def _loop(self, work: Callable[[], bool]) -> None:
+    def _loop(self, name: str, work: Callable[[], bool]) -> None:
         pause = _PAUSE_S
         while not self._stopped.is_set():
             self._woken.clear()
             try:
                 worked = work()
-                pause = _PAUSE_S
-                if worked:
-                    continue
-            except Exception:  # noqa: BLE001 - the entry point of this thread: told, tried again
+            except Exception as error:  # noqa: BLE001 - this thread's entry point: told, tried again
+                self._trouble[name] = _told(error)
                 _log.exception("work failed; trying again in %.1f s", pause)
+                # Not to be woken: rows that arrive do not mend what failed.
+                self._stopped.wait(pause)
                 pause = min(pause * 2, _LONGEST_PAUSE_S)
-            self._woken.wait(pause)
+                continue
+            self._trouble.pop(name, None)
+            pause = _PAUSE_S
+            if not worked:
+                self._woken.wait(pause)
+
+
+def _told(error: BaseException) -> str:
+    """An error in one line: what it says, and of which model."""
+    if isinstance(error, BaseExceptionGroup):
+        return "; ".join(_told(part) for part in error.exceptions)
+    notes = "".join(f"{note}: " for note in getattr(error, "__notes__", ()))
+    return f"{notes}{type(error).__name__}: {error}"
 
 
 def _each(models: list[str], work: Callable[[str], int], failures: list[Exception]) -> bool:

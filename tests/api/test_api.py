@@ -2,6 +2,7 @@
 
 import io
 import json
+import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -402,3 +403,25 @@ def test_timestamps_with_offsets_are_one_instant(app: App, client: TestClient) -
 
     assert [bucket for _, bucket in feed.profiles()] == [int(START.timestamp() * 1e6)]
     assert HOUR.total_seconds() == 3600
+
+
+def test_the_status_tells_what_keeps_failing_and_of_which_model(
+    app: App, client: TestClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    add(client)
+    assert client.get("/api/v1/status").json()["trouble"] == {}
+
+    def failing(*_: Any, **__: Any) -> int:
+        raise OSError("the disk is gone")
+
+    monkeypatch.setattr(type(app.fold), "fold", failing)
+    post(client, "predictions", json.dumps(prediction("a")))
+    deadline = time.monotonic() + 30
+    while not (trouble := client.get("/api/v1/status").json()["trouble"]):
+        assert time.monotonic() < deadline
+    assert trouble == {"fold": "model late: OSError: the disk is gone"}
+
+    monkeypatch.undo()
+    while client.get("/api/v1/status").json()["trouble"]:
+        assert time.monotonic() < deadline
+    assert Feed(app, "late").total("n") == 1

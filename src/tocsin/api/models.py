@@ -146,7 +146,7 @@ def router(app: App) -> APIRouter:
 
     @routes.get("/status")
     def status() -> dict[str, Any]:
-        """How far the server is behind: rows to fold, models to evaluate, messages to send."""
+        """How far the server is behind, and what keeps failing in it."""
         found = read.status()
         return {
             "version": tocsin.__version__,
@@ -155,6 +155,7 @@ def router(app: App) -> APIRouter:
             "waiting_since": found.waiting_since,
             "changed_models": found.changed_models,
             "outbox": found.outbox,
+            "trouble": app.worker.trouble,
         }
 
     return routes
