@@ -131,5 +131,5 @@ def _verdict(
 
 
 def _limit(usual: float) -> float:
-    """What a distance has to exceed: a quarter more, or half of the way to 1, its largest value."""
-    return min(_BEYOND * usual, (1 + usual) / 2)
+    """What a distance has to exceed: a quarter more, or most of the way to 1, its largest value."""
+    return min(_BEYOND * usual, 1 - (1 - usual) / 8)
