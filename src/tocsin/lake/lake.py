@@ -115,11 +115,6 @@ class ModelLake:
             sql = f"SELECT rows.* FROM rows WHERE {OFFSET} <= {until}"
             yield day, self._query(Table.PREDICTIONS, sql, files)
 
-    def count(self, table: Table) -> int:
-        """How many rows a table holds."""
-        delta = self._table(table)
-        return 0 if delta is None else int(delta.count())
-
     def quarantined(self, limit: int) -> pa.Table:
         """The newest rows in quarantine."""
         files = self._files(Table.QUARANTINE, _ALWAYS)

@@ -30,7 +30,7 @@ from tocsin.service.message import describe, notification
 from tocsin.values import Window, WindowSpec, format_duration
 
 _SEVERITIES = ("info", "warning", "critical")
-STILL_BREACHED = (Signal.BREACH, Phase.FIRING)
+_STILL_BREACHED = (Signal.BREACH, Phase.FIRING)
 
 
 @dataclass(frozen=True)
@@ -84,7 +84,7 @@ class Alerting:
                     else:
                         self._resolved(connection, record, step, now)
                         after = AlertState(moved.state, None)
-                elif moved.judged and (reading.signal, moved.state.phase) == STILL_BREACHED:
+                elif moved.judged and (reading.signal, moved.state.phase) == _STILL_BREACHED:
                     still_breached = evaluation
                 if after != before:
                     moved_states[key] = after
