@@ -1,143 +1,87 @@
-"""Prints ratios, and writes them with `--json FILE`; `--quick` takes a tenth of the rows.
-
-Absolute times drift with the machine: only the ratios of one run are worth comparing.
-"""
+"""Prints one table of ratios: `make bench`, with `BENCH_ARGS="--quick"` for a tenth of the rows."""
 
 import argparse
-import json
-import statistics
+import os
+import platform
+import resource
+import sys
 import tempfile
-import time
-from collections.abc import Callable
-from dataclasses import asdict, dataclass
-from datetime import UTC, datetime
+from importlib.metadata import version
 from pathlib import Path
 
-import numpy as np
-import pyarrow as pa
-import pyarrow.parquet as pq
+from benchmarks import ours, table
+from benchmarks.bench import Bench
+from benchmarks.comparisons import COMPARISONS
+from benchmarks.peer import PeerError
 
-from tocsin.engines import profile_predictions, reference_rows
-from tocsin.profiles import Plan, Profile, plan_from_reference
-from tocsin.schema import Feature, Kind, Schema, Task
-from tocsin.service.measure import measure
-from tocsin.service.register import reference_profile
-from tocsin.values import HOUR
+CACHE = Path(__file__).parents[1] / ".bench"
+NOTES = """
+ratio = other s / Tocsin s. Medians of three where the first run takes less than 15 s, else that
+one run, which may be off by a factor of two on a busy machine.
 
-NUMBERS, CATEGORIES, DAYS = 14, 6, 30
-START = int(datetime(2026, 1, 1, tzinfo=UTC).timestamp()) * 1_000_000
-REPEATS = 3
-
-SCHEMA = Schema(
-    task=Task.BINARY,
-    features=tuple(
-        [Feature(f"x{i}", Kind.NUMERIC) for i in range(NUMBERS)]
-        + [Feature(f"c{i}", Kind.CATEGORICAL) for i in range(CATEGORIES)]
-    ),
-    score="score",
-    prediction=None,
-    label="label",
-)
-
-
-@dataclass(frozen=True)
-class Row:
-    """One comparison; ratio = other_s / tocsin_s."""
-
-    work: str
-    rows: int
-    tocsin_s: float
-    other: str
-    other_s: float
-    ratio: float
-
-
-def made(rows: int, seed: int) -> dict[str, pa.Array]:
-    """Columns by feature name, with score and label."""
-    rng = np.random.default_rng(seed)
-    columns = {f"x{i}": pa.array(rng.normal(i, 1 + i / 10, rows)) for i in range(NUMBERS)}
-    for i in range(CATEGORIES):
-        levels = np.array([f"level-{j}" for j in range(5 + 10 * i)])
-        codes = rng.zipf(1.5, rows) % len(levels)
-        columns[f"c{i}"] = pa.DictionaryArray.from_arrays(
-            codes.astype(np.int32), pa.array(levels)
-        ).cast(pa.string())
-    score = rng.beta(2, 5, rows)
-    columns["score"] = pa.array(score)
-    columns["label"] = pa.array((rng.random(rows) < score).astype(float))
-    return columns
-
-
-def predictions(rows: int, file: Path) -> None:
-    """A lake file of `rows` predictions over 30 days."""
-    columns = made(rows, seed=2)
-    at = START + np.arange(rows, dtype=np.int64) * (DAYS * 24 * HOUR // rows)
-    table = {f.column: columns[f.name] for f in SCHEMA.features}
-    table |= {
-        "timestamp": pa.array(at).cast(pa.timestamp("us", "UTC")),
-        "model_version": pa.array(["1"] * rows),
-        "score": columns["score"],
-        "prediction": pa.array((columns["score"].to_numpy() >= 0.5).astype(np.int8)),
-    }
-    pq.write_table(pa.table(table), file)
-
-
-def seconds(work: Callable[[], object]) -> float:
-    """The median of some runs."""
-    taken = []
-    for _ in range(REPEATS):
-        begin = time.perf_counter()
-        work()
-        taken.append(time.perf_counter() - begin)
-    return statistics.median(taken)
-
-
-def profiling(plan: Plan, file: Path, rows: int) -> Row:
-    """Hourly unlabelled profiles from a Parquet file, against merely reading it."""
-
-    def profile() -> None:
-        for batch in pq.ParquetFile(file).iter_batches(200_000):
-            profile_predictions(plan, SCHEMA, pa.Table.from_batches([batch]), HOUR)
-
-    ours = seconds(profile)
-    other = seconds(lambda: pq.read_table(file, use_threads=False))
-    name = "read of the same Parquet by pyarrow, 1 thread"
-    return Row("hourly profile of 20 features", rows, ours, name, other, other / ours)
-
-
-def evaluating(reference: Profile, file: Path, rows: int) -> Row:
-    """All metrics and divergences of 720 windows, against the same with ten times the rows."""
-    hours = profile_predictions(reference.plan, SCHEMA, pq.read_table(file), HOUR)
-    few = Profile(reference.plan, np.stack([hours[key].vector for key in sorted(hours)]))
-    many = Profile(reference.plan, few.vector * 10)
-    ours = seconds(lambda: measure(reference, few, score_name="score"))
-    other = seconds(lambda: measure(reference, many, score_name="score"))
-    name = "the same windows with ten times the rows"
-    return Row(f"evaluation of {len(hours)} windows", rows, ours, name, other, other / ours)
+The comparisons are of a user's task, not of equal arithmetic. Tocsin counts into bins that it
+froze from the reference, and states the error that this brings. The peers do more or other work:
+Evidently's default is a distance over all values, NannyML adds sampling errors and thresholds,
+whylogs keeps sketches of quantiles and of distinct values. CBPE, NannyML's estimate without
+labels, has no counterpart here; the second row of NannyML leaves it out, and the fit as well.
+Tocsin's seconds include reading Parquet and joining outcomes; those of the peers do not. Tocsin
+uses up to two threads, the peers as many as they do by themselves.
+"""
 
 
 def main() -> None:
-    """Run all comparisons."""
-    options = argparse.ArgumentParser(prog="make bench")
-    options.add_argument("--quick", action="store_true")
-    options.add_argument("--json", type=Path)
+    """Run the chosen comparisons."""
+    options = argparse.ArgumentParser(prog="make bench", description=__doc__)
+    options.add_argument("--quick", action="store_true", help="a tenth of the rows")
+    options.add_argument("--json", type=Path, metavar="FILE", help="write the rows as JSON")
+    options.add_argument(
+        "--only", action="append", choices=COMPARISONS, metavar="NAME",
+        help=f"one of {', '.join(COMPARISONS)}; may be repeated",
+    )  # fmt: skip
     chosen = options.parse_args()
-    rows = 100_000 if chosen.quick else 1_000_000
-    reference = pa.table(made(100_000, seed=1))
-    kept, labels = reference_rows(SCHEMA, reference)
-    plan = plan_from_reference(kept.scores, labels, kept.features, threshold=0.5)
-    profile = reference_profile(SCHEMA, reference)
-    with tempfile.TemporaryDirectory() as folder:
-        file = Path(folder) / "predictions.parquet"
-        predictions(rows, file)
-        table = [profiling(plan, file, rows), evaluating(profile, file, rows)]
-    for row in table:
+    CACHE.mkdir(exist_ok=True)
+    before = os.getloadavg()[0]
+    rows: list[table.Row] = []
+    missing: list[str] = []
+    # Not in the system's folder for such files, which may be memory.
+    with tempfile.TemporaryDirectory(dir=CACHE, prefix="data-") as folder:
+        bench = Bench(Path(folder), CACHE, quick=chosen.quick)
+        bench.warm_up()
+        for name in chosen.only or COMPARISONS:
+            print(f"{name} ...", file=sys.stderr, flush=True)
+            try:
+                rows.extend(COMPARISONS[name](bench))
+            except PeerError as error:
+                print(f"!!! {error}", file=sys.stderr, flush=True)
+                missing.append(str(error))
+    after = os.getloadavg()[0]
+    load = f"Load average: {before:.1f} before, {after:.1f} after (1 to 2 of it is this run)."
+    print(_machine(), load, table.text(rows), NOTES.strip(), sep="\n\n", end="\n\n")
+    for report in bench.reports:
+        parts = ", ".join(f"{part} {taken:.2f} s" for part, taken in report.seconds.items())
+        print(f"{report.title}: {parts}; peak {report.peak_mb:,} MB, with the data in memory.")
+    print(f"This process: peak {_peak_mb():,} MB, with the making of the data and the bare reads.")
+    if chosen.quick:
         print(
-            f"{row.work}, {row.rows:,} rows: {row.tocsin_s:.3f} s; "
-            f"{row.other}: {row.other_s:.3f} s; ratio {row.ratio:.2f}"
+            "Peers ran once, and the bars are meant for the full number of rows, not for a tenth."
         )
+    for error in missing:
+        print(f"\n!!! NOT COMPARED !!! {error}")
     if chosen.json is not None:
-        chosen.json.write_text(json.dumps([asdict(row) for row in table], indent=2) + "\n")
+        table.write(rows, chosen.json)
+
+
+def _machine() -> str:
+    versions = ", ".join(f"{name} {version(name)}" for name in ("numpy", "numba", "pyarrow"))
+    return (
+        f"Tocsin {ours.VERSION}, {versions}, Python {platform.python_version()}, "
+        f"{os.cpu_count()} cores, {platform.system()} {platform.machine()}"
+    )
+
+
+def _peak_mb() -> int:
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak // (2**20 if sys.platform == "darwin" else 2**10)
 
 
 main()
