@@ -8,7 +8,7 @@ INSTALLED := $(VENV)/.installed
 CHROMIUM ?= $(shell command -v chromium || command -v chromium-browser || command -v google-chrome)
 export MLFLOW_DISABLE_TELEMETRY := true
 
-.PHONY: demo test check format bench clean
+.PHONY: demo test soak check format bench clean
 
 $(INSTALLED): pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
@@ -22,6 +22,9 @@ demo: $(INSTALLED)  ## Replay real flights through a model and watch Tocsin find
 test: $(INSTALLED)  ## The whole suite: units, laws, oracles, crashes, real servers, a real browser.
 	CHROMIUM="$(CHROMIUM)" $(BIN)/python -m pytest $(TEST_ARGS)
 
+soak: $(INSTALLED)  ## What takes too long for every change: a million rows on Spark and here.
+	CHROMIUM="$(CHROMIUM)" $(BIN)/python -m pytest -m soak $(TEST_ARGS)
+
 check: $(INSTALLED)  ## Format, lint, types, layers.
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
@@ -32,9 +35,9 @@ format: $(INSTALLED)  ## Mend what can be mended by itself.
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-bench: $(INSTALLED)  ## Speed and memory, as ratios in one run.
+bench: $(INSTALLED)  ## Speed against other monitors and against bare reading, as ratios of one run.
 	$(BIN)/python -m benchmarks $(BENCH_ARGS)
 
 clean:  ## Remove what the other targets made.
-	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+	rm -rf $(VENV) .bench build dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
 	find . -name __pycache__ -prune -exec rm -rf {} +

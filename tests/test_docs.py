@@ -12,7 +12,8 @@ from tests.servers import Server
 from tests.world import Feed, flights
 from tocsin.app import opened
 from tocsin.cli.commands import commands
-from tocsin.metrics import METRICS
+from tocsin.metrics import METRICS, catalogue
+from tocsin.schema import Schema, Task
 from tocsin.settings import Settings
 
 ROOT = Path(__file__).parents[1]
@@ -81,9 +82,24 @@ def test_every_block_of_the_guide_runs_in_turn(server: Server, tmp_path: Path) -
     assert (summary["predictions"], summary["joined"], summary["quarantined"]) == (1, 1, 1)
 
 
+def test_every_block_about_tasks_adds_its_model(server: Server, tmp_path: Path) -> None:
+    for block in blocks("docs/tasks.md"):
+        run(block, server.url, tmp_path)
+    assert {model["name"] for model in server.get("/models")} == {"tickets", "flats"}
+
+
 def test_the_guide_names_every_metric() -> None:
     guide = (ROOT / "docs/guide.md").read_text()
     assert [name for name in METRICS if f"`{name}`" not in guide] == []
+
+
+@pytest.mark.parametrize("task", ["multiclass", "regression"])
+def test_the_page_on_tasks_names_every_metric(task: str) -> None:
+    page = (ROOT / "docs/tasks.md").read_text()
+    more = {"classes": ("a", "b", "c"), "scores": ("p", "q", "r")}
+    schema = Schema(Task(task), (), None, "said", "y", **(more if task == "multiclass" else {}))
+    missing = [name for name in catalogue(schema) if f"`{name}`" not in page]
+    assert missing == []
 
 
 def test_commands_in_the_readme_exist() -> None:

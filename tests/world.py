@@ -9,6 +9,7 @@ import numpy as np
 import pyarrow as pa
 
 from tocsin.app import App
+from tocsin.profiles import ProfileKey
 from tocsin.records import models, profiles
 from tocsin.service.ingest import Receipt
 
@@ -140,8 +141,8 @@ class Feed:
                 )
             self.sent += rows
 
-    def profiles(self) -> dict[tuple[str, int], np.ndarray[Any, Any]]:
-        """All stored profiles by (version, bucket), those of nothing left out."""
+    def profiles(self) -> dict[ProfileKey, np.ndarray[Any, Any]]:
+        """All stored profiles of all rows by their key, those of nothing left out."""
         with self.app.records.read() as connection:
             record = models.model_named(connection, self.model)
             found = profiles.stored(connection, record.id, record.plan, 0, 2**62)

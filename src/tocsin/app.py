@@ -5,10 +5,12 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from importlib.metadata import entry_points
 from pathlib import Path
 
-from tocsin.errors import DataInUseError, StartupError
+from tocsin.errors import DataInUseError, InvalidInputError, StartupError
 from tocsin.lake import Lake
+from tocsin.metrics import Metric, register
 from tocsin.records import Records, outbox
 from tocsin.records.outbox import Receiver
 from tocsin.service.alert import Alerting
@@ -17,6 +19,7 @@ from tocsin.service.deliver import Deliver
 from tocsin.service.evaluate import Evaluate
 from tocsin.service.fold import Fold
 from tocsin.service.ingest import Ingest
+from tocsin.service.profile_source import ProfileSource
 from tocsin.service.read import Read
 from tocsin.service.rebuild import Rebuild
 from tocsin.service.receivers import Receivers
@@ -24,6 +27,8 @@ from tocsin.service.register import Register
 from tocsin.settings import Settings, secret
 from tocsin.worker import Worker
 
+# The entry points by which packages bring metrics of their own.
+_METRICS = "tocsin.metrics"
 # delta-rs makes a host name of a table's path, and these may not be in one.
 _NOT_IN_PATHS = frozenset("[]^|")
 
@@ -39,6 +44,7 @@ class App:
     fold: Fold
     evaluate: Evaluate
     rebuild: Rebuild
+    profile_source: ProfileSource
     receivers: Receivers
     deliver: Deliver
     read: Read
@@ -51,6 +57,7 @@ def opened(settings: Settings, clock: Clock = wall_clock) -> Iterator[App]:
 
     Raises: DataInUseError when another server has the data, StartupError when it cannot be written.
     """
+    _register_metrics()
     with _locked(settings.data):
         records = Records(settings.data / "records.db")
         lake = Lake(settings.data / "lake")
@@ -60,20 +67,37 @@ def opened(settings: Settings, clock: Clock = wall_clock) -> Iterator[App]:
         fold = Fold(records, lake, clock)
         evaluate = Evaluate(records, Alerting(settings.url), clock)
         deliver = Deliver(records, clock, secret)
+        rebuild = Rebuild(records, lake, clock)
         yield App(
             settings=settings,
             records=records,
-            register=Register(records, clock),
+            register=Register(records, lake, clock),
             ingest=Ingest(records, clock),
             fold=fold,
             evaluate=evaluate,
-            rebuild=Rebuild(records, lake),
+            rebuild=rebuild,
+            profile_source=ProfileSource(records, lake, clock),
             receivers=Receivers(records),
             deliver=deliver,
             read=Read(records, lake),
-            worker=Worker(fold, evaluate, deliver),
+            worker=Worker(rebuild, fold, evaluate, deliver),
         )
         records.close()
+
+
+def _register_metrics() -> None:
+    """Register the metrics of packages that are installed beside Tocsin."""
+    for point in entry_points(group=_METRICS):
+        try:
+            metric = point.load()
+            if not isinstance(metric, Metric):
+                raise InvalidInputError(f"{point.value} is no tocsin.metrics.Metric")
+            register(metric)
+        except (ImportError, AttributeError, InvalidInputError) as error:
+            raise StartupError(
+                f"metric {point.name!r} of an installed package cannot be used: {error}; mend or "
+                "remove the package"
+            ) from error
 
 
 @contextmanager

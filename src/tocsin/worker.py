@@ -1,4 +1,4 @@
-"""The loop: fold what arrived, evaluate what changed, deliver what waits."""
+"""The loop: rebuild where the plan is new, fold what came, evaluate what changed, deliver."""
 
 import logging
 import threading
@@ -7,6 +7,7 @@ from collections.abc import Callable
 from tocsin.service.deliver import Deliver
 from tocsin.service.evaluate import Evaluate
 from tocsin.service.fold import Fold
+from tocsin.service.rebuild import Rebuild
 
 _log = logging.getLogger(__name__)
 _PAUSE_S = 0.1
@@ -16,7 +17,8 @@ _LONGEST_PAUSE_S = 10.0
 class Worker:
     """Two threads: one folds and evaluates in order, one delivers and may wait for a network."""
 
-    def __init__(self, fold: Fold, evaluate: Evaluate, deliver: Deliver) -> None:
+    def __init__(self, rebuild: Rebuild, fold: Fold, evaluate: Evaluate, deliver: Deliver) -> None:
+        self._rebuild = rebuild
         self._fold = fold
         self._evaluate = evaluate
         self._deliver = deliver
@@ -56,14 +58,18 @@ class Worker:
         self._woken.set()
 
     def work(self) -> bool:
-        """Fold and evaluate once each model that waits; False when none did."""
+        """Rebuild, fold and evaluate once each model that waits; False when none did."""
         with self._working:
             failures: list[Exception] = []
-            folded = _each(self._fold.waiting(), self._fold.fold, failures)
-            evaluated = _each(self._evaluate.waiting(), self._evaluate.evaluate, failures)
+            rebuilt = _each(self._rebuild.waiting(), self._rebuild.rebuild, failures)
+            # What could not be rebuilt has profiles of two plans: better none than half of them.
+            halves = set(self._rebuild.waiting())
+            folded = _each(_without(self._fold.waiting(), halves), self._fold.fold, failures)
+            changed = _without(self._evaluate.waiting(), halves)
+            evaluated = _each(changed, self._evaluate.evaluate, failures)
         if failures:
             raise ExceptionGroup("some models could not be worked on", failures)
-        return folded or evaluated
+        return rebuilt or folded or evaluated
 
     def _loop(self, name: str, work: Callable[[], bool]) -> None:
         pause = _PAUSE_S
@@ -82,6 +88,10 @@ class Worker:
             pause = _PAUSE_S
             if not worked:
                 self._woken.wait(pause)
+
+
+def _without(models: list[str], left_out: set[str]) -> list[str]:
+    return [model for model in models if model not in left_out]
 
 
 def _told(error: BaseException) -> str:

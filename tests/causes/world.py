@@ -11,10 +11,12 @@ from tocsin.drift import Divergence, Shift, divergence, false_discovery_rates, s
 from tocsin.profiles import (
     CategoryColumn,
     Column,
+    Grouping,
     NumericColumn,
     Plan,
     Profile,
     Rows,
+    TextLevels,
     fold_labels,
     fold_predictions,
 )
@@ -47,8 +49,10 @@ class People:
             return NumericColumn(getattr(self, name), self.null.get(name, nothing))
 
         features: dict[str, Column] = {name: numeric(name) for name in ("age", "income", "height")}
-        features["city"] = CategoryColumn(self.city.astype(np.int32), (*CITIES, "Atlantis"))
-        return Rows(self.score, (self.score >= 0.5).astype(np.int8), features)
+        features["city"] = CategoryColumn(
+            self.city.astype(np.int32), TextLevels((*CITIES, "Atlantis"))
+        )
+        return Rows(self.score[:, None], (self.score >= 0.5).astype(np.int32), features)
 
 
 def people(rng: Generator, n: int) -> People:
@@ -69,12 +73,13 @@ def people(rng: Generator, n: int) -> People:
 
 def folded(plan: Plan, of: People, buckets: int, *, labels: bool = True) -> Profile:
     """The profiles of so many windows of the same size."""
-    bucket = np.repeat(np.arange(buckets), len(of) // max(buckets, 1))
+    bucket = np.repeat(np.arange(buckets), len(of) // max(buckets, 1)).astype(np.int64)
     each = of.rows()
-    found = fold_predictions(plan, each, bucket, buckets)
+    grouping = Grouping(bucket, buckets)
+    (found,) = fold_predictions(plan, each, grouping)
     if labels:
         zeros = np.zeros_like(bucket)
-        found = found + fold_labels(plan, each, of.label, zeros, bucket, buckets)
+        found = found + fold_labels(plan, each, of.label, zeros, grouping)[0]
     return found
 
 

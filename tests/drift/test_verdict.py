@@ -159,10 +159,7 @@ def alarms(rows: int, *, moved: float = 0.0, windows: int = 300) -> tuple[float,
     q_values = false_discovery_rates(np.stack([d.p_value for d in judged.values()], axis=-1))
     drifted = 0
     for i in range(windows):
-        one = {
-            name: Divergence(*(np.asarray(part)[i] for part in vars(d).values()))
-            for name, d in judged.items()
-        }
+        one = {name: Divergence(*(np.asarray(part)[i] for part in d)) for name, d in judged.items()}
         verdicts = shifts(
             one,
             dict(zip(judged, q_values[i].tolist(), strict=True)),

@@ -5,32 +5,25 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import binomtest, norm
-from tests.profiles.synthetic import plan_of, profile, rows
+from tests.metrics.rows import binary, plan_of, profile, rows, windows
 
 from tocsin.metrics import METRICS
 from tocsin.metrics.intervals import of_mean, wilson
-from tocsin.profiles import Profile, Rows, fold_labels, fold_predictions
+from tocsin.profiles import Profile
 
 WINDOWS = 2_000
 
 
-def windows(
+def drawn_windows(
     rng: np.random.Generator, labels: np.ndarray, *, apart: float, threshold: float = 0.5
 ) -> Profile:
     """A stack of windows; scores are the normal rank of a normal that positives shift by `apart`.
 
     labels: (windows, rows).
     """
-    scores = norm.cdf(rng.normal(labels * apart, 1) / 2)
-    count, size = labels.shape
-    bucket = np.repeat(np.arange(count), size)
-    flat = scores.ravel()
-    plan = plan_of(flat, threshold=threshold)
-    each = Rows(flat, (flat >= threshold).astype(np.int8), {})
-    predictions = fold_predictions(plan, each, bucket, count)
-    return predictions + fold_labels(
-        plan, each, labels.ravel().astype(float), np.zeros_like(bucket), bucket, count
-    )
+    scores = norm.cdf(rng.normal(labels * apart, 1) / 2).ravel()
+    plan = plan_of(scores, schema=binary(threshold=threshold))
+    return windows(plan, rows(scores, threshold=threshold), labels.ravel(), len(labels))
 
 
 def held(name: str, stack: Profile, truth: float) -> float:
@@ -65,7 +58,7 @@ def test_the_interval_of_a_mean_holds_it_in_95_of_100_windows() -> None:
 def test_the_intervals_of_exact_metrics_hold_the_truth_in_95_of_100_windows() -> None:
     rng = np.random.default_rng(2)
     labels = (rng.uniform(size=(WINDOWS, 200)) < 0.4).astype(int)
-    stack = windows(rng, labels, apart=1.0)
+    stack = drawn_windows(rng, labels, apart=1.0)
     # A positive is found when its normal, shifted by 1, is over 0: so is the negative, unshifted.
     found, alarmed = norm.cdf(1.0), 0.5
     truths = {
@@ -88,7 +81,7 @@ def test_the_interval_of_roc_auc_holds_it_in_95_of_100_windows(
 ) -> None:
     rng = np.random.default_rng([positives, negatives])
     labels = np.tile([1] * positives + [0] * negatives, (WINDOWS, 1))
-    stack = windows(rng, labels, apart=apart)
+    stack = drawn_windows(rng, labels, apart=apart)
     assert 0.93 < held("roc_auc", stack, norm.cdf(apart / np.sqrt(2))) < 0.975
 
 
@@ -100,7 +93,7 @@ def test_few_rows_do_not_make_the_interval_of_roc_auc_too_sure(
 ) -> None:
     rng = np.random.default_rng([positives, negatives])
     labels = np.tile([1] * positives + [0] * negatives, (WINDOWS, 1))
-    stack = windows(rng, labels, apart=apart)
+    stack = drawn_windows(rng, labels, apart=apart)
     assert held("roc_auc", stack, norm.cdf(apart / np.sqrt(2))) > 0.94
 
 
@@ -121,19 +114,16 @@ def test_positives_of_two_sorts_do_not_make_the_interval_of_roc_auc_too_sure() -
     # Half of the positives are always on top, the others are like the negatives.
     scores = rng.uniform(0, 0.8, labels.shape)
     scores[:, :50] = np.where(rng.uniform(size=(WINDOWS, 50)) < 0.5, 0.9, scores[:, :50])
-    bucket = np.repeat(np.arange(WINDOWS), 500)
-    each = rows(scores.ravel())
     plan = plan_of(scores.ravel())
-    zeros = np.zeros_like(bucket)
-    stack = fold_labels(plan, each, labels.ravel().astype(float), zeros, bucket, WINDOWS)
+    stack = windows(plan, rows(scores.ravel()), labels.ravel(), WINDOWS)
     assert 0.93 < held("roc_auc", stack, 0.75) < 0.97
 
 
 def test_the_interval_of_average_precision_holds_it_in_at_least_93_of_100_windows() -> None:
     rng = np.random.default_rng(7)
     labels = np.tile([1] * 50 + [0] * 450, (WINDOWS, 1))
-    stack = windows(rng, labels, apart=1.5)
-    many = windows(rng, np.tile(labels[0], (1, 400)), apart=1.5)
+    stack = drawn_windows(rng, labels, apart=1.5)
+    many = drawn_windows(rng, np.tile(labels[0], (1, 400)), apart=1.5)
     truth = METRICS["precision_recall_auc"].measure(many).at(0).value
     assert 0.93 < held("precision_recall_auc", stack, truth) < 0.985
 

@@ -1,7 +1,7 @@
 """Isotonic calibration against scikit-learn's."""
 
 import numpy as np
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.isotonic import IsotonicRegression
 
@@ -16,6 +16,7 @@ def bins(draw: st.DrawFn) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     return np.array(positives, float), np.array(totals, float), np.array(prior)
 
 
+@settings(deadline=None)
 @given(bins())
 def test_the_chances_are_those_of_scikit_learn_with_the_prior_as_one_row(drawn) -> None:
     positives, totals, prior = drawn
@@ -25,6 +26,7 @@ def test_the_chances_are_those_of_scikit_learn_with_the_prior_as_one_row(drawn) 
     np.testing.assert_allclose(isotonic(positives, totals, prior=prior), oracle, atol=1e-9)
 
 
+@settings(deadline=None)
 @given(bins())
 def test_chances_never_fall_and_keep_the_total_of_positives(drawn) -> None:
     positives, totals, prior = drawn

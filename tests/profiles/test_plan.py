@@ -4,13 +4,33 @@ import json
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.profiles.synthetic import category, numeric, plan_of, predicted, profile, rows
+from tests.profiles.synthetic import (
+    binary,
+    category,
+    labelled,
+    numeric,
+    plan_of,
+    predicted,
+    profile,
+    rows,
+)
+from tests.profiles.worlds import WORLDS, World
 
 from tocsin.errors import SchemaError
-from tocsin.profiles import CategoryBins, CategoryColumn, NumericBins, NumericColumn, Plan
-from tocsin.profiles.plan import KNOWN_LEVELS, TOP_LEVELS
+from tocsin.profiles import (
+    CategoryBins,
+    CategoryColumn,
+    NumericBins,
+    NumericColumn,
+    Plan,
+    Rows,
+    TextLevels,
+    plan_from_reference,
+)
+from tocsin.profiles.bins import KNOWN_LEVELS, TOP_LEVELS
+from tocsin.schema import Ratio, Schema, Segment, Task
 
 finite = st.floats(allow_nan=False, allow_infinity=False)
 
@@ -24,6 +44,7 @@ def binned(plan: Plan, value: float | str | None) -> str:
     return bins.labels[int(found.n.argmax())]
 
 
+@settings(deadline=None)
 @given(
     st.lists(st.floats(0, 1), min_size=1, max_size=40),
     st.lists(st.one_of(st.none(), finite), min_size=1, max_size=40),
@@ -43,17 +64,19 @@ def test_a_plan_survives_json(scores, numbers, words, threshold) -> None:
     assert again.layout == plan.layout
 
 
+@settings(deadline=None)
 @given(st.lists(st.floats(0, 1), max_size=200), st.floats(0.001, 0.999))
 def test_score_edges_ascend_from_0_to_1_and_have_the_threshold_among_them(scores, at) -> None:
     plan = plan_of([*scores, 0.5], threshold=at)
-    edges = np.array(plan.score_edges)
+    edges = np.array(plan.output.edges)
     assert edges[0] == 0
     assert edges[-1] == 1
     assert (np.diff(edges) > 0).all()
     assert at in edges
-    assert len(plan.expected_rates) == len(edges) - 1
+    assert len(plan.output.rates) == len(edges) - 1
 
 
+@settings(deadline=None)
 @given(st.lists(finite, min_size=1, max_size=60), finite)
 def test_feature_edges_span_exactly_the_reference(numbers: list[float], other: float) -> None:
     plan = plan_of([0.5] * len(numbers), number=numeric(numbers))
@@ -67,6 +90,7 @@ def test_feature_edges_span_exactly_the_reference(numbers: list[float], other: f
         assert (binned(plan, other) in ("below", "above")) is not inside
 
 
+@settings(deadline=None)
 @given(st.floats(0.001, 0.999), st.lists(st.floats(0, 1), min_size=1, max_size=50))
 def test_rows_at_or_over_the_threshold_are_whole_score_bins(threshold, scores) -> None:
     near = [threshold, np.nextafter(threshold, 0), np.nextafter(threshold, 1)]
@@ -168,7 +192,7 @@ def test_as_many_levels_as_can_be_remembered_are() -> None:
 
 
 def test_a_level_that_no_row_has_is_no_level_of_the_reference() -> None:
-    column = CategoryColumn(np.zeros(3, dtype=np.int32), ("a", "b"))
+    column = CategoryColumn(np.zeros(3, dtype=np.int32), TextLevels(("a", "b")))
     plan = plan_of([0.5] * 3, word=column)
     assert plan.features[0].levels == ("a",)
     assert binned(plan, "b") == "unseen"
@@ -188,8 +212,8 @@ def test_a_reference_without_rows_is_refused() -> None:
 
 def test_a_reference_without_scores_still_has_a_plan() -> None:
     plan = plan_of([np.nan] * 5, [0, 1, 0, 1, 1])
-    assert plan.score_edges == (0.0, 0.5, 1.0)
-    assert plan.expected_rates == (0.25, 0.75)
+    assert plan.output.edges == (0.0, 0.5, 1.0)
+    assert plan.output.rates == (0.25, 0.75)
 
 
 @pytest.mark.parametrize("change", ["edge", "level", "threshold", "name"])
@@ -212,7 +236,7 @@ def test_plans_that_differ_have_different_digests(change: str) -> None:
 def test_rare_positives_have_fine_bins_at_the_top() -> None:
     rng = np.random.default_rng(0)
     scores = rng.beta(0.5, 20, 20_000)
-    edges = np.array(plan_of(scores).score_edges)
+    edges = np.array(plan_of(scores).output.edges)
     top = np.quantile(scores, 0.9)
     assert (edges > top).sum() > 50
     shares = np.histogram(scores, edges)[0] / len(scores)
@@ -234,3 +258,143 @@ def test_a_column_of_the_wrong_kind_is_a_mistake_of_the_caller() -> None:
     plan = plan_of([0.5], number=numeric([1.0]))
     with pytest.raises(TypeError, match="number"):
         predicted(plan, rows([0.5], number=category(["a"])))
+
+
+@pytest.mark.parametrize("world", WORLDS, ids=lambda world: world.name)
+def test_the_plan_of_every_task_survives_json(world: World) -> None:
+    again = Plan.from_dict(json.loads(json.dumps(world.plan.to_dict(), allow_nan=False)))
+    assert again == world.plan
+    assert again.digest == world.plan.digest
+    assert again.layout == world.plan.layout
+    assert again.totals == world.plan.totals
+
+
+@settings(deadline=None)
+@given(st.lists(st.tuples(st.floats(), st.floats()), min_size=1, max_size=30))
+def test_a_regression_of_any_numbers_has_a_finite_plan(pairs: list[tuple[float, float]]) -> None:
+    given_, labels = np.array(pairs).T
+    of = Rows(given_[:, None].copy(), np.full(len(pairs), -1, np.int32), {})
+    plan = plan_from_reference(Schema(Task.REGRESSION, (), None, "price", "paid"), of, labels)
+    json.dumps(plan.to_dict(), allow_nan=False)
+    assert list(plan.output.edges) == sorted(plan.output.edges)
+    assert plan.output.residual_edges[0] == 0
+    assert (np.diff(plan.output.residual_edges) > 0).all()
+    assert len(plan.output.errors) == len(plan.output.bins.labels)
+    assert np.isfinite(profile(plan, of, labels).vector).all()
+
+
+@settings(deadline=None, max_examples=30)
+@given(
+    st.lists(st.lists(st.floats(0, 1), min_size=3, max_size=3), min_size=1, max_size=30),
+    st.data(),
+)
+def test_each_class_of_several_has_edges_from_0_to_1_and_a_rate_per_bin(scores, data) -> None:
+    labels = [data.draw(st.sampled_from([0.0, 1.0, 2.0, float("nan")])) for _ in scores]
+    of = Rows(np.array(scores), np.argmax(scores, 1).astype(np.int32), {})
+    schema = Schema(
+        Task.MULTICLASS, (), None, None, "tree", classes=("a", "b", "c"), scores=("x", "y", "z")
+    )
+    output = plan_from_reference(schema, of, np.array(labels)).output
+    assert output.scored
+    for edges, rates in zip(output.edges, output.rates, strict=True):
+        assert (edges[0], edges[-1]) == (0, 1)
+        assert (np.diff(edges) > 0).all()
+        assert len(rates) == len(edges) - 1
+        assert (np.diff(rates) >= 0).all()
+
+
+def test_many_classes_have_coarser_bins_so_that_a_profile_stays_small() -> None:
+    rng = np.random.default_rng(0)
+
+    def size(k: int) -> int:
+        scores = rng.dirichlet(np.ones(k), 5_000)
+        classes = tuple(f"c{i}" for i in range(k))
+        schema = Schema(Task.MULTICLASS, (), None, None, "y", classes=classes, scores=classes)
+        of = Rows(scores, scores.argmax(1).astype(np.int32), {})
+        output = plan_from_reference(schema, of, np.zeros(5_000)).output
+        return sum(len(edges) for edges in output.edges)
+
+    assert size(3) < 3 * 140
+    assert size(100) < 100 * 25
+
+
+def test_further_thresholds_are_edges_of_the_score_bins() -> None:
+    plan = plan_of([0.2, 0.8], schema={"thresholds": (0.123, 0.9)})
+    assert {0.123, 0.5, 0.9} <= set(plan.output.edges)
+
+
+def test_a_binary_classifier_without_scores_counts_its_classes_as_scores() -> None:
+    said = np.array([0, 1, 1, 0, -1], np.int32)
+    of = Rows(np.full((5, 1), np.nan), said, {})
+    schema = Schema(Task.BINARY, (), None, "class", "late")
+    plan = plan_from_reference(schema, of, np.array([0, 1, 0, 0, 1.0]))
+    assert not plan.output.scored
+    found = profile(plan, of, [0, 1, 0, 0, 1])
+    assert found.total("missing_scores") == 1
+    assert found.total("score") == 2
+    assert found.total("loss") == 1
+
+
+@pytest.mark.parametrize(
+    ("fields", "message"),
+    [
+        ({"segments": (Segment("old", where="age > 40"),)}, "segment 'old': `age > 40` uses age;"),
+        (
+            {"ratios": (Ratio("cost", "fare * 2"),)},
+            "metric 'cost': `fare \\* 2` uses fare; there are number, word, label, pred",
+        ),
+        ({"ratios": (Ratio("cost", "1", "fare"),)}, "metric 'cost': `fare` uses fare;"),
+        ({"segments": (Segment("truth", where="label == 1"),)}, "uses label; there are"),
+        ({"segments": (Segment("odd", where="word + 1 > 2"),)}, "uses text as a number"),
+        ({"segments": (Segment("odd", where="word"),)}, "is text, where a number"),
+        ({"segments": (Segment("none", where=""),)}, "cannot be read"),
+        ({"ratios": (Ratio("cost", "number +"),)}, "cannot be read"),
+    ],
+)  # fmt: skip
+def test_an_expression_that_does_not_fit_is_told_when_it_is_declared(fields, message) -> None:
+    columns = {"number": numeric([1.0, 2.0]), "word": category(["a", "b"])}
+    with pytest.raises(SchemaError, match=message):
+        plan_of([0.1, 0.9], schema=fields, **columns)
+
+
+def test_a_plan_of_another_format_asks_to_add_the_model_again() -> None:
+    with pytest.raises(SchemaError, match=r"format 1 .* writes format 2; add the model again"):
+        Plan.from_dict({**plan_of([0.5]).to_dict(), "format": 1})
+
+
+def test_bins_are_found_by_the_name_of_their_feature() -> None:
+    plan = plan_of([0.5], number=numeric([1.0]), word=category(["a"]))
+    assert [plan.bins(name).name for name in ("word", "number")] == ["word", "number"]
+    with pytest.raises(KeyError):
+        plan.bins("age")
+
+
+def test_a_million_levels_make_no_larger_profile_than_fifty() -> None:
+    texts = [f"user {i}" for i in range(1_000_000)]
+    codes = np.concatenate([np.arange(1_000_000), np.repeat(np.arange(60), 5)]).astype(np.int32)
+    column = CategoryColumn(codes, TextLevels(tuple(texts)))
+    of = Rows(np.full((len(codes), 1), 0.5), np.ones(len(codes), np.int32), {"user": column})
+    plan = plan_from_reference(binary({"user": column}), of, np.zeros(len(codes)))
+    assert plan.features[0].levels == tuple(sorted(texts[:60])[:TOP_LEVELS])
+    assert plan.features[0].others == ()
+    small = plan_of([0.5] * 60, user=category(texts[:60]))
+    assert plan.layout.size <= small.layout.size + 8 * 3
+    found = predicted(plan, of).feature("user").n
+    assert found[:TOP_LEVELS].tolist() == [6] * TOP_LEVELS
+    assert found[TOP_LEVELS] == len(codes) - 6 * TOP_LEVELS
+
+
+@settings(deadline=None, max_examples=20)
+@given(st.permutations([f"w{i:02}" for i in range(55)]))
+def test_ties_at_the_cut_are_decided_by_name_whatever_the_order_of_rows(words: list[str]) -> None:
+    bins = plan_of([0.5] * 55, word=category(words)).features[0]
+    assert bins.levels == tuple(f"w{i:02}" for i in range(TOP_LEVELS))
+    assert bins.others == tuple(f"w{i:02}" for i in range(TOP_LEVELS, 55))
+
+
+def test_labels_add_to_bins_of_features_beside_the_predictions() -> None:
+    plan = plan_of([0.25, 0.75], word=category(["a", "b"]))
+    found = labelled(plan, rows([0.25], word=category(["b"])), [1]).feature("word")
+    assert found.n.sum() == 0
+    assert found.labelled.tolist() == found.label.tolist() == [0, 1, 0, 0, 0]
+    assert found.loss[1] == 0.5625

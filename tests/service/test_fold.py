@@ -17,6 +17,7 @@ from tests.world import HOUR, START, Feed, monitor_document, outcome, prediction
 from tocsin.app import opened
 from tocsin.engines import profile_labels, profile_predictions
 from tocsin.lake import ModelLake, Table
+from tocsin.profiles import ProfileKey
 from tocsin.records import models
 from tocsin.settings import Settings
 
@@ -102,7 +103,7 @@ def test_rows_of_two_versions_are_kept_apart(feed: Feed) -> None:
     feed.predictions(prediction("a", model_version="1"), prediction("b", model_version="2"))
     feed.work()
 
-    assert {version for version, _ in feed.profiles()} == {"1", "2"}
+    assert {key.version for key in feed.profiles()} == {"1", "2"}
 
 
 def test_data_may_lie_in_a_folder_with_spaces_and_accents(tmp_path: Path) -> None:
@@ -238,11 +239,11 @@ def _die(*_: Any) -> None:
     raise CrashError
 
 
-def _expected(feed: Feed, naive: Naive) -> dict[tuple[str, int], Any]:
+def _expected(feed: Feed, naive: Naive) -> dict[ProfileKey, Any]:
     """One fold of all rows that count, by the engine alone."""
     from tocsin.declared import parse_monitor
+    from tocsin.engines import merged
     from tocsin.service.decoding import decode_predictions
-    from tocsin.service.fold import merged
 
     with feed.app.records.read() as connection:
         record = models.model_named(connection, "late")
@@ -278,7 +279,7 @@ def _expected(feed: Feed, naive: Naive) -> dict[tuple[str, int], Any]:
         parts.append(lambda: profile_labels(record.plan, schema, rows, hour).items())
     total = merged(*(part() for part in parts))
     return {
-        (key.version, key.bucket): profile.vector
+        key: profile.vector
         for key, profile in total.items()
         if np.any(np.abs(profile.vector) > 1e-9)
     }

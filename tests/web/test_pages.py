@@ -116,7 +116,7 @@ def test_a_number_that_does_not_exist_has_its_reason(client):
 
 def test_a_model_shows_rules_counts_and_what_was_assumed(client):
     words = text_of(client.get("/models/late").text)
-    assert "FeatureDrift warning any feature or the score has drifted" in words
+    assert "FeatureDrift warning any feature or the output has drifted" in words
     assert "Predictions 17,280" in words
     assert "What was assumed The positive class is 1 ." in words
 

@@ -5,6 +5,7 @@ from importlib.resources import files
 import pytest
 
 from tocsin.charts import DARK, LIGHT
+from tocsin.metrics import METRICS
 from tocsin.values import DAY, HOUR, MINUTE, Bounded, Undefined, from_datetime
 from tocsin.web import words
 
@@ -46,27 +47,36 @@ def test_a_share_is_never_rounded_to_all_or_nothing(share, written):
 
 
 def test_an_interval_is_written_with_the_digits_of_its_value():
-    assert words.measure_words("roc_auc", Bounded(0.712, low=0.703, high=0.721)) == "0.712 ± 0.009"
-    assert words.measure_words("roc_auc", Bounded(0.712)) == "0.712"
-    assert words.measure_words("roc_auc", Bounded(0.7, low=float("nan"), high=1.0)) == "0.700"
-    assert plain(words.measure_words("coverage", Bounded(0.62, low=0.6, high=0.64))) == (
+    assert (
+        words.measure_words(METRICS["roc_auc"], Bounded(0.712, low=0.703, high=0.721))
+        == "0.712 ± 0.009"
+    )
+    assert words.measure_words(METRICS["roc_auc"], Bounded(0.712)) == "0.712"
+    assert (
+        words.measure_words(METRICS["roc_auc"], Bounded(0.7, low=float("nan"), high=1.0)) == "0.700"
+    )
+    assert plain(words.measure_words(METRICS["coverage"], Bounded(0.62, low=0.6, high=0.64))) == (
         "62 % ± 2.0 pt"
     )
-    assert words.measure_words("roc_auc", Undefined("no outcomes yet")) == "no outcomes yet"
+    assert (
+        words.measure_words(METRICS["roc_auc"], Undefined("no outcomes yet")) == "no outcomes yet"
+    )
 
 
 def test_a_difference_has_a_side_and_percent_points_are_pt():
-    assert words.difference("roc_auc", Bounded(0.712), Bounded(0.742)) == "0.030 under"
-    assert plain(words.difference("label_rate", Bounded(0.3), Bounded(0.25))) == "5.0 pt over"
-    assert words.difference("roc_auc", Bounded(0.7), Bounded(0.7)) == "as"
-    assert words.difference("roc_auc", Undefined("x"), Bounded(0.7)) is None
+    assert words.difference(METRICS["roc_auc"], Bounded(0.712), Bounded(0.742)) == "0.030 under"
+    assert (
+        plain(words.difference(METRICS["label_rate"], Bounded(0.3), Bounded(0.25))) == "5.0 pt over"
+    )
+    assert words.difference(METRICS["roc_auc"], Bounded(0.7), Bounded(0.7)) == "as"
+    assert words.difference(METRICS["roc_auc"], Undefined("x"), Bounded(0.7)) is None
 
 
 def test_worse_is_said_only_when_the_interval_is_sure():
-    assert words.worse("roc_auc", Bounded(0.6, low=0.5, high=0.69), Bounded(0.7))
-    assert not words.worse("roc_auc", Bounded(0.6, low=0.5, high=0.71), Bounded(0.7))
-    assert words.worse("log_loss", Bounded(0.6, low=0.55, high=0.7), Bounded(0.5))
-    assert not words.worse("mean_score", Bounded(0.6, low=0.55, high=0.7), Bounded(0.5))
+    assert words.worse(METRICS["roc_auc"], Bounded(0.6, low=0.5, high=0.69), Bounded(0.7))
+    assert not words.worse(METRICS["roc_auc"], Bounded(0.6, low=0.5, high=0.71), Bounded(0.7))
+    assert words.worse(METRICS["log_loss"], Bounded(0.6, low=0.55, high=0.7), Bounded(0.5))
+    assert not words.worse(METRICS["mean_score"], Bounded(0.6, low=0.55, high=0.7), Bounded(0.5))
 
 
 def test_a_time_names_the_year_unless_it_is_this_one():

@@ -1,10 +1,12 @@
 """Values as JSON documents: times in ISO 8601, durations as people write them."""
 
 from dataclasses import asdict
+from math import isfinite
 from typing import Any
 
 from tocsin.records.alerts import Incident
 from tocsin.service.read import DriftPoint, IncidentDetail, ModelDetail, Overview, Series
+from tocsin.service.segments import GroupsView, SegmentsView
 from tocsin.values import Measure, Undefined, Window, format_duration, isoformat
 
 
@@ -12,7 +14,8 @@ def measure_document(measure: Measure) -> dict[str, Any]:
     """A number with its bounds, or the reason why there is none."""
     if isinstance(measure, Undefined):
         return {"value": None, "reason": measure.reason, "n": measure.n}
-    return asdict(measure)
+    # An end of which nothing is known is infinite, for which JSON has no word.
+    return {k: v if v is None or isfinite(v) else None for k, v in asdict(measure).items()}
 
 
 def overview_document(overview: Overview) -> dict[str, Any]:
@@ -22,7 +25,7 @@ def overview_document(overview: Overview) -> dict[str, Any]:
         "name": overview.name,
         "version": overview.version,
         "condition": str(overview.condition),
-        "metric": overview.headline.metric,
+        "metric": overview.headline.metric.name,
         "latest": measure_document(points[-1].measure) if points else None,
         "reference": measure_document(overview.headline.reference),
         "coverage": overview.coverage,
@@ -44,6 +47,8 @@ def model_document(detail: ModelDetail) -> dict[str, Any]:
             {"window": spec.name, "every": format_duration(spec.every)} for spec in monitor.windows
         ],
         "lateness": format_duration(monitor.lateness),
+        "metrics": list(monitor.metrics),
+        "segments": detail.segments,
         "rules": [
             {**asdict(rule), "window": format_duration(rule.window)} for rule in monitor.rules
         ],
@@ -56,7 +61,8 @@ def model_document(detail: ModelDetail) -> dict[str, Any]:
 def series_document(series: Series) -> dict[str, Any]:
     """A metric over time."""
     return {
-        "metric": series.metric,
+        "metric": series.metric.name,
+        "segment": series.segment or None,
         "window": series.spec.name,
         "every": format_duration(series.spec.every),
         "reference": measure_document(series.reference),
@@ -69,6 +75,45 @@ def series_document(series: Series) -> dict[str, Any]:
                 **measure_document(point.measure),
             }
             for point in series.points
+        ],
+    }
+
+
+def segments_document(view: SegmentsView) -> dict[str, Any]:
+    """One metric by segments."""
+    return {
+        **_window(view.window),
+        "metric": view.metric.name,
+        "all": measure_document(view.whole),
+        "segments": {
+            name: [
+                {"segment": v.key, "value": v.value, "rows": v.rows}
+                | {"measure": measure_document(v.measure)}
+                for v in values
+            ]
+            for name, values in view.segments.items()
+        },
+    }
+
+
+def groups_document(view: GroupsView) -> dict[str, Any]:
+    """The criteria of fairness for the groups of one attribute."""
+    return {
+        **_window(view.window),
+        "attribute": view.attribute,
+        "criteria": [
+            {
+                "criterion": criterion.name,
+                "title": criterion.title,
+                "metric": found.metric,
+                "groups": {name: measure_document(m) for name, m in found.groups.items()},
+                "difference": measure_document(found.difference),
+                "ratio": measure_document(found.ratio),
+                "p_value": found.p_value,
+                "lowest": found.lowest,
+                "highest": found.highest,
+            }
+            for criterion, found in view.comparisons
         ],
     }
 

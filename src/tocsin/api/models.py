@@ -12,15 +12,16 @@ from fastapi.responses import JSONResponse
 import tocsin
 from tocsin.api.documents import (
     drift_document,
+    groups_document,
     incident_document,
     model_document,
     overview_document,
+    segments_document,
     series_document,
 )
 from tocsin.api.errors import not_found
 from tocsin.app import App
 from tocsin.errors import InvalidInputError, MalformedBodyError
-from tocsin.metrics import METRICS
 from tocsin.registry import registered_model
 from tocsin.values import DAY, parse_duration
 
@@ -51,8 +52,18 @@ def router(app: App) -> APIRouter:
 
     @routes.patch("/models/{model}")
     def change(model: str, monitor: dict[str, Any]) -> dict[str, Any]:
-        """Replace the monitor: rules, windows and lateness; the schema stays."""
+        """Replace the monitor; profiles that it makes different are rebuilt from the lake."""
         app.register.change(model, monitor)
+        app.worker.wake()
+        return model_document(read.model(model))
+
+    @routes.put("/models/{model}/reference")
+    def reference(
+        model: str, reference: Annotated[UploadFile, File(description="the reference as Parquet")]
+    ) -> dict[str, Any]:
+        """Replace the reference; the profiles are rebuilt on the bins that follow from it."""
+        app.register.replace_reference(model, _parquet(reference.file.read()))
+        app.worker.wake()
         return model_document(read.model(model))
 
     @routes.post("/models/{model}/watch", status_code=201)
@@ -70,7 +81,7 @@ def router(app: App) -> APIRouter:
         document = {
             "model": uri,
             "version": found.version,
-            "schema": found.schema.to_dict(),
+            "schema": {key: part for key, part in found.schema.to_dict().items() if part},
             **rest,
         }
         app.register.add(model, document, found.reference, found.notes)
@@ -88,13 +99,13 @@ def router(app: App) -> APIRouter:
 
     @routes.get("/models/{model}/metrics/{metric}")
     def metric(
-        model: str, metric: str, window: Duration = None, span: Duration = None
+        model: str,
+        metric: str,
+        window: Duration = None,
+        span: Duration = None,
+        segment: str = "",
     ) -> dict[str, Any]:
-        """A metric over time, with bounds, intervals and the reference."""
-        if metric not in METRICS:
-            raise InvalidInputError(
-                f"there is no metric {metric!r}; there are {', '.join(METRICS)}"
-            )
+        """A metric over time, with bounds, intervals and the reference; of a segment if asked."""
         return series_document(
             read.series(
                 model,
@@ -102,6 +113,7 @@ def router(app: App) -> APIRouter:
                 window=None if window is None else parse_duration(window),
                 span=30 * DAY if span is None else _span(span),
                 most=_MOST_WINDOWS,
+                segment=segment,
             )
         )
 
@@ -115,6 +127,24 @@ def router(app: App) -> APIRouter:
             most=_MOST_WINDOWS,
         )
         return [drift_document(point) for point in points]
+
+    @routes.get("/models/{model}/segments", response_model=None)
+    def segments(
+        model: str, metric: str | None = None, window: Duration = None
+    ) -> dict[str, Any] | JSONResponse:
+        """One metric of the newest window by every value of every segment."""
+        size = None if window is None else parse_duration(window)
+        view = read.segments(model, metric=metric, window=size)
+        return not_found("no window has closed yet") if view is None else segments_document(view)
+
+    @routes.get("/models/{model}/groups/{attribute}", response_model=None)
+    def groups(
+        model: str, attribute: str, window: Duration = None
+    ) -> dict[str, Any] | JSONResponse:
+        """How the groups of a protected attribute are treated in the newest window."""
+        size = None if window is None else parse_duration(window)
+        view = read.groups(model, attribute, window=size)
+        return not_found("no window has closed yet") if view is None else groups_document(view)
 
     @routes.get("/models/{model}/quarantine")
     def quarantine(

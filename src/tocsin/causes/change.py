@@ -1,12 +1,19 @@
 """How much the mean loss changed, and how well that is known."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from math import sqrt
 
 import numpy as np
 from numpy.typing import NDArray
 
-from tocsin.profiles import Profile
+from tocsin.profiles import (
+    BinaryOutput,
+    FeatureHistogram,
+    MulticlassOutput,
+    Profile,
+    ScoreHistogram,
+)
 
 Floats = NDArray[np.float64]
 
@@ -48,10 +55,10 @@ def change(reference: Profile, current: Profile) -> Change:
 
 
 def _mean(profile: Profile, total: str, rows: str) -> tuple[float, float]:
-    """The mean and its variance; without sums of squares a Brier loss varies at most by m(1-m)."""
+    """The mean and its variance."""
     n = max(float(profile.total(rows)), 1.0)
     mean = float(profile.total(total)) / n
-    squares = float(profile.total("loss_squared")) / n if total == "loss" else mean
+    squares = float(profile.total(f"{total}_squared")) / n
     return mean, max(squares - mean**2, 0.0) / n
 
 
@@ -76,24 +83,70 @@ class Surprise:
 
 
 def surprise(profile: Profile) -> Surprise:
-    """The surprise of a profile, or of a stack of them, from its score bins."""
-    scores = profile.scores
-    labelled = scores.positives + scores.negatives
-    n = labelled.sum(-1)
-    rates = np.array(profile.plan.expected_rates)
-    middles = (scores.edges[1:] + scores.edges[:-1]) / 2
-    score = np.where(scores.rows > 0, scores.sums / np.maximum(scores.rows, 1), middles)
-    # The loss of a positive less that of a negative: (1 - s)^2 - s^2.
-    difference = 1 - 2 * score
-    excess = scores.positives - labelled * rates
-    variance = labelled * rates * (1 - rates)
+    """The surprise of a profile, or of a stack of them, from what its labels are compared with.
 
-    def per_row(total: Floats) -> Floats:
+    Of a binary classifier both are known; of the other tasks only the loss, as no label stands out.
+    """
+    output = profile.plan.output
+    if isinstance(output, BinaryOutput):
+        return _of_scores([profile.scores])
+    if isinstance(output, MulticlassOutput):
+        found = _of_scores([profile.class_scores(i) for i in range(len(output.classes))])
+        unknown = np.full_like(found.label, np.nan)
+        return Surprise(unknown, found.loss, unknown, found.loss_error)
+    return _of_predictions(profile.predictions, np.array(output.errors))
+
+
+def _of_scores(histograms: Sequence[ScoreHistogram]) -> Surprise:
+    """Labels against the calibrated chances of score bins, over one class or the sum of several."""
+    labels, losses = _Sums.none(), _Sums.none()
+    n = np.asarray(0.0)
+    for scores in histograms:
+        labelled = scores.positives + scores.negatives
+        n = labelled.sum(-1)
+        middles = (scores.edges[1:] + scores.edges[:-1]) / 2
+        score = np.where(scores.rows > 0, scores.sums / np.maximum(scores.rows, 1), middles)
+        # The loss of a positive less that of a negative: (1 - s)^2 - s^2.
+        difference = 1 - 2 * score
+        excess = scores.positives - labelled * scores.rates
+        variance = labelled * scores.rates * (1 - scores.rates)
+        labels = labels.plus(excess, variance)
+        losses = losses.plus(excess * difference, variance * difference**2)
+    return Surprise(*_per_row(n, labels, losses))
+
+
+def _of_predictions(bins: FeatureHistogram, errors: Floats) -> Surprise:
+    """Absolute errors against those of the reference at the same predictions."""
+    n = bins.labelled.sum(-1)
+    variance = np.maximum(bins.loss_squared - bins.loss**2 / np.maximum(bins.labelled, 1), 0)
+    losses = _Sums.none().plus(bins.loss - bins.labelled * errors, variance)
+    _, loss, _, loss_error = _per_row(n, losses, losses)
+    unknown = np.full_like(loss, np.nan)
+    return Surprise(unknown, loss, unknown, loss_error)
+
+
+@dataclass(frozen=True, eq=False)
+class _Sums:
+    """A sum over bins, and its variance."""
+
+    total: Floats
+    variance: Floats
+
+    @classmethod
+    def none(cls) -> "_Sums":
+        return cls(np.asarray(0.0), np.asarray(0.0))
+
+    def plus(self, total: Floats, variance: Floats) -> "_Sums":
+        return _Sums(self.total + total.sum(-1), self.variance + variance.sum(-1))
+
+
+def _per_row(n: Floats, labels: _Sums, losses: _Sums) -> tuple[Floats, Floats, Floats, Floats]:
+    def mean(total: Floats) -> Floats:
         return np.where(n > 0, total / np.maximum(n, 1), np.nan)
 
-    return Surprise(
-        label=per_row(excess.sum(-1)),
-        loss=per_row((excess * difference).sum(-1)),
-        label_error=per_row(np.sqrt(variance.sum(-1))),
-        loss_error=per_row(np.sqrt((variance * difference**2).sum(-1))),
+    return (
+        mean(labels.total),
+        mean(losses.total),
+        mean(np.sqrt(labels.variance)),
+        mean(np.sqrt(losses.variance)),
     )

@@ -20,7 +20,7 @@ from tocsin.causes.change import (
 )
 from tocsin.causes.decomposition import decomposition
 from tocsin.drift import ENOUGH_HISTORY, Shift, Verdict
-from tocsin.profiles import FeatureHistogram, NumericBins, Profile
+from tocsin.profiles import FeatureHistogram, NumericBins, Profile, RegressionOutput
 
 Floats = NDArray[np.float64]
 
@@ -264,30 +264,42 @@ def _version_sentence(version: str, share: float) -> str:
 
 
 def _concept(reference: Profile, current: Profile, past: Profile, moved: Change) -> Cause | None:
-    """The same scores are followed by other outcomes: the world, or an input nobody sees."""
+    """The same outputs are followed by other outcomes: the world, or an input nobody sees."""
     now, earlier = surprise(current), surprise(past)
-    if not np.isfinite(now.label):
+    label = _unusual(now.label, earlier.label, now.label_error)
+    loss = _unusual(now.loss, earlier.loss, now.loss_error)
+    z = max(label.z, loss.z)
+    if z <= 4.5:
         return None
-    known = np.isfinite(earlier.label)
-    usual_label, z_label = _against(
-        float(now.label), earlier.label[known], floor=float(now.label_error)
-    )
-    usual_loss, z_loss = _against(float(now.loss), earlier.loss[known], floor=float(now.loss_error))
-    if max(z_label, z_loss) <= 4.5:
-        return None
-    if z_label >= z_loss:
-        text = (
-            "the same scores are followed by other outcomes: positives are "
-            f"{float(now.label) * 100:+.1f} pt from what the reference would give, "
-            f"usually {usual_label * 100:+.1f} pt"
+    start = "the same outputs are followed by other outcomes: "
+    if label.z >= loss.z:
+        text = start + (
+            f"positives are {label.value * 100:+.1f} pt from what the reference would give, "
+            f"usually {label.usual * 100:+.1f} pt"
         )
     else:
-        text = (
-            "the same scores are followed by other outcomes: the squared error is "
-            f"{float(now.loss):+.3f} from what the reference would give, usually {usual_loss:+.3f}"
+        what = "absolute" if isinstance(current.plan.output, RegressionOutput) else "squared"
+        text = start + (
+            f"the {what} error is {loss.value:+.3g} from what the reference would give, usually "
+            f"{loss.usual:+.3g}"
         )
     share = moved.explained_by(moved.delta - expected_change(reference, current))
-    return _cause(_Finding("concept", 0.9, max(z_label, z_loss), text), None, share, None)
+    return _cause(_Finding("concept", 0.9, z, text), None, share, None)
+
+
+@dataclass(frozen=True)
+class _Unusual:
+    value: float
+    usual: float
+    z: float
+
+
+def _unusual(value: Floats, past: Floats, error: Floats) -> _Unusual:
+    """A surprise against those of earlier windows; none where it is not known."""
+    if not np.isfinite(value):
+        return _Unusual(0.0, 0.0, 0.0)
+    usual, z = _against(float(value), past[np.isfinite(past)], floor=float(error))
+    return _Unusual(float(value), usual, z)
 
 
 def _against(value: float, past: Floats, *, floor: float) -> tuple[float, float]:

@@ -2,13 +2,21 @@
 
 import logging
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 from rich.console import Console
+from rich.progress import Progress
 
 import tocsin
-from tocsin.cli.tables import incident_table, incidents_table, metrics_table, models_table
+from tocsin.cli.tables import (
+    groups_table,
+    incident_table,
+    incidents_table,
+    metrics_table,
+    models_table,
+    segments_table,
+)
 from tocsin.errors import StartupError
 from tocsin.remote import Remote
 from tocsin.settings import settings
@@ -21,6 +29,7 @@ commands = typer.Typer(
 )
 _out = Console()
 
+Kinds = Literal["local", "spark"]
 Url = Annotated[str | None, typer.Option(help="The server (default: http://127.0.0.1:8765).")]
 Data = Annotated[Path | None, typer.Option(help="The folder of the data (default: tocsin-data).")]
 Host = Annotated[str | None, typer.Option(help="The address to listen on (default: 127.0.0.1).")]
@@ -100,14 +109,39 @@ def metrics(
     model: str,
     metric: Annotated[str | None, typer.Option(help="(default: the headline metric)")] = None,
     window: Annotated[str | None, typer.Option(help="Such as 1h, 24h, 7d.")] = None,
+    segment: Annotated[str | None, typer.Option(help="Such as country=DE.")] = None,
     last: Annotated[int, typer.Option(min=1, help="How many windows.")] = 14,
     url: Url = None,
 ) -> None:
     """Show a metric over time with its intervals."""
     remote = _remote(url)
     metric = metric or remote.get(f"/models/{model}")["metric"]
-    chosen = {} if window is None else {"window": window}
+    chosen = {k: v for k, v in (("window", window), ("segment", segment)) if v is not None}
     _out.print(metrics_table(remote.get(f"/models/{model}/metrics/{metric}", **chosen), last))
+
+
+@commands.command()
+def segments(
+    model: str,
+    metric: Annotated[str | None, typer.Option(help="(default: the headline metric)")] = None,
+    window: Annotated[str | None, typer.Option(help="Such as 1h, 24h, 7d.")] = None,
+    url: Url = None,
+) -> None:
+    """Show a metric of the newest window by segments."""
+    chosen = {k: v for k, v in (("metric", metric), ("window", window)) if v is not None}
+    _out.print(segments_table(_remote(url).get(f"/models/{model}/segments", **chosen)))
+
+
+@commands.command()
+def groups(
+    model: str,
+    attribute: str,
+    window: Annotated[str | None, typer.Option(help="(default: the longest)")] = None,
+    url: Url = None,
+) -> None:
+    """Compare how the groups of a protected attribute are treated."""
+    chosen = {} if window is None else {"window": window}
+    _out.print(groups_table(_remote(url).get(f"/models/{model}/groups/{attribute}", **chosen)))
 
 
 @commands.command()
@@ -137,6 +171,53 @@ def rebuild(model: str, data: Data = None) -> None:
     with opened(chosen) as app:
         rows = app.rebuild.rebuild(model)
     _out.print(f"Rebuilt the profiles of {model} from {rows:,} predictions.")
+
+
+@commands.command()
+def profile(
+    model: str,
+    table: Annotated[
+        str | None,
+        typer.Option(help="Predictions: Parquet, a folder of it, Delta, a Spark table (its lake)."),
+    ] = None,
+    outcomes: Annotated[str | None, typer.Option(help="Their outcomes, likewise.")] = None,
+    engine: Annotated[Kinds, typer.Option(help="What reads, joins and profiles.")] = "local",
+    master: Annotated[str, typer.Option(help="Of Spark: such as spark://host:7077.")] = "local[*]",
+    column: Annotated[
+        list[str] | None,
+        typer.Option(help="A column of another name: timestamp=scored_at, outcome.label=churned."),
+    ] = None,
+    data: Data = None,
+) -> None:
+    """Profile predictions of a table, as far as they changed; the server has to be stopped."""
+    from tocsin.app import opened
+    from tocsin.cli.profiling import columns_of, engine_of
+
+    chosen = settings(data=data)
+    if not chosen.data.is_dir():
+        raise StartupError(f"there is no data in {chosen.data}; name the folder with --data")
+    columns = columns_of(column or [])
+    with opened(chosen) as app, engine_of(engine, master) as running:
+        if table is None:
+            rows = app.profile_source.rebuild(model, running)
+            _out.print(f"Profiled {rows:,} predictions of the lake of {model}.")
+        else:
+            with Progress(console=_out, transient=True) as bar:
+                task = bar.add_task("days", total=None)
+                done = app.profile_source.profile(
+                    model,
+                    running,
+                    predictions=table,
+                    outcomes=outcomes,
+                    columns=columns,
+                    progress=lambda days, every: bar.update(task, completed=days, total=every),
+                )
+            _out.print(
+                f"Profiled {done.days:,} days with {done.predictions:,} predictions, "
+                f"{done.labelled:,} of them labelled; {done.known:,} days had not changed."
+            )
+        windows = app.evaluate.evaluate(model)
+    _out.print(f"Evaluated {windows:,} windows; see them with `tocsin server`.")
 
 
 @commands.command()

@@ -43,6 +43,30 @@ def metrics_table(series: dict[str, Any], last: int) -> RenderableType:
     )
 
 
+def segments_table(view: dict[str, Any]) -> RenderableType:
+    """A metric by the values of each segment."""
+    head = f"{view['metric']} of the window until {view['end']}: {_number(view['all'])}"
+    if not view["segments"]:
+        return f"{head}\nNo segments are declared: add `segments` to the monitor."
+    table = Table("Segment", view["metric"], "Rows", box=None)
+    for values in view["segments"].values():
+        for value in values:
+            table.add_row(escape(value["segment"]), _number(value["measure"]), f"{value['rows']:,}")
+    return Group(head, table)
+
+
+def groups_table(view: dict[str, Any]) -> RenderableType:
+    """The criteria of fairness, and the groups that differ most."""
+    table = Table("Criterion", "Difference", "Between", "p", box=None)
+    for found in view["criteria"]:
+        sides = (found["highest"], found["lowest"])
+        between = "" if None in sides else escape(" and ".join(sides))
+        p_value = "" if found["p_value"] is None else f"{found['p_value']:.2g}"
+        table.add_row(found["criterion"], _number(found["difference"]), between, p_value)
+    head = f"Groups of {escape(view['attribute'])} in the window until {view['end']}"
+    return Group(head, table)
+
+
 def incidents_table(incidents: list[dict[str, Any]]) -> RenderableType:
     """Two lines an incident: what, and why."""
     return Group(*(line for incident in incidents for line in _incident_lines(incident)))
@@ -77,11 +101,11 @@ def _number(measure: dict[str, Any] | None) -> str:
         return "no window yet"
     if measure["value"] is None:
         return str(measure["reason"])
-    if measure["low"] is None:
+    ends = [measure["low"], measure["high"]]
+    if ends == [None, None]:
         return f"{measure['value']:.3g}"
-    return f"{measure['value']:.3g} [{measure['low']:.3g}, {measure['high']:.3g}]".replace(
-        "[", "\\["
-    )
+    low, high = ("unknown" if end is None else f"{end:.3g}" for end in ends)
+    return f"{measure['value']:.3g} \\[{low}, {high}]"
 
 
 def _styled(word: str) -> str:

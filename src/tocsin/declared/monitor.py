@@ -1,15 +1,23 @@
 """The document of a monitored model, parsed once into frozen values."""
 
-from dataclasses import dataclass
-from typing import Annotated, Literal
+from dataclasses import dataclass, replace
+from typing import Annotated, Literal, Self
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    model_validator,
+)
 
 from tocsin.errors import InvalidInputError, SchemaError
-from tocsin.metrics import METRICS
+from tocsin.metrics import Catalogue, Metric, catalogue, cost_metric, registered
 from tocsin.records.outbox import Receiver
 from tocsin.rules import Operator, Rule
-from tocsin.schema import Feature, Kind, Schema, Task
+from tocsin.schema import Feature, Kind, Ratio, Schema, Segment, Task
 from tocsin.values import DAY, HOUR, MINUTE, WindowSpec, format_duration, parse_duration
 
 
@@ -19,6 +27,7 @@ class Monitor:
 
     model_uri: where it is kept, None when it was added without a registry. version: the model
     version of predictions that name none. granularity, lateness, label_horizon: microseconds.
+    metrics: those that are measured of every window, by name.
     """
 
     name: str
@@ -30,6 +39,7 @@ class Monitor:
     lateness: int
     label_horizon: int
     rules: tuple[Rule, ...]
+    metrics: Catalogue
 
 
 class _Strict(BaseModel):
@@ -58,6 +68,12 @@ def _not_zero(duration: int) -> int:
 _LONGEST = 3_650 * DAY
 # What one window may hold in memory: a month of minutes would be too much.
 MOST_BUCKETS = 12_000
+_CELLS = {
+    "true_negative": (0, 0),
+    "false_positive": (0, 1),
+    "false_negative": (1, 0),
+    "true_positive": (1, 1),
+}
 _Duration = Annotated[int, BeforeValidator(_duration)]
 _Span = Annotated[_Duration, AfterValidator(_not_zero)]
 _Name = Annotated[str, Field(min_length=1)]
@@ -77,6 +93,31 @@ class _Schema(_Strict):
     positive: str = "1"
     negative: str = "0"
     threshold: float = 0.5
+    thresholds: list[float] = []
+    classes: list[str] = []
+    scores: list[_Name] = []
+
+
+class _Segment(_Strict):
+    name: _Name | None = None
+    column: _Name | None = None
+    cuts: list[float] = []
+    where: _Name | None = None
+
+
+class _Metric(_Strict):
+    name: _Name
+    sum: _Name | None = None
+    per: _Name | None = None
+    costs: dict[str, float | dict[str, float]] | None = None
+    function: _Name | None = None
+
+    @model_validator(mode="after")
+    def _one_of_three(self) -> Self:
+        given = [part for part in (self.sum, self.costs, self.function) if part is not None]
+        if len(given) != 1 or (self.per is not None and self.sum is None):
+            raise ValueError("needs either `sum` (and perhaps `per`), `costs` or `function`")
+        return self
 
 
 class _Labels(_Strict):
@@ -115,6 +156,9 @@ class _Monitor(_Strict):
     windows: list[_Span] = Field(default=[HOUR, DAY, 7 * DAY], min_length=1)
     lateness: _Duration = MINUTE
     labels: _Labels = _Labels()
+    segments: list[_Name | _Segment] = []
+    protected: list[_Name] = []
+    metrics: list[_Metric] = []
     rules: list[_Rule] | None = None
 
 
@@ -136,17 +180,9 @@ def parse_monitor(name: str, document: object) -> Monitor:
         parsed = _Monitor.model_validate(document)
     except ValidationError as error:
         raise SchemaError(f"monitor {name!r}: {_faults(error)}") from error
-    schema = Schema(
-        task=parsed.data.task,
-        features=tuple(Feature(f.name, f.kind) for f in parsed.data.features),
-        score=parsed.data.score,
-        prediction=parsed.data.prediction,
-        label=parsed.data.label,
-        positive=parsed.data.positive,
-        negative=parsed.data.negative,
-        threshold=parsed.data.threshold,
-    )
+    schema = _schema(parsed)
     windows = tuple(_window(size, parsed.granularity) for size in sorted(set(parsed.windows)))
+    metrics = _metrics(schema, parsed)
     rules = default_rules(windows) if parsed.rules is None else _rules(parsed.rules, windows)
     return Monitor(
         name=name,
@@ -158,6 +194,7 @@ def parse_monitor(name: str, document: object) -> Monitor:
         lateness=parsed.lateness,
         label_horizon=parsed.labels.max,
         rules=rules,
+        metrics=metrics,
     )
 
 
@@ -176,6 +213,100 @@ def parse_receiver(name: str, document: object) -> Receiver:
 def default_rules(windows: tuple[WindowSpec, ...]) -> tuple[Rule, ...]:
     """Rules that need no threshold: the drift verdict on the shortest window."""
     return (Rule("FeatureDrift", "drift", windows[0].size, category="drift"),)
+
+
+def _schema(parsed: _Monitor) -> Schema:
+    data = parsed.data
+    return Schema(
+        task=data.task,
+        features=tuple(Feature(f.name, f.kind) for f in data.features),
+        score=data.score,
+        prediction=data.prediction,
+        label=data.label,
+        positive=data.positive,
+        negative=data.negative,
+        threshold=data.threshold,
+        thresholds=tuple(data.thresholds),
+        classes=tuple(data.classes),
+        scores=tuple(data.scores),
+        segments=_segments(parsed),
+        ratios=tuple(Ratio(m.name, m.sum, m.per) for m in parsed.metrics if m.sum is not None),
+    )
+
+
+def _segments(parsed: _Monitor) -> tuple[Segment, ...]:
+    """The declared segments; a protected attribute is one as well."""
+    declared = [s if isinstance(s, _Segment) else _Segment(column=s) for s in parsed.segments]
+    found: dict[str, Segment] = {}
+    for each in declared:
+        name = each.name or each.column
+        if name is None:
+            raise SchemaError("a segment with `where` needs a `name`")
+        if name in found:
+            raise SchemaError(f"segments must have different names, but {name!r} is repeated")
+        found[name] = Segment(name, each.column, tuple(each.cuts), each.where)
+    for name in parsed.protected:
+        segment = found.get(name, Segment(name, column=name))
+        found[name] = replace(segment, protected=True)
+    return tuple(found.values())
+
+
+def _metrics(schema: Schema, parsed: _Monitor) -> Catalogue:
+    """The standard metrics, those that are declared, and those that rules ask for by argument."""
+    try:
+        own = [_metric(schema, m) for m in parsed.metrics if m.sum is None]
+        found = catalogue(schema, own)
+        asked: dict[str, Metric] = {}
+        for rule in parsed.rules or []:
+            name = rule.expr.metric
+            if name != "drift" and name not in set(found):
+                asked[name] = _asked(found, rule)
+        return catalogue(schema, [*own, *asked.values()])
+    except SchemaError:
+        raise
+    except InvalidInputError as error:
+        raise SchemaError(str(error)) from error
+
+
+def _asked(found: Catalogue, rule: _Rule) -> Metric:
+    try:
+        return found.find(rule.expr.metric)
+    except InvalidInputError as error:
+        raise SchemaError(f"rule {rule.alert!r}: {error}, or drift") from error
+
+
+def _metric(schema: Schema, declared: _Metric) -> Metric:
+    name, costs = declared.name, declared.costs
+    if declared.function is not None:
+        return replace(registered(declared.function), name=name)
+    assert costs is not None
+    if schema.task is Task.REGRESSION:
+        raise SchemaError(f"metric {name!r} has `costs`, which only classifiers have")
+    return cost_metric(name, schema.labels, _costs(schema, name, costs))
+
+
+def _costs(
+    schema: Schema, name: str, declared: dict[str, float | dict[str, float]]
+) -> dict[tuple[str, str], float]:
+    """Costs by (true, predicted) class; what is not declared costs nothing."""
+    found: dict[tuple[str, str], float] = {}
+    for key, cost in declared.items():
+        if schema.task is Task.BINARY and key in _CELLS and not isinstance(cost, dict):
+            true, predicted = _CELLS[key]
+            found[schema.labels[true], schema.labels[predicted]] = cost
+        elif schema.task is Task.MULTICLASS and isinstance(cost, dict):
+            found |= {(key, predicted): amount for predicted, amount in cost.items()}
+        else:
+            cells = ", ".join(_CELLS)
+            raise SchemaError(
+                f"costs of {name!r}: "
+                + (
+                    f"write a number for each of {cells}"
+                    if schema.task is Task.BINARY
+                    else "write for each true class the costs of the predicted ones"
+                )
+            )
+    return found
 
 
 def _window(size: int, granularity: int) -> WindowSpec:
@@ -210,11 +341,6 @@ def _rules(parsed: list[_Rule], windows: tuple[WindowSpec, ...]) -> tuple[Rule, 
 
 def _rule(parsed: _Rule, windows: tuple[WindowSpec, ...]) -> Rule:
     expr = parsed.expr
-    if expr.metric != "drift" and expr.metric not in METRICS:
-        known = ", ".join(["drift", *METRICS])
-        raise SchemaError(
-            f"rule {parsed.alert!r}: there is no metric {expr.metric!r}; there are {known}"
-        )
     if expr.window not in {spec.size for spec in windows}:
         sizes = ", ".join(spec.name for spec in windows)
         raise SchemaError(

@@ -1,5 +1,18 @@
-"""Arrow rows in, profiles by version and bucket out; engines only distribute the kernel."""
+"""Where the kernel runs: rows are read and joined, folded as Arrow, and the results added."""
 
-from tocsin.engines.local import ProfileKey, profile_labels, profile_predictions, reference_rows
+from tocsin.engines.base import Engine, Source
+from tocsin.engines.batches import merged, profile_joined, profile_labels, profile_predictions
+from tocsin.engines.local import LocalEngine
+from tocsin.engines.reference import Reference, reference_rows
 
-__all__ = ["ProfileKey", "profile_labels", "profile_predictions", "reference_rows"]
+__all__ = [
+    "Engine",
+    "LocalEngine",
+    "Reference",
+    "Source",
+    "merged",
+    "profile_joined",
+    "profile_labels",
+    "profile_predictions",
+    "reference_rows",
+]

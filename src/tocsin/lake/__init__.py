@@ -6,7 +6,7 @@ from tocsin.lake.columns import (
     predictions_schema,
     quarantine_schema,
 )
-from tocsin.lake.lake import Lake, ModelLake, Span, Table
+from tocsin.lake.lake import Lake, ModelLake, Span, Table, files_of, shaped
 from tocsin.lake.truth import EARLIEST, counting_labels
 
 __all__ = [
@@ -17,7 +17,9 @@ __all__ = [
     "Span",
     "Table",
     "counting_labels",
+    "files_of",
     "outcomes_schema",
     "predictions_schema",
     "quarantine_schema",
+    "shaped",
 ]

@@ -2,34 +2,50 @@
 
 import pyarrow as pa
 
-from tocsin.schema import Kind, Schema
+from tocsin.schema import Kind, Schema, Task
 
 # Which entry of the inbox a row came from: what a later fold may already count on.
 OFFSET = "inbox_offset"
 TIMESTAMP = pa.timestamp("us", tz="UTC")
 
-_ARROW = {Kind.NUMERIC: pa.float64(), Kind.CATEGORICAL: pa.string(), Kind.BOOLEAN: pa.string()}
+_FEATURES = {
+    Kind.NUMERIC: pa.float64(),
+    Kind.CATEGORICAL: pa.string(),
+    Kind.BOOLEAN: pa.string(),
+    Kind.DATETIME: TIMESTAMP,
+}
+# Predictions and labels: 1 for the positive class, the class as it is written, or the number.
+_OUTPUTS = {Task.BINARY: pa.int8(), Task.MULTICLASS: pa.string(), Task.REGRESSION: pa.float64()}
 
 
 def predictions_schema(schema: Schema) -> pa.Schema:
-    """Predictions: `prediction` is 1 for the positive class, `extra` JSON of unknown inputs."""
+    """Predictions: features `input_...`, scores of classes `output_...`, `extra` JSON."""
+    scores = {
+        Task.BINARY: ("score",),
+        Task.MULTICLASS: schema.score_columns(),
+        Task.REGRESSION: (),
+    }[schema.task]
     return pa.schema(
         [
             ("prediction_id", pa.string()),
             ("timestamp", TIMESTAMP),
             ("model_version", pa.string()),
-            ("score", pa.float64()),
-            ("prediction", pa.int8()),
-            *((f.column, _ARROW[f.kind]) for f in schema.features),
+            *((name, pa.float64()) for name in scores),
+            ("prediction", _OUTPUTS[schema.task]),
+            *((f.column, _FEATURES[f.kind]) for f in schema.features),
             ("extra", pa.string()),
         ]
     )
 
 
-def outcomes_schema() -> pa.Schema:
-    """Outcomes: `label` is 1 for the positive class."""
+def outcomes_schema(schema: Schema) -> pa.Schema:
+    """Outcomes: labels are written as predictions are."""
     return pa.schema(
-        [("prediction_id", pa.string()), ("timestamp", TIMESTAMP), ("label", pa.int8())]
+        [
+            ("prediction_id", pa.string()),
+            ("timestamp", TIMESTAMP),
+            ("label", _OUTPUTS[schema.task]),
+        ]
     )
 
 

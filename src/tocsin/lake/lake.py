@@ -9,8 +9,10 @@ from urllib.parse import unquote
 
 import pyarrow as pa
 import pyarrow.compute as pc
+import pyarrow.parquet as pq
 from deltalake import CommitProperties, DeltaTable, Transaction, write_deltalake
 
+from tocsin.errors import InvalidInputError
 from tocsin.lake.columns import OFFSET, outcomes_schema, predictions_schema, quarantine_schema
 from tocsin.lake.query import query
 from tocsin.schema import Schema
@@ -53,9 +55,10 @@ class ModelLake:
 
     def __init__(self, folder: Path, schema: Schema) -> None:
         self._folder = folder
+        self.monitored = schema
         self._schemas = {
             Table.PREDICTIONS: predictions_schema(schema),
-            Table.OUTCOMES: outcomes_schema(),
+            Table.OUTCOMES: outcomes_schema(schema),
             Table.QUARANTINE: quarantine_schema(),
         }
         self._open: dict[Table, DeltaTable] = {}
@@ -63,6 +66,18 @@ class ModelLake:
     def schema(self, table: Table) -> pa.Schema:
         """The columns of a table as rows are sealed, the inbox offset last."""
         return self._schemas[table].append(pa.field(OFFSET, pa.int64()))
+
+    def keep_reference(self, digest: str, reference: pa.Table) -> None:
+        """Keep the rows that the plan of this digest was made from."""
+        path = self._folder / "reference" / f"{digest}.parquet"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        part = path.with_suffix(".part")
+        pq.write_table(reference, part, compression="zstd")
+        part.replace(path)
+
+    def reference(self, digest: str) -> pa.Table:
+        """The rows that `keep_reference` kept. Raises: FileNotFoundError."""
+        return pq.read_table(self._folder / "reference" / f"{digest}.parquet")
 
     def seal(self, table: Table, rows: pa.Table, offset: int) -> None:
         """Append rows; a repeat with the same or an earlier offset changes nothing."""
@@ -126,6 +141,11 @@ class ModelLake:
             files,
         )
 
+    def files(self, table: Table) -> list[str]:
+        """The Parquet files of a table."""
+        delta = self._table(table)
+        return [] if delta is None else [unquote(uri) for uri in delta.file_uris()]
+
     def compact(self) -> None:
         """Merge the small files of each day."""
         for name in Table:
@@ -171,12 +191,35 @@ class ModelLake:
         """The answer over `rows`, the table's rows in some of its files."""
         rows = "WITH rows AS (FROM read_parquet($files, union_by_name = true)) "
         found = query(rows + sql, tables, files=files)
-        wanted = self.schema(table)
-        for field in wanted:
-            # A feature younger than these files.
-            if field.name not in found.column_names:
-                found = found.append_column(field, pa.nulls(found.num_rows, field.type))
-        return found.select(wanted.names).cast(wanted)
+        return shaped(found, self.schema(table))
+
+
+def files_of(address: str) -> tuple[str, ...]:
+    """The Parquet files at an address: one, those of a folder, or those of a Delta table.
+
+    What is neither is taken for the name of a table and handed back as it is.
+    Raises: InvalidInputError for a folder without any.
+    """
+    path = Path(address)
+    if path.is_file():
+        return (str(path),)
+    if not path.is_dir():
+        return (address,)
+    if DeltaTable.is_deltatable(address):
+        found = [unquote(uri) for uri in DeltaTable(address).file_uris()]
+    else:
+        found = [str(file) for file in path.rglob("*.parquet")]
+    if not found:
+        raise InvalidInputError(f"there are no Parquet files in {address}")
+    return tuple(sorted(found))
+
+
+def shaped(rows: pa.Table, wanted: pa.Schema) -> pa.Table:
+    """Rows with just these columns: null where the rows are older than a feature."""
+    for field in wanted:
+        if field.name not in rows.column_names:
+            rows = rows.append_column(field, pa.nulls(rows.num_rows, field.type))
+    return rows.select(wanted.names).cast(wanted)
 
 
 def _pattern(uri: str) -> str:

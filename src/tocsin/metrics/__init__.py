@@ -1,10 +1,29 @@
 """Numbers of performance from profiles, each with its binning error and its 95 % interval.
 
 Every metric is a function of a profile, or of a stack of them, to a `Measured` of the same leading
-shape. `METRICS` lists them by name.
+shape. `catalogue` has those of a model by name; `METRICS` is the table of binary classifiers.
 """
 
-from tocsin.metrics.binary import METRICS, Metric
+from tocsin.metrics.binary import METRICS
+from tocsin.metrics.catalogue import Catalogue, catalogue
+from tocsin.metrics.custom import cost_metric, register, registered
+from tocsin.metrics.groups import FAIRNESS, Comparison, Fairness, compare
+from tocsin.metrics.intervals import minimum_n
 from tocsin.metrics.measured import Measured
+from tocsin.metrics.metric import Metric
 
-__all__ = ["METRICS", "Measured", "Metric"]
+__all__ = [
+    "FAIRNESS",
+    "METRICS",
+    "Catalogue",
+    "Comparison",
+    "Fairness",
+    "Measured",
+    "Metric",
+    "catalogue",
+    "compare",
+    "cost_metric",
+    "minimum_n",
+    "register",
+    "registered",
+]

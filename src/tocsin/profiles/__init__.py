@@ -2,26 +2,57 @@
 
 Plan     which bins; frozen from the reference, versioned by its digest
 Profile  the vector of one model, version, segment and bucket (or a stack of them)
-fold     rows in, one profile per bucket out; the only place that touches rows
+fold     rows in, one profile per group out; the only place that touches rows
 """
 
-from tocsin.profiles.columns import CategoryColumn, Column, NumericColumn, Rows
-from tocsin.profiles.fold import fold_labels, fold_predictions
-from tocsin.profiles.plan import CategoryBins, NumericBins, Plan, plan_from_reference
-from tocsin.profiles.profile import FeatureHistogram, Profile, ScoreHistogram
+from tocsin.profiles.bins import CategoryBins, NumericBins
+from tocsin.profiles.columns import (
+    NO_NULLS,
+    CategoryColumn,
+    Column,
+    Levels,
+    NumericColumn,
+    Rows,
+    TextLevels,
+)
+from tocsin.profiles.fold import Grouping, fold_labels, fold_predictions, needs_label
+from tocsin.profiles.key import EVERYTHING, ProfileKey
+from tocsin.profiles.outputs import BinaryOutput, MulticlassOutput, RegressionOutput
+from tocsin.profiles.plan import Plan, plan_from_reference
+from tocsin.profiles.profile import (
+    FeatureHistogram,
+    Profile,
+    RatioSums,
+    ResidualHistogram,
+    ScoreHistogram,
+)
+from tocsin.profiles.segments import SegmentValues
 
 __all__ = [
+    "EVERYTHING",
+    "NO_NULLS",
+    "BinaryOutput",
     "CategoryBins",
     "CategoryColumn",
     "Column",
     "FeatureHistogram",
+    "Grouping",
+    "Levels",
+    "MulticlassOutput",
     "NumericBins",
     "NumericColumn",
     "Plan",
     "Profile",
+    "ProfileKey",
+    "RatioSums",
+    "RegressionOutput",
+    "ResidualHistogram",
     "Rows",
     "ScoreHistogram",
+    "SegmentValues",
+    "TextLevels",
     "fold_labels",
     "fold_predictions",
+    "needs_label",
     "plan_from_reference",
 ]

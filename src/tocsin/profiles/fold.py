@@ -1,129 +1,175 @@
-"""Rows in, one profile per bucket out: the only code that looks at rows."""
+"""Rows in, one profile per group out: the only code that looks at rows."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from tocsin.profiles import kernel
-from tocsin.profiles.columns import CategoryColumn, Column, NumericColumn, Rows
-from tocsin.profiles.layout import DELAY_EDGES, SCORE_FIELDS, TOTALS
-from tocsin.profiles.plan import CategoryBins, FeatureBins, NumericBins, Plan
+from tocsin.profiles.bins import CategoryBins
+from tocsin.profiles.columns import (
+    CategoryColumn,
+    Codes,
+    Column,
+    Floats,
+    Ints,
+    RememberedLevels,
+    Rows,
+)
+from tocsin.profiles.expression import parsed
+from tocsin.profiles.kernel import LARGEST
+from tocsin.profiles.layout import DELAY_EDGES, DELAYS, RATIO_FIELDS, TOTALS
+from tocsin.profiles.outputs import MulticlassOutput
+from tocsin.profiles.outputs.added import Added, Deposit
+from tocsin.profiles.plan import Plan, output_columns
 from tocsin.profiles.profile import Profile
+from tocsin.schema import Ratio
 
-Floats = NDArray[np.float64]
-Ints = NDArray[np.int64]
-
-# The log of a score of exactly 0 or 1 has no end; scikit-learn clips at the same place.
-_CLIP = float(np.finfo(np.float64).eps)
+# Rows that are worked on at once: what stays in the cache of one core.
+_TILE = 16_384
+_Out = list[tuple[Ints, Floats]]
 
 
-def fold_predictions(plan: Plan, rows: Rows, bucket: Ints, buckets: int) -> Profile:
-    """The profiles of unlabelled rows.
+@dataclass(frozen=True, eq=False)
+class Grouping:
+    """Which profile each row belongs to.
 
-    bucket: (n,) which of the profiles each row belongs to, from 0 to `buckets` - 1.
-    Returns: a stack of `buckets` profiles.
+    index: (n,) from 0 to `count` - 1.
     """
-    out = np.zeros((buckets, plan.layout.size))
-    has_score = np.isfinite(rows.scores)
-    score = np.where(has_score, rows.scores, 0.0)
-    score_bin = _score_bins(plan, score)
-    expected = np.where(has_score, _expected_loss(plan, score, score_bin), 0.0)
 
-    def add(name: str, amount: Floats) -> None:
-        out[:, TOTALS.index(name)] += np.bincount(bucket, weights=amount, minlength=buckets)
+    index: Ints
+    count: int
 
-    add("n", np.ones(len(rows)))
-    add("missing_scores", (~has_score).astype(float))
-    add("predicted_positive", (rows.predicted == 1).astype(float))
-    add("score", score)
-    add("score_squared", score * score)
-    add("expected_loss", expected)
-    at = plan.layout.scores + score_bin[has_score] * len(SCORE_FIELDS)
-    np.add.at(out, (bucket[has_score], at), 1.0)
-    np.add.at(out, (bucket[has_score], at + 1), score[has_score])
-    for bins in plan.features:
-        column = rows.features[bins.name]
-        base, _ = plan.layout.features[bins.name]
-        index = _feature_bins(bins, column)
-        kernel.add_feature(out, base, bucket, index, _finite(column), score, expected)
-    return Profile(plan, out)
+
+def fold_predictions(plan: Plan, rows: Rows, *groupings: Grouping) -> list[Profile]:
+    """The profiles of unlabelled rows, in one pass over them.
+
+    Returns: for each grouping a stack of `count` profiles.
+    """
+    done = _Folding(plan, rows, groupings)
+    for tile, out in done.tiles():
+        part = rows[tile]
+        added = plan.output.unlabelled(part)
+        done.totals(out, {"n": np.ones(len(part)), **added.totals})
+        done.deposits(out, added.deposits)
+        done.ratios(out, part, None)
+        done.features(out, part, added, labelled=False)
+    return done.profiles()
 
 
 def fold_labels(
-    plan: Plan, rows: Rows, labels: Floats, delays: Ints, bucket: Ints, buckets: int
-) -> Profile:
+    plan: Plan, rows: Rows, labels: Floats, delays: Ints, *groupings: Grouping
+) -> list[Profile]:
     """The profiles of what the truth adds to rows that were folded before.
 
-    labels: (n,) 0 or 1; delays: (n,) microseconds from prediction to outcome.
-    Returns: a stack of `buckets` profiles; subtract it to retract the same labels.
+    labels: (n,) classes by number, or numbers.
+    delays: (n,) microseconds from prediction to outcome.
+    Returns: for each grouping a stack of `count` profiles; subtract it to retract the same labels.
     """
-    out = np.zeros((buckets, plan.layout.size))
-    has_score = np.isfinite(rows.scores)
-    score = np.where(has_score, rows.scores, (rows.predicted == 1).astype(float))
-    loss = (score - labels) ** 2
-    clipped = np.clip(score, _CLIP, 1 - _CLIP)
-    log_loss = -np.where(labels == 1, np.log(clipped), np.log1p(-clipped))
-    known = rows.predicted >= 0
-    positive, said = labels == 1, rows.predicted == 1
-
-    def add(name: str, amount: Floats | NDArray[np.bool_]) -> None:
-        weights = amount.astype(float)
-        out[:, TOTALS.index(name)] += np.bincount(bucket, weights=weights, minlength=buckets)
-
-    add("labelled", np.ones(len(rows)))
-    add("label", labels)
-    add("loss", loss)
-    add("loss_squared", loss * loss)
-    add("log_loss", log_loss)
-    add("log_loss_squared", log_loss * log_loss)
-    add("true_negatives", known & ~positive & ~said)
-    add("false_positives", known & ~positive & said)
-    add("false_negatives", known & positive & ~said)
-    add("true_positives", known & positive & said)
-    delay_bin = np.searchsorted(DELAY_EDGES, delays, side="left")
-    np.add.at(out, (bucket, plan.layout.delays + delay_bin), 1.0)
-    score_bin = _score_bins(plan, score)
-    at = plan.layout.scores + score_bin * len(SCORE_FIELDS) + 2 + positive
-    np.add.at(out, (bucket[has_score], at[has_score]), 1.0)
-    for bins in plan.features:
-        base, _ = plan.layout.features[bins.name]
-        index = _feature_bins(bins, rows.features[bins.name])
-        kernel.add_feature_labels(out, base, bucket, index, labels, loss)
-    return Profile(plan, out)
+    done = _Folding(plan, rows, groupings)
+    for tile, out in done.tiles():
+        part = rows[tile]
+        added = plan.output.labelled(part, labels[tile])
+        done.totals(out, {"labelled": np.ones(len(part)), **added.totals})
+        delay_bins = np.searchsorted(DELAY_EDGES, delays[tile], side="left")
+        done.deposits(out, (*added.deposits, Deposit(DELAYS, delay_bins)))
+        done.ratios(out, part, labels[tile])
+        done.features(out, part, added, labelled=True)
+    return done.profiles()
 
 
-def _score_bins(plan: Plan, score: Floats) -> Ints:
-    edges = np.array(plan.score_edges)
-    return np.clip(np.searchsorted(edges, score, side="right") - 1, 0, len(edges) - 2)
+class _Folding:
+    """The sums that come together."""
+
+    def __init__(self, plan: Plan, rows: Rows, groupings: tuple[Grouping, ...]) -> None:
+        self._plan = plan
+        self._rows = len(rows)
+        # Levels are looked up once for all tiles: there may be as many as rows.
+        self._levels = {
+            name: RememberedLevels(column.levels)
+            for name, column in rows.features.items()
+            if isinstance(column, CategoryColumn)
+        }
+        self._groupings = groupings
+        self._out = [np.zeros((grouping.count, plan.layout.size)) for grouping in groupings]
+        self._tables: dict[str, Codes] = {
+            bins.name: bins.table(column.levels)
+            for bins in plan.features
+            if isinstance(bins, CategoryBins)
+            and isinstance(column := rows.features[bins.name], CategoryColumn)
+        }
+
+    def profiles(self) -> list[Profile]:
+        return [Profile(self._plan, out) for out in self._out]
+
+    def tiles(self) -> Iterator[tuple[slice, _Out]]:
+        for start in range(0, self._rows, _TILE):
+            tile = slice(start, min(start + _TILE, self._rows))
+            yield (
+                tile,
+                [(g.index[tile], out) for g, out in zip(self._groupings, self._out, strict=True)],
+            )
+
+    def totals(self, out: _Out, amounts: dict[str, Floats]) -> None:
+        start = self._plan.layout.blocks[TOTALS].start
+        at = np.array([start + self._plan.totals.index(name) for name in amounts])
+        stacked = np.stack(list(amounts.values()))
+        for group, target in out:
+            kernel.add(target, at, group, stacked)
+
+    def deposits(self, out: _Out, deposits: tuple[Deposit, ...]) -> None:
+        for deposit in deposits:
+            block = self._plan.layout.blocks[deposit.block]
+            start, stride = block.start + deposit.field, len(block.fields)
+            bins = deposit.bins.astype(np.int32, copy=False)
+            for group, target in out:
+                place = (target, start, stride, group, bins)
+                if len(deposit.amounts) == 3:
+                    kernel.deposit(*place, *deposit.amounts)
+                elif deposit.amounts:
+                    kernel.count_and_add(*place, *deposit.amounts)
+                else:
+                    kernel.count(*place)
+
+    def features(self, out: _Out, rows: Rows, added: Added, *, labelled: bool) -> None:
+        for bins in self._plan.features:
+            column = rows.features[bins.name]
+            if isinstance(bins, CategoryBins):
+                found, value = bins.of(column, self._tables.get(bins.name, np.empty(0, np.int32)))
+            else:
+                found, value = bins.of(column)
+            block = self._plan.layout.blocks[f"feature/{bins.name}"]
+            start = block.start + (4 if labelled else 0)
+            amounts = added.joint if labelled else (value, *added.joint)
+            for group, target in out:
+                kernel.deposit(target, start, len(block.fields), group, found, *amounts)
+
+    def ratios(self, out: _Out, rows: Rows, labels: Floats | None) -> None:
+        for ratio in self._plan.ratios:
+            if needs_label(ratio) != (labels is not None):
+                continue
+            output = self._plan.output
+            classes = output.classes if isinstance(output, MulticlassOutput) else ()
+            features = {name: self._remembered(name, c) for name, c in rows.features.items()}
+            columns = {**features, **output_columns(output.task, classes, rows, labels)}
+            top = parsed(ratio.sum).over(columns, len(rows))
+            per = parsed(ratio.per or "1").over(columns, len(rows))
+            known = (np.abs(top) <= LARGEST) & (np.abs(per) <= LARGEST)
+            top, per = np.where(known, top, 0.0), np.where(known, per, 0.0)
+            start = self._plan.layout.blocks[f"ratio/{ratio.name}"].start
+            at = np.arange(start, start + len(RATIO_FIELDS))
+            amounts = np.stack([known.astype(float), top, per, top * top, per * per, top * per])
+            for group, target in out:
+                kernel.add(target, at, group, amounts)
+
+    def _remembered(self, name: str, column: Column) -> Column:
+        if isinstance(column, CategoryColumn):
+            return CategoryColumn(column.codes, self._levels[name])
+        return column
 
 
-def _expected_loss(plan: Plan, score: Floats, score_bin: Ints) -> Floats:
-    chance = np.array(plan.expected_rates)[score_bin]
-    return chance * (1 - score) ** 2 + (1 - chance) * score**2
-
-
-def _feature_bins(bins: FeatureBins, column: Column) -> NDArray[np.int32]:
-    if isinstance(bins, NumericBins) and isinstance(column, NumericColumn):
-        index: NDArray[np.int32] = kernel.numeric_bins(
-            column.values, column.null, np.array(bins.edges)
-        )
-        return index
-    if isinstance(bins, CategoryBins) and isinstance(column, CategoryColumn):
-        return _category_bins(bins, column)
-    raise TypeError(f"feature {bins.name!r}: {type(column).__name__} for {type(bins).__name__}")
-
-
-def _category_bins(bins: CategoryBins, column: CategoryColumn) -> NDArray[np.int32]:
-    other, unseen, null = range(bins.regular, bins.regular + 3)
-    place = {level: i for i, level in enumerate(bins.levels)}
-    place.update(dict.fromkeys(bins.others, other))
-    unknown = unseen if bins.all_known else other
-    # One look-up per distinct level, not per row; the last entry is where code -1 points.
-    table = np.array([place.get(level, unknown) for level in column.levels] + [null], np.int32)
-    binned: NDArray[np.int32] = table[column.codes]
-    return binned
-
-
-def _finite(column: Column) -> Floats:
-    if isinstance(column, CategoryColumn):
-        return np.zeros(len(column.codes))
-    return np.where(column.null | ~np.isfinite(column.values), 0.0, column.values)
+def needs_label(ratio: Ratio) -> bool:
+    """Whether a ratio can only be summed over labelled rows."""
+    return parsed(ratio.sum).needs_label or (
+        ratio.per is not None and parsed(ratio.per).needs_label
+    )

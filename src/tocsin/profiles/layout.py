@@ -1,37 +1,33 @@
 """Where each sum of a profile lies in its vector."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
 
 from tocsin.values import DAY, HOUR, MINUTE
 
-# Sums over rows. Those after `expected_loss` are over labelled rows.
-TOTALS = (
+# Sums over rows that every task has; those from `labelled` on are over labelled rows.
+COMMON_TOTALS = (
     "n",
     "missing_scores",
-    "predicted_positive",
     "score",
     "score_squared",
     "expected_loss",
+    "expected_loss_squared",
     "labelled",
     "label",
     "loss",
     "loss_squared",
-    "log_loss",
-    "log_loss_squared",
-    "true_negatives",
-    "false_positives",
-    "false_negatives",
-    "true_positives",
 )
 # Of each score bin; rows without a score are in none.
 SCORE_FIELDS = ("n", "score", "negatives", "positives")
-# Of each feature bin.
+# Of each bin of a feature: the first half over all rows, the second over labelled ones.
 FEATURE_FIELDS = (
     "n", "value", "score", "expected_loss", "labelled", "label", "loss", "loss_squared",
 )  # fmt: skip
+# Of each ratio of declared expressions, over the rows on which both are known.
+RATIO_FIELDS = ("n", "sum", "per", "sum_squared", "per_squared", "product")
 # Upper ends of the label-delay bins; the last bin is open.
 DELAY_EDGES = np.array(
     [m * MINUTE for m in (0, 1, 5, 15, 30)]
@@ -40,28 +36,45 @@ DELAY_EDGES = np.array(
     dtype=np.int64,
 )
 
+TOTALS, DELAYS = "totals", "delays"
+
+
+@dataclass(frozen=True)
+class Shape:
+    """A part of the vector: `bins` rows of the same fields."""
+
+    name: str
+    bins: int
+    fields: tuple[str, ...] = ("n",)
+
+
+@dataclass(frozen=True)
+class Block:
+    """A part with its place: bin b, field f is at start + b * len(fields) + f."""
+
+    start: int
+    bins: int
+    fields: tuple[str, ...]
+
+    @property
+    def stop(self) -> int:
+        """Where the next part begins."""
+        return self.start + self.bins * len(self.fields)
+
 
 @dataclass(frozen=True)
 class Layout:
-    """Offsets into a profile's vector: totals, label delays, score bins, feature bins.
+    """All parts of a vector by name, one after the other."""
 
-    features: for each feature where its bins begin, and how many they are.
-    """
-
-    delays: int
-    scores: int
-    score_bins: int
-    features: Mapping[str, tuple[int, int]]
+    blocks: Mapping[str, Block]
     size: int
 
     @classmethod
-    def of(cls, score_bins: int, features: Mapping[str, int]) -> "Layout":
-        """The layout for so many score bins and so many bins of each feature."""
-        delays = len(TOTALS)
-        scores = delays + len(DELAY_EDGES) + 1
-        offset = scores + score_bins * len(SCORE_FIELDS)
-        placed: dict[str, tuple[int, int]] = {}
-        for name, bins in features.items():
-            placed[name] = (offset, bins)
-            offset += bins * len(FEATURE_FIELDS)
-        return cls(delays, scores, score_bins, placed, offset)
+    def of(cls, shapes: Iterable[Shape]) -> "Layout":
+        """The layout of parts in this order."""
+        blocks: dict[str, Block] = {}
+        at = 0
+        for shape in shapes:
+            blocks[shape.name] = Block(at, shape.bins, shape.fields)
+            at = blocks[shape.name].stop
+        return cls(blocks, at)

@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from tocsin.drift import Shift, Verdict
-from tocsin.records.profiles import EVERYTHING
+from tocsin.profiles import EVERYTHING
 from tocsin.records.tables import evaluations
 from tocsin.values import Bounded, Measure, Undefined, Window
 
@@ -24,7 +24,8 @@ class Evaluation:
     """Everything measured of one window.
 
     revision: 1 at first, one more each time late truth changed the window.
-    versions: rows by model version. shifts: by feature, and the score under its output's name.
+    versions: rows by model version. plan: the digest of the bins. shifts: by feature, and of the
+    output under its name.
     """
 
     window: Window
@@ -34,6 +35,7 @@ class Evaluation:
     versions: Mapping[str, int]
     measures: Mapping[str, Measure]
     shifts: Mapping[str, Shift]
+    plan: str
     known_offset: int
     known_at: int
 
@@ -58,6 +60,7 @@ def append(connection: Connection, model_id: int, found: Sequence[Evaluation]) -
                 "revision": e.revision,
                 "rows": e.rows,
                 "labelled": e.labelled,
+                "plan_digest": e.plan,
                 "known_offset": e.known_offset,
                 "known_at": e.known_at,
                 "versions": dict(e.versions),
@@ -198,6 +201,7 @@ def _decode(row: sa.Row[Any]) -> Evaluation:
             name: Shift(*numbers, Verdict(verdict), reason)  # type: ignore[call-arg]
             for name, (*numbers, verdict, reason, _) in shifts.items()
         },
+        plan=row.plan_digest,
         known_offset=row.known_offset,
         known_at=row.known_at,
     )

@@ -46,6 +46,7 @@ def add_model(
             plan_digest=plan.digest,
             reference=reference.to_bytes(),
             notes=list(notes),
+            profiled_digest=plan.digest,
             created_at=now,
             folded_offset=0,
         )
@@ -57,6 +58,36 @@ def add_model(
 def set_monitor(connection: Connection, model_id: int, monitor: dict[str, Any]) -> None:
     """Replace a model's monitor; plan and reference stay."""
     connection.execute(models.update().where(models.c.id == model_id).values(monitor=monitor))
+
+
+def set_reference(
+    connection: Connection, model_id: int, reference: Profile, notes: tuple[str, ...]
+) -> None:
+    """Replace a model's reference and plan; its profiles wait to be rebuilt."""
+    plan = reference.plan
+    connection.execute(
+        models.update()
+        .where(models.c.id == model_id)
+        .values(
+            plan=plan.to_dict(),
+            plan_digest=plan.digest,
+            reference=reference.to_bytes(),
+            notes=list(notes),
+            profiled_digest="",
+        )
+    )
+
+
+def names_to_rebuild(connection: Connection) -> list[str]:
+    """Names of the models whose profiles are of another plan."""
+    query = sa.select(models.c.name).where(models.c.profiled_digest != models.c.plan_digest)
+    return list(connection.execute(query.order_by(models.c.name)).scalars())
+
+
+def rebuilt(connection: Connection, model_id: int, plan: Plan) -> None:
+    """Record that the profiles are of this plan."""
+    mine = models.update().where(models.c.id == model_id)
+    connection.execute(mine.values(profiled_digest=plan.digest))
 
 
 def model_named(connection: Connection, name: str) -> ModelRecord:

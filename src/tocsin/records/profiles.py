@@ -1,27 +1,25 @@
-"""Stored profiles, one row per version and bucket."""
+"""Stored profiles, one row per version, bucket and segment."""
 
 from collections.abc import Iterator, Mapping
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from tocsin.profiles import Plan, Profile
+from tocsin.profiles import EVERYTHING, Plan, Profile, ProfileKey
 from tocsin.records.tables import profiles
 
-# Segment name of all rows together.
-EVERYTHING = ""
-Key = tuple[str, int]
 
-
-def add(connection: Connection, model_id: int, plan: Plan, deltas: Mapping[Key, Profile]) -> None:
-    """Add deltas, by (version, bucket), to what is stored."""
-    for (version, bucket), delta in deltas.items():
+def add(
+    connection: Connection, model_id: int, plan: Plan, deltas: Mapping[ProfileKey, Profile]
+) -> None:
+    """Add deltas to what is stored."""
+    for key, delta in deltas.items():
         mine = (
             (profiles.c.model_id == model_id)
             & (profiles.c.plan_digest == plan.digest)
-            & (profiles.c.segment == EVERYTHING)
-            & (profiles.c.bucket == bucket)
-            & (profiles.c.version == version)
+            & (profiles.c.segment == key.segment)
+            & (profiles.c.bucket == key.bucket)
+            & (profiles.c.version == key.version)
         )
         stored = connection.execute(sa.select(profiles.c.vector).where(mine)).scalar()
         if stored is None:
@@ -29,9 +27,9 @@ def add(connection: Connection, model_id: int, plan: Plan, deltas: Mapping[Key, 
                 profiles.insert().values(
                     model_id=model_id,
                     plan_digest=plan.digest,
-                    version=version,
-                    segment=EVERYTHING,
-                    bucket=bucket,
+                    version=key.version,
+                    segment=key.segment,
+                    bucket=key.bucket,
                     vector=delta.to_bytes(),
                 )
             )
@@ -41,22 +39,29 @@ def add(connection: Connection, model_id: int, plan: Plan, deltas: Mapping[Key, 
 
 
 def stored(
-    connection: Connection, model_id: int, plan: Plan, first: int, end: int
-) -> Iterator[tuple[Key, Profile]]:
-    """The profiles of the buckets in [first, end) with their (version, bucket), oldest first."""
+    connection: Connection,
+    model_id: int,
+    plan: Plan,
+    first: int,
+    end: int,
+    *,
+    segment: str = EVERYTHING,
+) -> Iterator[tuple[ProfileKey, Profile]]:
+    """The profiles of the buckets in [first, end) of a segment with their keys, oldest first."""
     query = (
         sa.select(profiles.c.version, profiles.c.bucket, profiles.c.vector)
         .where(
             profiles.c.model_id == model_id,
             profiles.c.plan_digest == plan.digest,
-            profiles.c.segment == EVERYTHING,
+            profiles.c.segment == segment,
             profiles.c.bucket >= first,
             profiles.c.bucket < end,
         )
         .order_by(profiles.c.bucket, profiles.c.version)
     )
     for row in connection.execute(query):
-        yield (row.version, row.bucket), Profile.from_bytes(plan, row.vector)
+        key = ProfileKey(row.version, row.bucket, segment)
+        yield key, Profile.from_bytes(plan, row.vector)
 
 
 def bucket_starts(
@@ -78,6 +83,18 @@ def bucket_starts(
     return list(connection.execute(query).scalars())
 
 
-def clear(connection: Connection, model_id: int) -> None:
-    """Drop all profiles of a model, to store them anew."""
-    connection.execute(profiles.delete().where(profiles.c.model_id == model_id))
+def clear(
+    connection: Connection, model_id: int, *, first: int | None = None, end: int | None = None
+) -> set[int]:
+    """Drop the profiles of a model, or of its buckets in [first, end), to store them anew.
+
+    Returns: the starts of the buckets that had profiles.
+    """
+    mine = profiles.c.model_id == model_id
+    if first is not None:
+        mine &= profiles.c.bucket >= first
+    if end is not None:
+        mine &= profiles.c.bucket < end
+    gone = set(connection.execute(sa.select(profiles.c.bucket).where(mine).distinct()).scalars())
+    connection.execute(profiles.delete().where(mine))
+    return gone

@@ -30,6 +30,8 @@ models = sa.Table(
     sa.Column("plan_digest", sa.String, nullable=False),
     sa.Column("reference", sa.LargeBinary, nullable=False),
     sa.Column("notes", sa.JSON, nullable=False),
+    # The plan of the stored profiles; another than `plan_digest` until they are rebuilt.
+    sa.Column("profiled_digest", sa.String, nullable=False, server_default=""),
     sa.Column("created_at", _Time, nullable=False),
     # Inbox entries up to here are in the profiles.
     sa.Column("folded_offset", sa.BigInteger, nullable=False, default=0),
@@ -74,6 +76,16 @@ profiles = sa.Table(
     sa.PrimaryKeyConstraint("model_id", "plan_digest", "segment", "bucket", "version"),
 )
 
+# Days of a table elsewhere whose profiles are stored, and what their rows were like.
+profiled_days = sa.Table(
+    "profiled_days",
+    metadata,
+    _model(),
+    sa.Column("day", sa.String, nullable=False),
+    sa.Column("fingerprint", sa.String, nullable=False),
+    sa.PrimaryKeyConstraint("model_id", "day"),
+)
+
 # Buckets whose profiles changed since their windows were evaluated.
 changed_buckets = sa.Table(
     "changed_buckets",
@@ -95,6 +107,7 @@ evaluations = sa.Table(
     sa.Column("rows", sa.BigInteger, nullable=False),
     sa.Column("labelled", sa.BigInteger, nullable=False),
     # What was known: inbox entries up to here, at this wall time.
+    sa.Column("plan_digest", sa.String, nullable=False, server_default=""),
     sa.Column("known_offset", sa.BigInteger, nullable=False),
     sa.Column("known_at", _Time, nullable=False),
     sa.Column("versions", sa.JSON, nullable=False),

@@ -8,7 +8,7 @@ from sqlalchemy.engine import Connection
 
 from tocsin.declared import Monitor
 from tocsin.ids import uuid7
-from tocsin.metrics import METRICS
+from tocsin.metrics import Metric
 from tocsin.records import alerts, changes, models, outbox
 from tocsin.records.alerts import AlertState, Episode
 from tocsin.records.evaluations import Evaluation
@@ -71,7 +71,7 @@ class Alerting:
         moved_states: dict[tuple[str, str], AlertState] = {}
         still_breached: Evaluation | None = None
         for _, _, _, rule, evaluation in sorted(due, key=lambda item: item[:3]):
-            for instance, reading in _readings(rule, evaluation):
+            for instance, reading in _readings(rule, evaluation, monitor.metrics):
                 key = (rule.name, instance)
                 before = moved_states.get(key) or states.get(key, AlertState(State(), None))
                 moved = transition(rule, before.state, reading, evaluation.window.end)
@@ -145,7 +145,7 @@ class Alerting:
         window = step.evaluation.window
         about = _about(connection, record, step.instance)
         causes = diagnose(connection, record, monitor, step.evaluation, about=about)
-        incident_id = self._incident(connection, record, step, causes, now)
+        incident_id = self._incident(connection, record, monitor, step, causes, now)
         episode = Episode(
             id=uuid7(),
             incident_id=incident_id,
@@ -166,6 +166,7 @@ class Alerting:
         self,
         connection: Connection,
         record: ModelRecord,
+        monitor: Monitor,
         step: _Step,
         causes: Sequence[Cause],
         now: int,
@@ -178,7 +179,7 @@ class Alerting:
                 connection,
                 record.id,
                 severity=step.rule.severity,
-                title=_title(step),
+                title=_title(step, monitor.metrics),
                 opened=window.end,
                 opened_at=now,
                 **ranked,
@@ -250,7 +251,9 @@ class Alerting:
         changes.announce(connection, f"incident/{incident.id}", now=now)
 
 
-def _readings(rule: Rule, evaluation: Evaluation) -> Iterator[tuple[str, Reading]]:
+def _readings(
+    rule: Rule, evaluation: Evaluation, metrics: Mapping[str, Metric]
+) -> Iterator[tuple[str, Reading]]:
     """The instances of a rule in one window: every column for drift, else the one number."""
     if rule.metric == "drift":
         for column, shift in evaluation.shifts.items():
@@ -263,7 +266,7 @@ def _readings(rule: Rule, evaluation: Evaluation) -> Iterator[tuple[str, Reading
             evaluation.measures[rule.metric],
             rows=evaluation.rows,
             coverage=evaluation.coverage,
-            needs_labels=METRICS[rule.metric].needs_labels,
+            needs_labels=metrics[rule.metric].needs_labels,
         ),
     )
 
@@ -287,11 +290,11 @@ def _ranked(causes: Sequence[Cause], window: Window) -> dict[str, Any]:
     }
 
 
-def _title(step: _Step) -> str:
+def _title(step: _Step, metrics: Mapping[str, Metric]) -> str:
     size = format_duration(step.rule.window)
     if step.rule.metric == "drift":
         return f"{step.instance} has drifted over {size}"
     assert step.rule.value is not None
-    title = METRICS[step.rule.metric].title
+    title = metrics[step.rule.metric].title
     side = "below" if step.rule.op == "<" else "above"
     return f"{title} is {side} {step.rule.value:g} over {size}"

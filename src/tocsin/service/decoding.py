@@ -4,6 +4,7 @@ import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime
+from math import isfinite
 from typing import Any
 
 import msgspec
@@ -12,11 +13,12 @@ import pyarrow as pa
 from tocsin.errors import MalformedBodyError
 from tocsin.ids import MAX_ID_LENGTH, uuid7
 from tocsin.lake import outcomes_schema, predictions_schema, quarantine_schema
-from tocsin.schema import Kind, Schema
+from tocsin.schema import Feature, Kind, Schema, Task, column_of
 from tocsin.values import DAY, from_datetime
 
 _ID_NAMES = ("prediction_id", "request_id", "inferenceId", "inference_id")
 _SHOWN = 80
+_SHOWN_CLASSES = 10
 # How far a client's clock may be ahead.
 FUTURE = DAY
 
@@ -63,7 +65,7 @@ def decode_outcomes(body: bytes, schema: Schema, *, now: int) -> Decoded:
     """
     return _decode(
         body,
-        outcomes_schema(),
+        outcomes_schema(schema),
         lambda row: _outcome(row, schema, now=now),
         kind="outcomes",
         now=now,
@@ -138,33 +140,60 @@ def _prediction(record: Any, schema: Schema, *, version: str, now: int) -> Row:
     known = set()
     for feature in schema.features:
         known.add(feature.name)
-        value = inputs.get(feature.name)
-        number = feature.kind is Kind.NUMERIC
-        place = f"inputs.{feature.name}"
-        row[feature.column] = (
-            _number(value, place) if number else _category(value, feature.kind, place)
-        )
+        row[feature.column] = _feature(inputs.get(feature.name), feature)
     row.update(_outputs(outputs, schema))
     extra = {name: value for name, value in inputs.items() if name not in known}
     row["extra"] = msgspec.json.encode(extra).decode() if extra else None
     return row
 
 
+def _feature(value: Any, feature: Feature) -> Any:
+    place = f"inputs.{feature.name}"
+    if feature.kind is Kind.NUMERIC:
+        return _number(value, place)
+    if feature.kind is Kind.DATETIME:
+        return None if value is None else _moment(value, place)
+    return _category(value, feature.kind, place)
+
+
 def _outputs(outputs: Row, schema: Schema) -> Row:
-    score = None
-    if schema.score is not None:
-        score = _number(outputs.get(schema.score), f"outputs.{schema.score}")
-        if score is not None and not 0 <= score <= 1:
-            raise _MisfitError(f"outputs.{schema.score}: {score!r} is not a probability in [0, 1]")
+    if schema.task is Task.REGRESSION:
+        return {"prediction": _finite(outputs.get(schema.output), f"outputs.{schema.output}")}
     predicted = None
     if schema.prediction is not None and outputs.get(schema.prediction) is not None:
         predicted = _class(outputs[schema.prediction], schema, f"outputs.{schema.prediction}")
-    if score is None and predicted is None:
-        wanted = " or ".join(f"outputs.{n}" for n in (schema.score, schema.prediction) if n)
+    names = schema.scores if schema.task is Task.MULTICLASS else (schema.score,)
+    scores = [None if name is None else _probability(outputs, name) for name in names]
+    if predicted is None and (not scores or None in scores):
+        wanted = " or ".join(f"outputs.{n}" for n in (*names, schema.prediction) if n)
         raise _MisfitError(f"{wanted} is missing")
-    if predicted is None and score is not None:
-        predicted = int(score >= schema.threshold)
-    return {"score": score, "prediction": predicted}
+    if schema.task is Task.MULTICLASS:
+        # Without all of them there are none.
+        columns = [column_of("output_", name) for name in schema.scores]
+        known = scores if None not in scores else [None] * len(scores)
+        if predicted is None:
+            predicted = max(range(len(scores)), key=lambda i: known[i] or 0.0)
+        written = schema.classes[predicted]
+        return {**dict(zip(columns, known, strict=True)), "prediction": written}
+    if predicted is None and scores[0] is not None:
+        predicted = int(scores[0] >= schema.threshold)
+    return {"score": scores[0], "prediction": predicted}
+
+
+def _probability(outputs: Row, name: str) -> float | None:
+    score = _number(outputs.get(name), f"outputs.{name}")
+    if score is not None and not 0 <= score <= 1:
+        raise _MisfitError(f"outputs.{name}: {score!r} is not a probability in [0, 1]")
+    return score
+
+
+def _finite(value: Any, place: str) -> float:
+    number = _number(value, place)
+    if number is None:
+        raise _MisfitError(f"{place} is missing")
+    if not isfinite(number):
+        raise _MisfitError(f"{place}: {number} is not finite")
+    return number
 
 
 def _outcome(record: Any, schema: Schema, *, now: int) -> Row:
@@ -179,8 +208,15 @@ def _outcome(record: Any, schema: Schema, *, now: int) -> Row:
     return {
         **identity,
         "timestamp": _timestamp(record.get("timestamp"), now),
-        "label": _class(record[name], schema, name),
+        "label": _label(record[name], schema, name),
     }
+
+
+def _label(value: Any, schema: Schema, place: str) -> int | str | float:
+    if schema.task is Task.REGRESSION:
+        return _finite(value, place)
+    number = _class(value, schema, place)
+    return number if schema.task is Task.BINARY else schema.classes[number]
 
 
 def _object(value: Any, what: str) -> Row:
@@ -205,24 +241,29 @@ def _identity(record: Row) -> Row:
 def _timestamp(value: Any, now: int) -> int:
     if value is None:
         return now
-    if not isinstance(value, str):
-        raise _MisfitError(f"timestamp has to be ISO 8601 text, not {_shown(value)}")
-    try:
-        moment = datetime.fromisoformat(value)
-    except ValueError:
-        raise _MisfitError(f"timestamp {_shown(value)} is not ISO 8601") from None
-    if moment.tzinfo is None:
-        raise _MisfitError(f"timestamp {_shown(value)} has no time zone; end it with Z or +00:00")
-    try:
-        timestamp = from_datetime(moment)
-    except OverflowError:
-        raise _MisfitError(f"timestamp {_shown(value)} is out of range") from None
+    timestamp = _moment(value, "timestamp")
     if timestamp < 0:
         raise _MisfitError(f"timestamp {_shown(value)} is before 1970")
     if timestamp > now + FUTURE:
         # One such row would close all windows up to it.
         raise _MisfitError(f"timestamp {_shown(value)} is more than a day in the future")
     return timestamp
+
+
+def _moment(value: Any, place: str) -> int:
+    """Microseconds of ISO 8601 text."""
+    if not isinstance(value, str):
+        raise _MisfitError(f"{place} has to be ISO 8601 text, not {_shown(value)}")
+    try:
+        moment = datetime.fromisoformat(value)
+    except ValueError:
+        raise _MisfitError(f"{place} {_shown(value)} is not ISO 8601") from None
+    if moment.tzinfo is None:
+        raise _MisfitError(f"{place} {_shown(value)} has no time zone; end it with Z or +00:00")
+    try:
+        return from_datetime(moment)
+    except OverflowError:
+        raise _MisfitError(f"{place} {_shown(value)} is out of range") from None
 
 
 def _version(value: Any, default: str) -> str:
@@ -260,9 +301,8 @@ def _category(value: Any, kind: Kind, place: str) -> str | None:
 def _class(value: Any, schema: Schema, place: str) -> int:
     found = None if isinstance(value, dict | list) else schema.class_of(value)
     if found is None:
-        raise _MisfitError(
-            f"{place}: {_shown(value)} is neither {schema.positive} nor {schema.negative}"
-        )
+        known = ", ".join(schema.labels[:_SHOWN_CLASSES])
+        raise _MisfitError(f"{place}: {_shown(value)} is none of the classes {known}")
     return found
 
 

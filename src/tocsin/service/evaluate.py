@@ -105,15 +105,21 @@ class Evaluate:
         """
         stack, versions = window_profiles(connection, record, monitor.granularity, group)
         rows = [round(float(n)) for n in stack.total("n")]
-        score_name = monitor.schema.score or monitor.schema.prediction or "prediction"
-        measurements = measure(record.reference, stack, score_name=score_name)
+        measurements = measure(
+            record.reference, stack, monitor.metrics, output=monitor.schema.output
+        )
         before = evaluations.at(connection, record.id, spec.size, [w.end for w in group])
-        # Labels do not move features: as many rows as before are the same rows.
+        plan = record.plan.digest
+        # Labels do not move features: as many rows as before in the same bins are the same rows.
         known = {end: e.shifts for end, e in before.items()}
         fresh = [
             i
             for i, window in enumerate(group)
-            if rows[i] and (window.end not in before or before[window.end].rows != rows[i])
+            if rows[i]
+            and (
+                window.end not in before
+                or (before[window.end].rows, before[window.end].plan) != (rows[i], plan)
+            )
         ]
         wanted = {end for i in fresh for end in like_ends(spec, group[i].end)} - usual.keys()
         usual.update(evaluations.usual_distances(connection, record.id, spec.size, wanted))
@@ -133,6 +139,7 @@ class Evaluate:
                 versions=versions[i],
                 measures=measurements.measures[i],
                 shifts=known[window.end],
+                plan=plan,
                 known_offset=record.folded_offset,
                 known_at=now,
             )

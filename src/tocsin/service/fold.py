@@ -6,7 +6,7 @@ that was cut off between the two is finished with just the entries that it had s
 the lake only up to the offset that the records know.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 
@@ -15,9 +15,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from tocsin.declared import Monitor, parse_monitor
-from tocsin.engines import ProfileKey, profile_labels, profile_predictions
-from tocsin.lake import EARLIEST, OFFSET, Lake, ModelLake, Span, Table, counting_labels
-from tocsin.profiles import Profile
+from tocsin.engines import merged, profile_labels, profile_predictions
+from tocsin.lake import EARLIEST, OFFSET, Lake, ModelLake, Span, Table, counting_labels, shaped
 from tocsin.records import Records, changes, inbox, models, profiles
 from tocsin.records.models import ModelRecord
 from tocsin.service.clock import Clock
@@ -85,9 +84,11 @@ class Fold:
         return sum(entry.rows.num_rows for entry in entries)
 
     def _model_lake(self, record: ModelRecord, monitor: Monitor) -> ModelLake:
-        if record.id not in self._open:
-            self._open[record.id] = self._lake.model(record.id, record.name, monitor.schema)
-        return self._open[record.id]
+        lake = self._open.get(record.id)
+        if lake is None or lake.monitored != monitor.schema:
+            lake = self._lake.model(record.id, record.name, monitor.schema)
+            self._open[record.id] = lake
+        return lake
 
     def _count(self, record: ModelRecord, monitor: Monitor, batch: Batch, offset: int) -> None:
         plan, schema, granularity = record.plan, monitor.schema, monitor.granularity
@@ -105,12 +106,7 @@ class Fold:
             newest = seen if newest is None else max(newest, seen)
         now = self._clock()
         with self._records.write() as connection:
-            profiles.add(
-                connection,
-                record.id,
-                plan,
-                {(key.version, key.bucket): delta for key, delta in deltas.items()},
-            )
+            profiles.add(connection, record.id, plan, deltas)
             models.mark_changed(connection, record.id, {key.bucket for key in deltas})
             models.move_folded(connection, record.id, offset=offset, newest_event=newest)
             models.count(
@@ -121,17 +117,6 @@ class Fold:
             )
             inbox.empty(connection, record.id, until=offset)
             changes.announce(connection, f"model/{record.name}", now=now)
-
-
-def merged(
-    *parts: Iterable[tuple[ProfileKey, Profile]],
-) -> Mapping[ProfileKey, Profile]:
-    """The sum of profiles by key."""
-    total: dict[ProfileKey, Profile] = {}
-    for part in parts:
-        for key, profile in part:
-            total[key] = total[key] + profile if key in total else profile
-    return total
 
 
 def _batch(entries: list[inbox.Entry], lake: ModelLake, monitor: Monitor, *, folded: int) -> Batch:
@@ -159,7 +144,7 @@ def _of_kind(entries: list[inbox.Entry], table: Table, lake: ModelLake) -> pa.Ta
     if not found:
         return wanted.empty_table()
     # Entries from before a feature was added lack its column.
-    return pa.concat_tables(found, promote_options="default").select(wanted.names).cast(wanted)
+    return pa.concat_tables([shaped(rows, wanted) for rows in found])
 
 
 def _without_repeats(arrived: pa.Table, lake: ModelLake, folded: int) -> pa.Table:

@@ -6,20 +6,28 @@ from enum import StrEnum
 from typing import Any
 
 import msgspec
+import numpy as np
 from sqlalchemy.engine import Connection
 
 from tocsin.declared import Monitor, parse_monitor
 from tocsin.drift import Shift
 from tocsin.errors import InvalidInputError
 from tocsin.lake import Lake
-from tocsin.metrics import METRICS
-from tocsin.profiles import Profile
+from tocsin.metrics import Metric
+from tocsin.profiles import EVERYTHING, Profile
 from tocsin.records import Records, alerts, changes, evaluations, inbox, models, outbox
 from tocsin.records.alerts import Episode, Incident, TimelineEntry
 from tocsin.records.evaluations import Evaluation
 from tocsin.records.models import ModelRecord
+from tocsin.service.segments import (
+    GroupsView,
+    SegmentsView,
+    groups_of,
+    protected,
+    segments_of,
+)
 from tocsin.service.stacks import window_profiles
-from tocsin.values import DAY, Bounded, Measure, Window, WindowSpec, format_duration
+from tocsin.values import DAY, Bounded, Measure, Undefined, Window, WindowSpec, format_duration
 
 # Points that one picture can show.
 MOST_POINTS = 500
@@ -49,12 +57,13 @@ class Point:
 
 @dataclass(frozen=True)
 class Series:
-    """One metric over time. reference: the same metric of the reference."""
+    """One metric over time. reference: the same metric of the reference; segment: of which rows."""
 
-    metric: str
+    metric: Metric
     spec: WindowSpec
     points: tuple[Point, ...]
     reference: Measure
+    segment: str = EVERYTHING
 
 
 @dataclass(frozen=True)
@@ -77,7 +86,10 @@ class Overview:
 
 @dataclass(frozen=True)
 class ModelDetail:
-    """A model with everything that was declared, derived and counted about it."""
+    """A model with everything that was declared, derived and counted about it.
+
+    segments: their values by the name of the dimension.
+    """
 
     overview: Overview
     monitor: Monitor
@@ -85,6 +97,7 @@ class ModelDetail:
     counts: dict[str, int]
     reference_rows: int
     latest: Evaluation | None
+    segments: dict[str, tuple[str, ...]]
 
 
 @dataclass(frozen=True)
@@ -156,6 +169,7 @@ class Read:
                 counts=models.counts(connection, record.id),
                 reference_rows=round(float(record.reference.total("n"))),
                 latest=_latest(connection, record, overview.headline.spec),
+                segments={s.name: s.values for s in record.plan.segments},
             )
 
     def series(
@@ -166,25 +180,47 @@ class Read:
         window: int | None = None,
         span: int = 30 * DAY,
         most: int = MOST_POINTS,
+        segment: str = EVERYTHING,
     ) -> Series:
         """A metric over the newest `span` of event time, thinned evenly to at most `most` windows.
 
-        window: size; the headline's when None. Raises: UnknownModelError.
+        window: size; the headline's when None. segment: such as `country=DE`.
+        Raises: UnknownModelError; InvalidInputError for a metric or segment that there is not.
         """
         with self._records.read() as connection:
             record = models.model_named(connection, name)
-            spec = _spec(parse_monitor(name, record.monitor), window)
-            return _series(connection, record, metric, spec, span, most)
+            monitor = parse_monitor(name, record.monitor)
+            check_segment(record, segment)
+            spec, chosen = _spec(monitor, window), metric_named(monitor, metric)
+            found = _evaluations(connection, record, spec, span, most)
+            if segment == EVERYTHING and all(metric in e.measures for e in found):
+                return _series_of(record, chosen, spec, found)
+            return _measured_now(connection, record, monitor, [chosen], spec, found, segment)[
+                metric
+            ]
 
     def numbers(
-        self, name: str, *, window: int | None = None, span: int = 30 * DAY
+        self,
+        name: str,
+        *,
+        window: int | None = None,
+        span: int = 30 * DAY,
+        segment: str = EVERYTHING,
     ) -> dict[str, Series]:
-        """All metrics as `series` gives one, in one pass. Raises: UnknownModelError."""
+        """All metrics as `series` gives one, in one pass.
+
+        Raises: UnknownModelError, InvalidInputError.
+        """
         with self._records.read() as connection:
             record = models.model_named(connection, name)
-            spec = _spec(parse_monitor(name, record.monitor), window)
+            monitor = parse_monitor(name, record.monitor)
+            check_segment(record, segment)
+            spec = _spec(monitor, window)
             found = _evaluations(connection, record, spec, span, MOST_POINTS)
-            return {metric: _series_of(record, metric, spec, found) for metric in METRICS}
+            metrics = list(monitor.metrics.values())
+            if segment != EVERYTHING:
+                return _measured_now(connection, record, monitor, metrics, spec, found, segment)
+            return {m.name: _series_of(record, m, spec, found) for m in metrics}
 
     def drift(
         self, name: str, *, window: int | None = None, span: int = 7 * DAY, most: int = 120
@@ -217,6 +253,40 @@ class Read:
                 current=tuple(now.shares.tolist()),
                 shift=latest.shifts.get(feature),
             )
+
+    def segments(
+        self, name: str, *, metric: str | None = None, window: int | None = None
+    ) -> SegmentsView | None:
+        """The newest window by segments; None without a window.
+
+        metric: the headline's when None. Raises: UnknownModelError, InvalidInputError.
+        """
+        with self._records.read() as connection:
+            record = models.model_named(connection, name)
+            monitor = parse_monitor(name, record.monitor)
+            chosen = _headline(monitor) if metric is None else metric_named(monitor, metric)
+            latest = _latest(connection, record, _spec(monitor, window))
+            if latest is None:
+                return None
+            return segments_of(connection, record, monitor, chosen, latest.window)
+
+    def groups(self, name: str, attribute: str, *, window: int | None = None) -> GroupsView | None:
+        """How the groups of an attribute are treated in the newest window; None without a window.
+
+        window: size; the longest that has closed when None.
+        Raises: UnknownModelError, InvalidInputError.
+        """
+        with self._records.read() as connection:
+            record = models.model_named(connection, name)
+            monitor = parse_monitor(name, record.monitor)
+            segment = protected(record, attribute)
+            # The longest that there is: groups are small.
+            specs = monitor.windows[::-1] if window is None else (_spec(monitor, window),)
+            latest = (_latest(connection, record, spec) for spec in specs)
+            newest = next((found for found in latest if found is not None), None)
+            if newest is None:
+                return None
+            return groups_of(connection, record, monitor, segment, newest.window)
 
     def incidents(self, *, model: str | None = None, open_only: bool = False) -> list[Incident]:
         """Incidents, the newest first. Raises: UnknownModelError."""
@@ -290,7 +360,8 @@ class Read:
 def _overview(connection: Connection, record: ModelRecord) -> Overview:
     monitor = parse_monitor(record.name, record.monitor)
     spec = _spec(monitor, None)
-    headline = _series(connection, record, _headline(monitor), spec, 14 * DAY)
+    found = _evaluations(connection, record, spec, 14 * DAY, MOST_POINTS)
+    headline = _series_of(record, _headline(monitor), spec, found)
     latest = headline.points[-1] if headline.points else None
     open_incidents = alerts.list_incidents(connection, model_id=record.id, open_only=True)
     return Overview(
@@ -325,10 +396,25 @@ def _condition(
     return Condition.HEALTHY if isinstance(latest.measure, Bounded) else Condition.WAITING
 
 
-def _headline(monitor: Monitor) -> str:
-    """The metric of the first rule that has one, else the one that ranks."""
-    ruled = [rule.metric for rule in monitor.rules if rule.metric in METRICS]
-    return ruled[0] if ruled else "roc_auc" if monitor.schema.score else "accuracy_score"
+def _headline(monitor: Monitor) -> Metric:
+    """The metric of the first rule that has one, else the one that tells most."""
+    ruled = [rule.metric for rule in monitor.rules if rule.metric in monitor.metrics]
+    return monitor.metrics[ruled[0] if ruled else monitor.metrics.headline]
+
+
+def metric_named(monitor: Monitor, name: str) -> Metric:
+    """A metric of the model. Raises: InvalidInputError."""
+    return monitor.metrics.find(name)
+
+
+def check_segment(record: ModelRecord, segment: str) -> None:
+    """Raises: InvalidInputError for a segment that the model does not have."""
+    known = [key for values in record.plan.segments for key in values.keys()]  # noqa: SIM118
+    if segment != EVERYTHING and segment not in known:
+        raise InvalidInputError(
+            f"there is no segment {segment!r}; "
+            + (f"there are {', '.join(known)}" if known else "declare some with `segments`")
+        )
 
 
 def _spec(monitor: Monitor, window: int | None) -> WindowSpec:
@@ -345,26 +431,54 @@ def _spec(monitor: Monitor, window: int | None) -> WindowSpec:
     raise InvalidInputError(f"window {format_duration(window)} is not one of {sizes}")
 
 
-def _series(
+def _series_of(
+    record: ModelRecord, metric: Metric, spec: WindowSpec, found: Sequence[Evaluation]
+) -> Series:
+    unknown = Undefined("this window was measured before the metric was declared")
+    points = tuple(
+        Point(
+            e.window, e.revision, e.rows, e.coverage, e.versions,
+            e.measures.get(metric.name, unknown),
+        )
+        for e in found
+    )  # fmt: skip
+    return Series(metric, spec, points, _reference(record, metric, EVERYTHING))
+
+
+def _reference(record: ModelRecord, metric: Metric, segment: str) -> Measure:
+    if segment != EVERYTHING:
+        return Undefined("the reference is known of all rows only")
+    return metric.measure(record.reference).at()
+
+
+def _measured_now(
     connection: Connection,
     record: ModelRecord,
-    metric: str,
+    monitor: Monitor,
+    metrics: Sequence[Metric],
     spec: WindowSpec,
-    span: int,
-    most: int = MOST_POINTS,
-) -> Series:
-    found = _evaluations(connection, record, spec, span, most)
-    return _series_of(record, metric, spec, found)
-
-
-def _series_of(
-    record: ModelRecord, metric: str, spec: WindowSpec, found: Sequence[Evaluation]
-) -> Series:
-    points = tuple(
-        Point(e.window, e.revision, e.rows, e.coverage, e.versions, e.measures[metric])
-        for e in found
+    found: Sequence[Evaluation],
+    segment: str,
+) -> dict[str, Series]:
+    """Metrics that are not stored, from the profiles of the evaluated windows."""
+    stack, versions = window_profiles(
+        connection, record, monitor.granularity, [e.window for e in found], segment=segment
     )
-    return Series(metric, spec, points, METRICS[metric].measure(record.reference).at())
+    rows, labelled = stack.total("n"), stack.total("labelled")
+    coverage = labelled / np.maximum(rows, 1)
+
+    def series(metric: Metric) -> Series:
+        measured = metric.measure(stack)
+        points = tuple(
+            Point(
+                e.window, e.revision, round(float(rows[i])), float(coverage[i]), versions[i],
+                measured.at(i),
+            )
+            for i, e in enumerate(found)
+        )  # fmt: skip
+        return Series(metric, spec, points, _reference(record, metric, segment), segment)
+
+    return {metric.name: series(metric) for metric in metrics}
 
 
 def _evaluations(

@@ -1,5 +1,6 @@
 """Add a model to be monitored: its monitor, its reference, and the plan that follows from it."""
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -8,19 +9,21 @@ import pyarrow as pa
 from tocsin.declared import Monitor, parse_monitor
 from tocsin.engines import reference_rows
 from tocsin.errors import SchemaError
-from tocsin.profiles import Plan, Profile, fold_labels, fold_predictions, plan_from_reference
+from tocsin.lake import Lake
+from tocsin.profiles import Grouping, Profile, fold_labels, fold_predictions, plan_from_reference
 from tocsin.records import Records, changes, models
-from tocsin.schema import Kind, Schema
+from tocsin.schema import Schema
 from tocsin.service.clock import Clock
 
 MAX_NAME_LENGTH = 200
 
 
 class Register:
-    """Adds models, and changes their monitors."""
+    """Adds models, and changes their monitors and references."""
 
-    def __init__(self, records: Records, clock: Clock) -> None:
+    def __init__(self, records: Records, lake: Lake, clock: Clock) -> None:
         self._records = records
+        self._lake = lake
         self._clock = clock
 
     def add(
@@ -28,44 +31,66 @@ class Register:
     ) -> Monitor:
         """Monitor a model from now on.
 
-        reference: rows with the features by name, the label, and the score or prediction.
+        reference: rows with the features by name, the label, and the scores or the prediction.
         Raises: SchemaError when the document or the reference does not fit, or the name is taken.
         """
         _check_name(name)
         monitor = parse_monitor(name, document)
-        profile = reference_profile(monitor.schema, reference)
+        profile, found = reference_profile(monitor.schema, reference)
         now = self._clock()
         with self._records.write() as connection:
             if models.exists(connection, name):
                 raise SchemaError(f"model {name!r} is monitored already")
-            models.add_model(
+            model_id = models.add_model(
                 connection,
                 name=name,
                 monitor=document,
                 reference=profile,
-                notes=notes,
+                notes=(*notes, *found),
                 now=now,
             )
+            lake = self._lake.model(model_id, name, monitor.schema)
+            lake.keep_reference(profile.plan.digest, reference)
             changes.announce(connection, f"model/{name}", now=now)
         return monitor
 
-    def change(self, name: str, document: dict[str, Any]) -> Monitor:
-        """Replace a model's monitor; its schema and granularity have to stay.
+    def change(
+        self, name: str, document: dict[str, Any], reference: pa.Table | None = None
+    ) -> Monitor:
+        """Replace a model's monitor, and its reference if one is given.
+
+        Where that changes what profiles are made of, they wait to be rebuilt from the lake.
+        Raises: UnknownModelError; SchemaError when it changes what a row of the lake means, or does
+        not fit the reference.
+        """
+        monitor = parse_monitor(name, document)
+        with self._records.read() as connection:
+            record = models.model_named(connection, name)
+        before = parse_monitor(name, record.monitor)
+        _check_change(name, before.schema, monitor.schema)
+        anew = reference is not None or _profiled(before) != _profiled(monitor)
+        lake = self._lake.model(record.id, name, monitor.schema)
+        if anew:
+            kept = lake.reference(record.plan.digest) if reference is None else reference
+            profile, notes = reference_profile(monitor.schema, kept)
+            lake.keep_reference(profile.plan.digest, kept)
+        with self._records.write() as connection:
+            if models.model_named(connection, name).monitor != record.monitor:
+                raise SchemaError(f"somebody else changed model {name!r} meanwhile; look again")
+            models.set_monitor(connection, record.id, document)
+            if anew:
+                models.set_reference(connection, record.id, profile, notes)
+            changes.announce(connection, f"model/{name}", now=self._clock())
+        return monitor
+
+    def replace_reference(self, name: str, reference: pa.Table) -> Monitor:
+        """Replace a model's reference; its profiles wait to be rebuilt on the plan that follows.
 
         Raises: UnknownModelError, SchemaError.
         """
-        monitor = parse_monitor(name, document)
-        with self._records.write() as connection:
-            record = models.model_named(connection, name)
-            before = parse_monitor(name, record.monitor)
-            if _profiled(before) != _profiled(monitor):
-                raise SchemaError(
-                    f"schema, granularity and labels.max of {name!r} are what its profiles are "
-                    "made of and cannot be changed; add the model under another name"
-                )
-            models.set_monitor(connection, record.id, document)
-            changes.announce(connection, f"model/{name}", now=self._clock())
-        return monitor
+        with self._records.read() as connection:
+            document = models.model_named(connection, name).monitor
+        return self.change(name, document, reference)
 
 
 def _check_name(name: str) -> None:
@@ -76,74 +101,46 @@ def _check_name(name: str) -> None:
         )
 
 
+def _check_change(name: str, before: Schema, after: Schema) -> None:
+    """Rows in the lake keep their meaning: features may come and go, outputs stay."""
+    if _meaning(before) != _meaning(after):
+        raise SchemaError(
+            f"task, outputs, label and classes of {name!r} are what its rows mean and cannot be "
+            "changed; add the model under another name"
+        )
+    kinds = {feature.name: feature.kind for feature in before.features}
+    moved = [f.name for f in after.features if kinds.get(f.name, f.kind) is not f.kind]
+    if moved:
+        raise SchemaError(
+            f"feature {moved[0]!r} of {name!r} was {kinds[moved[0]]} and stays so in the lake; "
+            "give the new one another name"
+        )
+
+
+def _meaning(schema: Schema) -> Schema:
+    """A schema without what may change."""
+    return replace(schema, features=(), segments=(), ratios=(), thresholds=(), threshold=0.5)
+
+
 def _profiled(monitor: Monitor) -> tuple[Schema, int, int]:
     """What a model's stored profiles depend on."""
     return monitor.schema, monitor.granularity, monitor.label_horizon
 
 
-def reference_profile(schema: Schema, reference: pa.Table) -> Profile:
-    """The profile of a reference, on the plan that it gives.
+def reference_profile(schema: Schema, table: pa.Table) -> tuple[Profile, tuple[str, ...]]:
+    """The profile of a reference, on the plan that it gives, and what surprised in it.
 
     Raises: SchemaError that names what the reference lacks.
     """
-    _check(schema, reference)
-    reference = _with_classes(schema, reference)
-    rows, labels = reference_rows(schema, reference)
-    scores = rows.scores[np.isfinite(rows.scores)]
-    if len(scores) and not 0 <= scores.min() <= scores.max() <= 1:
-        raise SchemaError(
-            f"score {schema.score!r} of the reference lies between {scores.min():g} and "
-            f"{scores.max():g}; it has to be the probability of the positive class, in [0, 1]"
-        )
-    plan: Plan = plan_from_reference(rows.scores, labels, rows.features, threshold=schema.threshold)
-    one = np.zeros(len(rows), np.int64)
-    profile = fold_predictions(plan, rows, one, 1)
+    reference = reference_rows(schema, table)
+    rows, labels = reference.rows, reference.labels
+    plan = plan_from_reference(schema, rows, labels)
+    everything = Grouping(np.zeros(len(rows), np.int64), 1)
+    profile = fold_predictions(plan, rows, everything)[0]
     known = np.isfinite(labels)
     if known.any():
-        labelled, kept = reference_rows(schema, reference.filter(pa.array(known)))
-        bucket = one[known]
-        profile = profile + fold_labels(plan, labelled, kept, bucket, bucket, 1)
-    return Profile(plan, profile.vector[0])
-
-
-def _check(schema: Schema, reference: pa.Table) -> None:
-    if reference.num_rows == 0:
-        raise SchemaError("the reference has no rows; give at least a few hundred")
-    output = schema.score or schema.prediction
-    wanted = [*(feature.name for feature in schema.features), *([output] if output else [])]
-    missing = [name for name in wanted if name not in reference.column_names]
-    if missing:
-        raise SchemaError(
-            f"the reference lacks {', '.join(missing)}; it has {', '.join(reference.column_names)}"
-        )
-    for feature in schema.features:
-        kind = reference.schema.field(feature.name).type
-        if feature.kind is Kind.NUMERIC and not (
-            pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_null(kind)
-        ):
-            raise SchemaError(
-                f"feature {feature.name!r} is declared numeric, but the reference has {kind}"
-            )
-
-
-def _with_classes(schema: Schema, reference: pa.Table) -> pa.Table:
-    """The reference with label and prediction as 1, 0 or null, however they were written."""
-    for name in (schema.label, schema.prediction):
-        if name is None or name not in reference.column_names:
-            continue
-        values = reference[name].to_pylist()
-        absent = [value is None or value != value for value in values]
-        classes = [
-            None if gone else schema.class_of(value)
-            for value, gone in zip(values, absent, strict=True)
-        ]
-        odd = next((v for v, c, gone in zip(values, classes, absent, strict=True)
-                    if c is None and not gone), None)  # fmt: skip
-        if odd is not None:
-            raise SchemaError(
-                f"{name!r} of the reference holds {odd!r}, neither {schema.positive!r} nor "
-                f"{schema.negative!r}; name the classes with `positive` and `negative`"
-            )
-        at = reference.column_names.index(name)
-        reference = reference.set_column(at, name, pa.array(classes, pa.float64()))
-    return reference
+        kept = reference_rows(schema, table.filter(pa.array(known))).rows
+        nothing = np.zeros(len(kept), np.int64)
+        truth = fold_labels(plan, kept, labels[known], nothing, Grouping(nothing, 1))[0]
+        profile = profile + truth
+    return profile[0], reference.notes

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sqlalchemy.engine import Connection
 
-from tocsin.profiles import Profile
+from tocsin.profiles import EVERYTHING, Profile
 from tocsin.records import profiles
 from tocsin.records.models import ModelRecord
 from tocsin.values import Window
@@ -15,7 +15,12 @@ Floats = NDArray[np.float64]
 
 
 def window_profiles(
-    connection: Connection, record: ModelRecord, granularity: int, windows: Sequence[Window]
+    connection: Connection,
+    record: ModelRecord,
+    granularity: int,
+    windows: Sequence[Window],
+    *,
+    segment: str = EVERYTHING,
 ) -> tuple[Profile, list[dict[str, int]]]:
     """The stack of the windows' profiles over all versions, and their rows by version.
 
@@ -24,7 +29,7 @@ def window_profiles(
     vectors = np.empty((len(windows), record.plan.layout.size))
     versions: list[dict[str, int]] = []
     for group in _overlapping(windows):
-        merged, rows = _merged(connection, record, granularity, group)
+        merged, rows = _merged(connection, record, granularity, group, segment)
         vectors[len(versions) : len(versions) + len(group)] = merged
         versions.extend(rows)
     return Profile(record.plan, vectors), versions
@@ -42,7 +47,11 @@ def _overlapping(windows: Sequence[Window]) -> Iterator[list[Window]]:
 
 
 def _merged(
-    connection: Connection, record: ModelRecord, granularity: int, windows: Sequence[Window]
+    connection: Connection,
+    record: ModelRecord,
+    granularity: int,
+    windows: Sequence[Window],
+    segment: str,
 ) -> tuple[Floats, list[dict[str, int]]]:
     plan = record.plan
     first = windows[0].start // granularity * granularity
@@ -51,10 +60,11 @@ def _merged(
     vectors = np.zeros((count + 1, plan.layout.size))
     rows: dict[str, Floats] = {}
     # Row i + 1 is bucket i, so that running totals begin with nothing.
-    for (version, bucket), profile in profiles.stored(connection, record.id, plan, first, end):
-        at = (bucket - first) // granularity + 1
+    found = profiles.stored(connection, record.id, plan, first, end, segment=segment)
+    for key, profile in found:
+        at = (key.bucket - first) // granularity + 1
         vectors[at] += profile.vector
-        rows.setdefault(version, np.zeros(count + 1))[at] = profile.total("n")
+        rows.setdefault(key.version, np.zeros(count + 1))[at] = profile.total("n")
     begins = [(window.start - first) // granularity for window in windows]
     ends = [(window.end - first) // granularity for window in windows]
     by_version = {version: _between(n, begins, ends) for version, n in rows.items()}

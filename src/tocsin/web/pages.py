@@ -12,7 +12,6 @@ from starlette.exceptions import HTTPException
 
 from tocsin.app import App
 from tocsin.errors import InvalidInputError, TocsinError, UnknownModelError
-from tocsin.metrics import METRICS
 from tocsin.values import DAY, HOUR, WindowSpec, parse_duration
 from tocsin.web import assets, pictures
 from tocsin.web.rendering import failed, not_found, page
@@ -76,6 +75,7 @@ def router(app: App) -> APIRouter:
         window: Duration = None,
         metric: str | None = None,
         span: Duration = None,
+        segment: str = "",
         fragment: Fragment = None,
     ) -> Response:
         newest = read.newest_change()
@@ -84,14 +84,14 @@ def router(app: App) -> APIRouter:
         spec = _spec(monitor.windows, window, detail.overview.headline.spec)
         spans = _SPANS.get(spec.size, ("7d", "30d", "90d"))
         span = span or spans[1]
-        chosen = metric or detail.overview.headline.metric
-        if chosen not in METRICS:
+        chosen = metric or detail.overview.headline.metric.name
+        if chosen not in set(monitor.metrics):
             raise InvalidInputError(
-                f"there is no metric {chosen!r}; there are {', '.join(METRICS)}"
+                f"there is no metric {chosen!r}; there are {', '.join(monitor.metrics)}"
             )
         wanted = _wanted(fragment)
         numbers = (
-            read.numbers(name, window=spec.size, span=parse_duration(span))
+            read.numbers(name, window=spec.size, span=parse_duration(span), segment=segment)
             if wanted("live_performance")
             else {}
         )
@@ -111,6 +111,12 @@ def router(app: App) -> APIRouter:
             span=span,
             spans=spans,
             chosen=chosen,
+            segment=segment,
+            parts=(
+                read.segments(name, metric=chosen, window=spec.size)
+                if detail.segments and wanted("live_segments")
+                else None
+            ),
             numbers=numbers,
             picture=pictures.metric(numbers[chosen], monitor, incidents) if numbers else None,
             incidents=incidents,

@@ -9,7 +9,6 @@ from tocsin.charts.distribution import largest_change
 from tocsin.charts.evidence import SPOKEN_OF
 from tocsin.declared import Monitor
 from tocsin.drift import EFFECT, ENOUGH_ROWS, Verdict
-from tocsin.metrics import METRICS
 from tocsin.records.alerts import Incident
 from tocsin.service.read import (
     DriftPoint,
@@ -30,7 +29,7 @@ def metric(series: Series, monitor: Monitor, incidents: Sequence[Incident]) -> P
     """A metric over time with its rules and the model's incidents; None without any window."""
     if not series.points:
         return None
-    needs_labels = METRICS[series.metric].needs_labels
+    needs_labels = series.metric.needs_labels
     steps = [
         b.window.end - a.window.end for a, b in zip(series.points, series.points[1:], strict=False)
     ]
@@ -40,9 +39,9 @@ def metric(series: Series, monitor: Monitor, incidents: Sequence[Incident]) -> P
             for p in series.points
         ],
         title=words.chart_title(series),
-        unit=METRICS[series.metric].title,
+        unit=series.metric.title,
         every=max(series.spec.every, min(steps, default=0)),
-        percent=series.metric in words.SHARES,
+        percent=words.is_share(series.metric),
         reference=series.reference,
         thresholds=words.thresholds(monitor.rules, series.metric, series.spec.size),
         spans=[Span(i.opened, i.resolved, f"#{i.id}") for i in reversed(incidents)],
@@ -123,9 +122,9 @@ def evidence(detail: IncidentDetail, model: ModelDetail, read: Read) -> Picture 
             "alternative": spec["title"],
             "title": largest_change(*parts) if whole else "",
         }
-    rules = {rule.name: rule for rule in model.monitor.rules if rule.metric in METRICS}
+    rules = {rule.name: rule for rule in model.monitor.rules if rule.metric != "drift"}
     rule = next((rules[e.rule] for e in detail.episodes if e.rule in rules), None)
-    named = model.overview.headline.metric if rule is None else rule.metric
+    named = model.overview.headline.metric.name if rule is None else rule.metric
     size = None if rule is None else rule.window
     # As far back as makes a picture: two weeks, or many windows of the rule's size.
     span = max(14 * DAY, 8 * (size or 0))

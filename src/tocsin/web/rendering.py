@@ -8,7 +8,6 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from tocsin.charts.theme import Spec
-from tocsin.metrics import METRICS
 from tocsin.values import Bounded
 from tocsin.web import assets, words
 
@@ -94,7 +93,6 @@ def _environment() -> Environment:
         "asset": assets.address,
         "themes": assets.themes,
         "words": words,
-        "metrics": METRICS,
     }
     # Blocks are rendered alone as fragments too: macros are global, as imports would not be seen.
     environment.globals["ui"] = environment.get_template("macros.html").module

@@ -10,9 +10,10 @@ from urllib.parse import quote
 from markupsafe import Markup, escape
 
 from tocsin.charts import Threshold, sparkline
-from tocsin.metrics import METRICS
+from tocsin.metrics import Metric
 from tocsin.records.alerts import Episode
 from tocsin.rules import Rule
+from tocsin.schema import Schema, Task
 from tocsin.service.read import Condition, IncidentDetail, Overview, Point, Series
 from tocsin.values import (
     DAY,
@@ -21,7 +22,6 @@ from tocsin.values import (
     Bounded,
     Measure,
     Undefined,
-    WindowSpec,
     format_duration,
     isoformat,
     to_datetime,
@@ -73,15 +73,21 @@ def count(value: int) -> str:
     return f"{value:,}".replace("-", "−")
 
 
-def level(metric: str, value: float) -> str:
+def is_share(metric: Metric) -> bool:
+    """Whether people know it as a percentage."""
+    return metric.name.partition("@")[0] in SHARES
+
+
+def level(metric: Metric, value: float) -> str:
     """A metric's value in its unit."""
-    return percent(value) if metric in SHARES else number(value)
+    return percent(value) if is_share(metric) else number(value)
 
 
-def margin(metric: str, measure: Bounded) -> str | None:
+def margin(metric: Metric, measure: Bounded) -> str | None:
     """Half the 95 % interval, to the digits that the value is written with; None if unknown.
 
-    >>> margin("roc_auc", Bounded(0.7123, low=0.703, high=0.7215))
+    >>> from tocsin.metrics import METRICS
+    >>> margin(METRICS["roc_auc"], Bounded(0.7123, low=0.703, high=0.7215))
     '0.009'
     """
     if measure.low is None or measure.high is None:
@@ -89,14 +95,14 @@ def margin(metric: str, measure: Bounded) -> str | None:
     half = (measure.high - measure.low) / 2
     if not isfinite(half):
         return None
-    if metric in SHARES:
+    if is_share(metric):
         return f"{half * 100:.1f}{_NO_BREAK}pt"
     places = len(number(measure.value).partition(".")[2])
     rounded = f"{half:,.{places}f}"
     return rounded if float(rounded.replace(",", "")) else f"{half:.1g}"
 
 
-def measure_words(metric: str, measure: Measure) -> str:
+def measure_words(metric: Metric, measure: Measure) -> str:
     """A number with its interval, or the reason why there is none."""
     if isinstance(measure, Undefined):
         return measure.reason
@@ -104,17 +110,17 @@ def measure_words(metric: str, measure: Measure) -> str:
     return level(metric, measure.value) + (f" ± {half}" if half else "")
 
 
-def difference(metric: str, measure: Measure, reference: Measure) -> str | None:
+def difference(metric: Metric, measure: Measure, reference: Measure) -> str | None:
     """How far a number is from its reference: `0.03 under`; None when either is missing.
 
     Nor is there one for coverage: a reference is labelled as its maker chose.
     """
     if not isinstance(measure, Bounded) or not isinstance(reference, Bounded):
         return None
-    if metric == "coverage":
+    if metric.name == "coverage":
         return None
     apart = measure.value - reference.value
-    if metric in SHARES:
+    if is_share(metric):
         if abs(apart) < 0.0005:
             return "as"
         size = f"{abs(apart) * 100:.1f}{_NO_BREAK}pt"
@@ -126,9 +132,9 @@ def difference(metric: str, measure: Measure, reference: Measure) -> str | None:
     return f"{size} {'over' if apart > 0 else 'under'}"
 
 
-def worse(metric: str, measure: Measure, reference: Measure) -> bool:
+def worse(metric: Metric, measure: Measure, reference: Measure) -> bool:
     """Whether a number is surely on the bad side of its reference: its interval says so."""
-    better = METRICS[metric].higher_is_better
+    better = metric.higher_is_better
     if better is None or not isinstance(measure, Bounded) or not isinstance(reference, Bounded):
         return False
     mildest = measure.high if better else measure.low
@@ -191,7 +197,7 @@ def headline(overview: Overview) -> str:
 
 def series_sentence(series: Series) -> str:
     """The newest number of a series against its reference, and how much of it is labelled."""
-    metric = METRICS[series.metric]
+    metric = series.metric
     size = duration(series.spec.size)
     if not series.points:
         return f"No window of {size} has closed yet: there is nothing to measure."
@@ -215,7 +221,7 @@ def against(series: Series, point: Point) -> str:
 
 def chart_title(series: Series) -> str:
     """The finding of a metric's chart."""
-    metric = METRICS[series.metric]
+    metric = series.metric
     if not series.points:
         return f"{metric.title}: no window has closed yet"
     point = series.points[-1]
@@ -225,22 +231,31 @@ def chart_title(series: Series) -> str:
     return f"{metric.title} is {value}{against(series, point)}"
 
 
-def rule_condition(rule: Rule) -> str:
+def task(schema: Schema) -> str:
+    """What a model predicts, in words."""
+    if schema.task is Task.REGRESSION:
+        return "Regression"
+    if schema.task is Task.BINARY:
+        return "Binary classifier"
+    return f"Classifier of {len(schema.classes)} classes"
+
+
+def rule_condition(rule: Rule, metrics: Mapping[str, Metric]) -> str:
     """What has to be true for a rule to alert."""
     if rule.metric == "drift":
-        return "any feature or the score has drifted"
+        return "any feature or the output has drifted"
     assert rule.value is not None
     side = "below" if rule.op == "<" else "above"
-    return f"{METRICS[rule.metric].title} {side} {level(rule.metric, rule.value)}"
+    metric = metrics[rule.metric]
+    return f"{metric.title} {side} {level(metric, rule.value)}"
 
 
-def rule_patience(rule: Rule, spec: WindowSpec | None) -> str:
+def rule_patience(rule: Rule, metrics: Mapping[str, Metric]) -> str:
     """What a rule waits for."""
     parts = []
     if rule.for_windows > 1:
-        every = f" ({duration(rule.for_windows * spec.every)})" if spec else ""
-        parts.append(f"{rule.for_windows} windows in a row{every}")
-    if rule.metric != "drift" and METRICS[rule.metric].needs_labels:
+        parts.append(f"{rule.for_windows} windows in a row")
+    if rule.metric != "drift" and metrics[rule.metric].needs_labels:
         parts.append(f"{percent(rule.min_coverage)} labelled")
     if rule.min_samples > 1:
         parts.append(f"{count(rule.min_samples)} rows")
@@ -249,7 +264,7 @@ def rule_patience(rule: Rule, spec: WindowSpec | None) -> str:
     return ", ".join(parts)
 
 
-def thresholds(rules: tuple[Rule, ...], metric: str, size: int) -> list[Threshold]:
+def thresholds(rules: tuple[Rule, ...], metric: Metric, size: int) -> list[Threshold]:
     """The lines of the rules on a metric's chart."""
     return [
         Threshold(
@@ -257,7 +272,7 @@ def thresholds(rules: tuple[Rule, ...], metric: str, size: int) -> list[Threshol
             f"alert {'below' if rule.op == '<' else 'above'} {level(metric, rule.value)}",
         )
         for rule in rules
-        if rule.metric == metric and rule.window == size and rule.value is not None
+        if rule.metric == metric.name and rule.window == size and rule.value is not None
     ]
 
 
@@ -276,7 +291,7 @@ def state_of_all(overviews: list[Overview]) -> str:
     return "The model is healthy" if total == 1 else f"All {models} are healthy"
 
 
-def interval(metric: str, measure: Bounded) -> str:
+def interval(metric: Metric, measure: Bounded) -> str:
     """The 95 % interval, or a dash."""
     low, high = measure.low, measure.high
     if low is None or high is None or not (isfinite(low) and isfinite(high)):
