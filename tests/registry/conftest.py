@@ -19,6 +19,23 @@ PATIENTS = pd.DataFrame(
 )
 FEATURES = ["age", "visits", "plan", "member"]
 TAGS = {"tocsin.label": "left", "tocsin.score": "risk"}
+OF_MLFLOW = [
+    # mlflow.data has two names for one and the same kind of local source.
+    pytest.mark.filterwarnings(
+        "ignore:The specified dataset source can be interpreted in multiple"
+    ),
+    # Importing mlflow.pyfunc warns of a type hint of MLflow's own.
+    pytest.mark.filterwarnings("ignore:.*Any type hint is inferred as AnyType:UserWarning"),
+    # mlflow.data's digest of a data frame calls DataFrame.all(0).
+    pytest.mark.filterwarnings("ignore:Starting with pandas version 4.0 all arguments of all"),
+    # infer_signature warns of whole numbers, which cannot hold a missing value.
+    pytest.mark.filterwarnings("ignore:.*Inferred schema contains integer column:UserWarning"),
+]
+
+
+def monitor_of(found):
+    """The monitor that has just the schema which was found."""
+    return {"schema": {key: part for key, part in found.schema.to_dict().items() if part}}
 
 
 @pytest.fixture(scope="module")
@@ -43,6 +60,7 @@ def register(server, tmp_path_factory):
         source="artifact",
         context="training",
         signature="inferred",
+        model=None,
     ):
         if signature == "inferred":
             signature = infer_signature(rows[features].dropna())
@@ -52,17 +70,18 @@ def register(server, tmp_path_factory):
             if context is not None:
                 # A name of its own: within an experiment, MLflow takes a dataset of known name and
                 # digest for the known one and forgets the new source.
+                forgotten = {"targets": "left", "predictions": "risk"} if "left" in rows else {}
                 dataset = mlflow.data.from_pandas(
-                    rows, source=source, targets="left", predictions="risk", name=f"{name} rows"
+                    rows, source=source, name=f"{name} rows", **forgotten
                 )
                 mlflow.log_input(dataset, context=context, tags=tags)
-            model = mlflow.sklearn.log_model(
-                DummyClassifier().fit([[0], [1]], [0, 1]),
+            logged = mlflow.sklearn.log_model(
+                model or DummyClassifier().fit([[0], [1]], [0, 1]),
                 name=name,
                 signature=signature,
                 pip_requirements=["scikit-learn"],
             )
-            version = mlflow.register_model(model.model_uri, name)
+            version = mlflow.register_model(logged.model_uri, name)
         return f"models:/{name}/{version.version}"
 
     return register

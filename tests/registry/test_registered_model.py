@@ -13,23 +13,12 @@ from mlflow.types import Schema as MlflowSchema
 from mlflow.types import TensorSpec
 
 from tocsin.errors import InvalidInputError, RegistryError, SchemaError
-from tocsin.registry import registered_model
+from tocsin.registry import Roles, registered_model
 from tocsin.schema import Feature, Kind, Task
 
-from .conftest import PATIENTS, TAGS
+from .conftest import OF_MLFLOW, PATIENTS, TAGS, monitor_of
 
-pytestmark = [
-    # mlflow.data has two names for one and the same kind of local source.
-    pytest.mark.filterwarnings(
-        "ignore:The specified dataset source can be interpreted in multiple"
-    ),
-    # Importing mlflow.pyfunc warns of a type hint of MLflow's own.
-    pytest.mark.filterwarnings("ignore:.*Any type hint is inferred as AnyType:UserWarning"),
-    # mlflow.data's digest of a data frame calls DataFrame.all(0).
-    pytest.mark.filterwarnings("ignore:Starting with pandas version 4.0 all arguments of all"),
-    # infer_signature warns of whole numbers, which cannot hold a missing value.
-    pytest.mark.filterwarnings("ignore:.*Inferred schema contains integer column:UserWarning"),
-]
+pytestmark = OF_MLFLOW
 
 
 @pytest.fixture(scope="module")
@@ -51,23 +40,16 @@ def test_the_schema_follows_the_signature(server, churn):
     assert (schema.label, schema.score, schema.prediction) == ("left", "risk", None)
 
 
-def test_the_reference_holds_the_training_rows_each_column_by_its_role(server, churn):
+def test_the_reference_holds_the_training_rows_with_their_own_types(server, churn):
     reference = registered_model(churn, tracking_uri=server).reference
-    assert reference.schema.types == [
-        pa.float64(),
-        pa.float64(),
-        pa.string(),
-        pa.bool_(),
-        pa.float64(),
-        pa.int8(),
-    ]
+    assert reference.schema.field("visits").type == pa.int64()
     assert reference.to_pydict() == {
         "age": [31.5, None, 64.0, 50.0],
-        "visits": [1.0, 2.0, 3.0, 4.0],
+        "visits": [1, 2, 3, 4],
         "plan": ["basic", "gold", None, "gold"],
         "member": [True, False, True, True],
+        "left": [0.0, 1.0, None, 1.0],
         "risk": [0.1, 0.9, 0.4, None],
-        "left": [0, 1, None, 1],
     }
 
 
@@ -115,26 +97,25 @@ def test_mlflow_forgets_targets_and_predictions_so_the_error_asks_for_them(
     uri = register(f"untagged-{role}", tags=rest)
     with pytest.raises(RegistryError, match=f"give `{role}`, one of .*'{column}'"):
         registered_model(uri, tracking_uri=server)
-    given = registered_model(uri, tracking_uri=server, **{role: column})
+    given = registered_model(uri, tracking_uri=server, roles=Roles(**{role: column}))
     assert getattr(given.schema, role) == column
 
 
 def test_an_argument_takes_precedence_over_the_tag(server, churn):
-    with pytest.raises(SchemaError, match=r"label 'note' .* 4 values such as .'a', 'b', 'c'."):
-        registered_model(churn, tracking_uri=server, label="note")
+    with pytest.raises(SchemaError, match=r"label 'note' .* 4 values such as 'a', 'b', 'c'"):
+        registered_model(churn, tracking_uri=server, roles=Roles(label="note"))
 
 
 @pytest.mark.parametrize("column", ["age", "height", "left"])
 def test_a_feature_an_absent_column_or_the_label_cannot_be_the_score(server, churn, column):
     with pytest.raises(RegistryError, match=f"'{column}' .* cannot be the score.*'note', 'risk'"):
-        registered_model(churn, tracking_uri=server, score=column)
+        registered_model(churn, tracking_uri=server, roles=Roles(score=column))
 
 
-def test_text_cannot_be_the_score(server, churn):
-    with pytest.raises(
-        SchemaError, match=r"'note' .* is large_string, where the model takes double"
-    ):
-        registered_model(churn, tracking_uri=server, score="note")
+def test_text_cannot_be_the_score(server, churn, app):
+    found = registered_model(churn, tracking_uri=server, roles=Roles(score="note"))
+    with pytest.raises(SchemaError, match=r"'note' .* holds large_string, where numbers"):
+        app.register.add("churn", monitor_of(found), found.reference)
 
 
 @pytest.mark.usefixtures("churn")

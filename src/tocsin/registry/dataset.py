@@ -17,13 +17,13 @@ _REMEDY = (
 class Dataset:
     """A dataset that can be loaded again.
 
-    roles: the columns that are label and score, if its tags say so.
+    tags: those it was logged with, such as `tocsin.label`.
     logged: what MLflow stored, for `mlflow.data.get_source`.
     """
 
     name: str
     source: str
-    roles: dict[str, str]
+    tags: dict[str, str]
     notes: tuple[str, ...]
     logged: Any
 
@@ -57,7 +57,7 @@ def training_dataset(run_id: str, tracking: Tracking, *, model: str) -> Dataset:
     return Dataset(
         name=chosen.name,
         source=_address(chosen.source),
-        roles={r: tags[f"tocsin.{r}"] for r in ("label", "score") if f"tocsin.{r}" in tags},
+        tags=tags,
         notes=(note,) if others else (),
         logged=chosen,
     )

@@ -5,22 +5,25 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
-from tocsin.errors import RegistryError
-from tocsin.registry.dataset import Dataset, training_dataset
-from tocsin.registry.reference import labels, rows, scores, values
-from tocsin.registry.signature import features
+from tocsin.registry.dataset import training_dataset
+from tocsin.registry.outputs import told_schema
+from tocsin.registry.reference import needed, rows
+from tocsin.registry.roles import Roles
+from tocsin.registry.signature import signature_of
 from tocsin.registry.tracking import Tracking
 from tocsin.registry.version import find_version
-from tocsin.schema import Schema, Task
+from tocsin.schema import Schema
+
+_NOTHING_SAID = Roles()
 
 
 @dataclass(frozen=True)
 class RegisteredModel:
     """One version of a model in the registry, and what is needed to monitor it.
 
-    reference: the training rows: the features (float64, text or bool, by their kind), the score
-    `schema.score` (float64) and the label `schema.label` (int8, 0 or 1, or null).
+    reference: the training rows, with the columns of the schema as the dataset has them.
     notes: what was assumed, a sentence each, for people to read.
     """
 
@@ -33,64 +36,46 @@ class RegisteredModel:
 
 
 def registered_model(
-    uri: str, *, tracking_uri: str | None, label: str | None = None, score: str | None = None
+    uri: str, *, tracking_uri: str | None, roles: Roles = _NOTHING_SAID
 ) -> RegisteredModel:
     """The model at `models:/name@alias` or `models:/name/version`, with its training rows.
 
     tracking_uri: the MLflow server; None for the one that MLflow itself is configured with.
-    label, score: columns of the training dataset that hold the truth and the probability of the
-    positive class; they take precedence over the tags `tocsin.label` and `tocsin.score` that the
-    dataset was logged with. MLflow itself forgets `targets=` and `predictions=`.
+    roles: what is said of the training dataset; it comes before tags such as `tocsin.label`.
     Raises: InvalidInputError for another kind of address; RegistryError when MLflow cannot be
-    reached or lacks what is needed; SchemaError for a model that is not a binary classifier.
+    reached or lacks what is needed; SchemaError for roles that the dataset contradicts.
     """
     with tempfile.TemporaryDirectory(prefix="tocsin-registry-") as folder:
         tracking = Tracking.connect(tracking_uri, Path(folder))
         version = find_version(uri, tracking)
-        inputs = features(version.artifacts, tracking, model=uri)
+        signature = signature_of(version.artifacts, tracking, model=uri)
         dataset = training_dataset(version.run_id, tracking, model=uri)
         table = rows(dataset, tracking, model=uri)
-    spare = set(table.column_names) - {feature.name for feature in inputs}
-    label = _column("label", label, dataset, spare)
-    score = _column("score", score, dataset, spare - {label})
-    truth = labels(table, label, model=uri)
-    columns = {feature.name: values(table, feature, model=uri) for feature in inputs}
-    columns |= {score: scores(table, score, model=uri), label: truth}
+    roles = roles.or_tags(dataset.tags)
+    schema, assumed = told_schema(signature, table, roles, model=uri, dataset=dataset.name)
+    reference = needed(table, schema, model=uri)
     return RegisteredModel(
         name=version.name,
         version=version.version,
         aliases=version.aliases,
-        schema=Schema(Task.BINARY, inputs, score=score, prediction=None, label=label),
-        reference=pa.table(columns),
+        schema=schema,
+        reference=reference,
         notes=(
             f"The reference is dataset {dataset.name!r} of run {version.run_id}: "
             f"{table.num_rows} rows from {dataset.source}.",
-            f"The label is column {label!r}, missing in {truth.null_count} of these rows.",
-            f"The score is column {score!r}, taken as the probability of the positive class for "
-            "rows that the model had not seen; if it had, the reference flatters the model.",
-            "Scores of 0.5 and more count as the positive class.",
+            _about_label(schema.label, table),
+            *assumed,
             *dataset.notes,
-            *_left_out(table, columns),
+            *_left_out(table, reference),
         ),
     )
 
 
-def _column(role: str, given: str | None, dataset: Dataset, spare: set[str]) -> str:
-    """The one of the spare columns of the dataset that plays the role."""
-    name = given or dataset.roles.get(role)
-    if name is None:
-        raise RegistryError(
-            f"MLflow does not record which column of dataset {dataset.name!r} is the {role}; "
-            f"give `{role}`, one of {sorted(spare)}"
-        )
-    if name not in spare:
-        raise RegistryError(
-            f"column {name!r} of dataset {dataset.name!r} cannot be the {role}; "
-            f"give `{role}`, one of {sorted(spare)}"
-        )
-    return name
+def _about_label(label: str, table: pa.Table) -> str:
+    missing = pc.sum(pc.is_null(table[label], nan_is_null=True)).as_py() or 0
+    return f"The label is column {label!r}, missing in {missing} of these rows."
 
 
-def _left_out(table: pa.Table, columns: dict[str, pa.Array]) -> list[str]:
-    names = [name for name in table.column_names if name not in columns]
+def _left_out(table: pa.Table, reference: pa.Table) -> list[str]:
+    names = [name for name in table.column_names if name not in reference.column_names]
     return [f"Columns {names} are no inputs of the model and were left out."] if names else []

@@ -1,21 +1,20 @@
-"""The rows of a training dataset, each column read as the role it plays."""
+"""The rows of a training dataset, wherever they are kept."""
 
 from pathlib import Path
 
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.csv
 import pyarrow.parquet as pq
 
-from tocsin.errors import RegistryError, SchemaError
+from tocsin.errors import RegistryError
 from tocsin.registry.dataset import Dataset
 from tocsin.registry.tracking import Tracking, probe, refused
-from tocsin.schema import Feature, Kind
+from tocsin.schema import Kind, Schema
 
 # How an MLflow server hands out its artifacts to plain HTTP clients.
 _PROXY = "/api/2.0/mlflow-artifacts/artifacts/"
-_TYPES = {Kind.NUMERIC: pa.float64(), Kind.CATEGORICAL: pa.string(), Kind.BOOLEAN: pa.bool_()}
-_TRUTHS = {"0": 0, "false": 0, "1": 1, "true": 1}
+# When rows were predicted: what the moments among the features are measured from.
+TIMESTAMP = "timestamp"
 
 
 def rows(dataset: Dataset, tracking: Tracking, *, model: str) -> pa.Table:
@@ -38,56 +37,22 @@ def rows(dataset: Dataset, tracking: Tracking, *, model: str) -> pa.Table:
     )
 
 
-def values(table: pa.Table, feature: Feature, *, model: str) -> pa.ChunkedArray:
-    """A feature of the reference, of the type of its kind."""
-    if feature.name not in table.column_names:
+def needed(table: pa.Table, schema: Schema, *, model: str) -> pa.Table:
+    """The columns that a reference of this schema has, as they are.
+
+    Raises: RegistryError when one of the features is missing.
+    """
+    features = [feature.name for feature in schema.features]
+    missing = [name for name in features if name not in table.column_names]
+    if missing:
         raise RegistryError(
-            f"{model} takes {feature.name!r}, which its training dataset lacks; "
+            f"{model} takes {missing[0]!r}, which its training dataset lacks; "
             "log the dataset with all inputs of the model"
         )
-    return _cast(table, feature.name, _TYPES[feature.kind], model=model)
-
-
-def scores(table: pa.Table, name: str, *, model: str) -> pa.ChunkedArray:
-    """The column as probabilities, NaN as null.
-
-    Raises: SchemaError when a value is outside [0, 1].
-    """
-    column = _without_nan(_cast(table, name, pa.float64(), model=model))
-    extremes = pc.min_max(column).as_py()
-    if column.null_count < len(column) and not 0 <= extremes["min"] <= extremes["max"] <= 1:
-        raise SchemaError(
-            f"score {name!r} of {model} reaches from {extremes['min']:g} to {extremes['max']:g}, "
-            "but a probability lies in [0, 1]; only binary classifiers can be monitored so far"
-        )
-    return column
-
-
-def labels(table: pa.Table, name: str, *, model: str) -> pa.ChunkedArray:
-    """The column as 0 and 1, int8; null and NaN as null.
-
-    Raises: SchemaError when it holds anything but 0, 1, false and true.
-    """
-    column = table[name]
-    if pa.types.is_dictionary(column.type):
-        column = column.cast(column.type.value_type)
-    if pa.types.is_floating(column.type):
-        column = _without_nan(column)
-    distinct = pc.unique(column).drop_null()
-    truths = [_truth(value) for value in distinct.to_pylist()]
-    if None in truths:
-        raise SchemaError(
-            f"label {name!r} of {model} has {len(distinct)} values such as "
-            f"{distinct.slice(0, 3).to_pylist()}; only binary classifiers, whose label is 0 or 1, "
-            "can be monitored so far"
-        )
-    positions = pc.index_in(column, value_set=distinct)
-    return pc.take(pa.array(truths, pa.int8()), positions)
-
-
-def _truth(value: object) -> int | None:
-    text = f"{value:g}" if isinstance(value, float) else str(value).strip().lower()
-    return _TRUTHS.get(text)
+    wanted = {*features, schema.label, schema.score, schema.prediction, *schema.scores}
+    if Kind.DATETIME in (feature.kind for feature in schema.features):
+        wanted.add(TIMESTAMP)
+    return table.select([i for i, name in enumerate(table.column_names) if name in wanted])
 
 
 def _file(dataset: Dataset, tracking: Tracking, *, model: str) -> Path:
@@ -118,18 +83,3 @@ def _file(dataset: Dataset, tracking: Tracking, *, model: str) -> Path:
             f"the training dataset of {model} at {dataset.source} cannot be loaded from here; "
             f"log it as an artifact of the run ({error.__cause__})"
         ) from error
-
-
-def _cast(table: pa.Table, name: str, to: pa.DataType, *, model: str) -> pa.ChunkedArray:
-    try:
-        # Unsafe only in that whole numbers from 2**53 on are rounded.
-        return table[name].cast(to, safe=not pa.types.is_integer(table[name].type))
-    except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
-        raise SchemaError(
-            f"column {name!r} of the training dataset of {model} is {table[name].type}, "
-            f"where the model takes {to}"
-        ) from error
-
-
-def _without_nan(column: pa.ChunkedArray) -> pa.ChunkedArray:
-    return pc.if_else(pc.is_nan(column), pa.scalar(None, column.type), column)

@@ -1,4 +1,7 @@
-"""The features of a model, from the signature that it was logged with."""
+"""What goes into a model and comes out, from the signature that it was logged with."""
+
+from dataclasses import dataclass
+from typing import Any
 
 from tocsin.errors import SchemaError
 from tocsin.registry.tracking import Tracking
@@ -11,11 +14,24 @@ _KINDS = {
     "double": Kind.NUMERIC,
     "string": Kind.CATEGORICAL,
     "boolean": Kind.BOOLEAN,
+    "datetime": Kind.DATETIME,
 }
 
 
-def features(artifacts: str, tracking: Tracking, *, model: str) -> tuple[Feature, ...]:
-    """The inputs of the model whose files are at `artifacts`, in the order of its signature.
+@dataclass(frozen=True)
+class Signature:
+    """What goes into a model and comes out.
+
+    inputs: the features, in the order of the signature.
+    number: whether each row gets one number with a fraction, as regressions give it.
+    """
+
+    inputs: tuple[Feature, ...]
+    number: bool
+
+
+def signature_of(artifacts: str, tracking: Tracking, *, model: str) -> Signature:
+    """The signature of the model whose files are at `artifacts`.
 
     Raises: SchemaError without a signature, or for one that is not made of named plain columns.
     """
@@ -35,4 +51,18 @@ def features(artifacts: str, tracking: Tracking, *, model: str) -> tuple[Feature
                 f"{column['type']}; only named columns of {', '.join(_KINDS)} can be monitored: "
                 "infer its signature from a data frame of such columns"
             )
-    return tuple(Feature(column["name"], _KINDS[column["type"]]) for column in columns)
+    return Signature(
+        tuple(Feature(column["name"], _KINDS[column["type"]]) for column in columns),
+        _is_number(signature.outputs.to_dict() if signature.outputs is not None else []),
+    )
+
+
+def _is_number(outputs: list[dict[str, Any]]) -> bool:
+    if len(outputs) != 1:
+        return False
+    kind = outputs[0]["type"]
+    if kind != "tensor":
+        return kind in ("float", "double")
+    tensor = outputs[0]["tensor-spec"]
+    one = len(tensor["shape"]) == 1 or tuple(tensor["shape"][1:]) == (1,)
+    return one and tensor["dtype"] in ("float32", "float64")
