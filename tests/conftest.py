@@ -1,5 +1,7 @@
 """What many tests need: a small model, its reference, and an application on a folder of its own."""
 
+import os
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -7,6 +9,7 @@ import pytest
 
 from tests.world import Feed, monitor_document, reference
 from tocsin.app import App, opened
+from tocsin.engines import Engine
 from tocsin.settings import Settings
 
 
@@ -32,3 +35,16 @@ def feed(app: App) -> Feed:
     """The monitored model `late`, and its feed."""
     app.register.add("late", monitor_document(), reference())
     return Feed(app, "late")
+
+
+@pytest.fixture(scope="session")
+def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
+    """An engine at a cluster that starts with the first test that asks for it."""
+    from tests.engines.cluster import spark_cluster
+    from tocsin.engines.spark import SparkEngine
+
+    os.environ["PYSPARK_PYTHON"] = sys.executable
+    with spark_cluster(tmp_path_factory.mktemp("spark")) as master:
+        engine = SparkEngine(master)
+        yield engine
+        engine.close()

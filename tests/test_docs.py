@@ -12,12 +12,14 @@ from tests.servers import Server
 from tests.world import Feed, flights
 from tocsin.app import opened
 from tocsin.cli.commands import commands
+from tocsin.demo.servers import mlflow_server
 from tocsin.metrics import METRICS, catalogue
 from tocsin.schema import Schema, Task
 from tocsin.settings import Settings
 
 ROOT = Path(__file__).parents[1]
 ADDRESS = "http://127.0.0.1:8765"
+MLFLOW = "http://127.0.0.1:5000"
 
 
 def blocks(document: str) -> list[str]:
@@ -31,7 +33,7 @@ def run(code: str, url: str, folder: Path) -> None:
         cwd=folder,
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=240,
         check=False,
     )
     assert done.returncode == 0, done.stderr
@@ -73,12 +75,18 @@ def test_the_example_of_the_readme_is_counted(tmp_path: Path) -> None:
         assert (feed.total("n"), feed.total("labelled"), feed.total("label")) == (1, 1, 1)
 
 
-def test_every_block_of_the_guide_runs_in_turn(server: Server, tmp_path: Path) -> None:
-    for block in blocks("docs/guide.md"):
-        run(block, server.url, tmp_path)
-    server.caught_up()
+def test_every_block_of_the_guide_runs_in_turn(tmp_path: Path) -> None:
+    with (
+        mlflow_server(tmp_path) as mlflow,
+        Server(tmp_path / "data", MLFLOW_TRACKING_URI=mlflow) as server,
+    ):
+        for block in blocks("docs/guide.md"):
+            run(block.replace(MLFLOW, mlflow), server.url, tmp_path)
+        server.caught_up()
+        summary = server.get("/models/fraud/summary")
+        watched = server.get("/models/wine")
 
-    summary = server.get("/models/fraud/summary")
+    assert watched["schema"]["classes"] == ["barbera", "barolo", "grignolino"]
     assert (summary["predictions"], summary["joined"], summary["quarantined"]) == (1, 1, 1)
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from tocsin.errors import DataInUseError, InvalidInputError, StartupError
 from tocsin.lake import Lake
 from tocsin.metrics import Metric, register
-from tocsin.records import Records, outbox
+from tocsin.records import Records, models, outbox
 from tocsin.records.outbox import Receiver
 from tocsin.service.alert import Alerting
 from tocsin.service.clock import Clock, wall_clock
@@ -62,6 +62,7 @@ def opened(settings: Settings, clock: Clock = wall_clock) -> Iterator[App]:
         records = Records(settings.data / "records.db")
         lake = Lake(settings.data / "lake")
         with records.write() as connection:
+            _check_formats(settings.data, models.names_of_other_formats(connection))
             if "log" not in {receiver.name for receiver in outbox.all_receivers(connection)}:
                 outbox.set_receiver(connection, Receiver("log", "log", {}))
         fold = Fold(records, lake, clock)
@@ -83,6 +84,15 @@ def opened(settings: Settings, clock: Clock = wall_clock) -> Iterator[App]:
             worker=Worker(rebuild, fold, evaluate, deliver),
         )
         records.close()
+
+
+def _check_formats(data: Path, others: list[str]) -> None:
+    if others:
+        raise StartupError(
+            f"the data in {data} was written by another version of Tocsin, whose profiles of "
+            f"{', '.join(others)} cannot be read; go back to that version, or begin in a new "
+            "folder with --data"
+        )
 
 
 def _register_metrics() -> None:

@@ -170,3 +170,13 @@ def expected(made: Made, plan: Plan) -> dict[ProfileKey, Profile]:
     return profile_joined(
         plan, made.schema, lake.append_column("outcome_timestamp", told), GRANULARITY
     )
+
+
+def assert_same(found: dict[ProfileKey, Profile], wanted: dict[ProfileKey, Profile]) -> None:
+    """Counts bit for bit, sums to 1e-9 of what was summed up."""
+    assert found.keys() == wanted.keys()
+    for key, profile in wanted.items():
+        vector = found[key].vector
+        whole = (profile.vector == np.round(profile.vector)) & (np.abs(profile.vector) < 1e9)
+        assert (vector[whole] == profile.vector[whole]).all(), key
+        assert np.allclose(vector, profile.vector, rtol=1e-9, atol=1e-6), key

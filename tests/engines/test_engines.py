@@ -3,29 +3,27 @@
 from datetime import date, timedelta
 from pathlib import Path
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from tests.engines.made import GRANULARITY, HORIZON, SCHEMAS, START, Made, expected, made
+from tests.engines.made import (
+    GRANULARITY,
+    HORIZON,
+    SCHEMAS,
+    START,
+    Made,
+    assert_same,
+    expected,
+    made,
+)
 
 from tocsin.engines import Engine, LocalEngine, Source
 from tocsin.errors import InvalidInputError
-from tocsin.profiles import EVERYTHING, Profile, ProfileKey
+from tocsin.profiles import EVERYTHING
 from tocsin.schema import Task
 from tocsin.values import DAY, to_datetime
 
 DAYS = [to_datetime(START + i * DAY).date() for i in range(4)]
-
-
-def assert_same(found: dict[ProfileKey, Profile], wanted: dict[ProfileKey, Profile]) -> None:
-    """Counts bit for bit, sums to 1e-9 of what was summed up."""
-    assert found.keys() == wanted.keys()
-    for key, profile in wanted.items():
-        vector = found[key].vector
-        whole = (profile.vector == np.round(profile.vector)) & (np.abs(profile.vector) < 1e9)
-        assert (vector[whole] == profile.vector[whole]).all(), key
-        assert np.allclose(vector, profile.vector, rtol=1e-9, atol=1e-6), key
 
 
 @pytest.mark.parametrize("task", list(Task))

@@ -63,6 +63,8 @@ def undefined(name: str, labels: Floats, predictions: Floats) -> bool:
         return True
     if name == "pearson_correlation" and np.ptp(predictions) == 0:
         return True
+    if name == "mean_absolute_percentage_error" and np.abs(labels).min() <= np.finfo(float).eps:
+        return True
     return name == "root_mean_squared_log_error" and min(labels.min(), predictions.min()) <= -1
 
 

@@ -162,7 +162,9 @@ def _regression(found: Naive, output: RegressionOutput, row: Row, label: float) 
     error = abs(residual)
     logarithmic = said > -1 and label > -1
     log_error = math.log1p(said) - math.log1p(label) if logarithmic else 0.0
-    totals |= _squares(label=away, loss=error, relative_error=error / max(abs(label), EPS))
+    totals |= _squares(
+        label=away, loss=error, relative_error=0.0 if abs(label) <= EPS else error / abs(label)
+    )
     totals |= {
         "label_score": away * score,
         "residual": residual,
@@ -178,6 +180,7 @@ def _regression(found: Naive, output: RegressionOutput, row: Row, label: float) 
         "log_error_squared": log_error**2,
         "log_error_fourth": log_error**4,
         "not_logarithmic": float(not logarithmic),
+        "zero_labels": float(abs(label) <= EPS),
     }
     found.add("prediction", at, labelled=1, label=away, loss=error, loss_squared=error**2)
     edges = output.residual_edges

@@ -1,6 +1,7 @@
 """Models, their numbers and incidents; receivers; the server's own state."""
 
 import io
+from dataclasses import fields
 from typing import Annotated, Any
 
 import msgspec
@@ -8,6 +9,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from fastapi import APIRouter, File, Form, Query, UploadFile
 from fastapi.responses import JSONResponse
+from pydantic import BaseModel, ConfigDict
 
 import tocsin
 from tocsin.api.documents import (
@@ -22,12 +24,33 @@ from tocsin.api.documents import (
 from tocsin.api.errors import not_found
 from tocsin.app import App
 from tocsin.errors import InvalidInputError, MalformedBodyError
-from tocsin.registry import registered_model
+from tocsin.registry import Roles, registered_model
+from tocsin.schema import Task
 from tocsin.values import DAY, parse_duration
 
 # A year of hours; beyond that every second one is given, or every third.
 _MOST_WINDOWS = 10_000
 Duration = Annotated[str | None, Query(pattern=r"^\d+[smhd]$")]
+
+
+class _Watch(BaseModel):
+    """A model of the registry, what has to be said of it, and fields of a monitor."""
+
+    model_config = ConfigDict(extra="allow")
+
+    # Without one, the registry says how it is to be written.
+    uri: str = ""
+    task: Task | None = None
+    label: str | None = None
+    score: str | None = None
+    prediction: str | None = None
+    scores: dict[str, str] | tuple[str, ...] | None = None
+    positive: str | None = None
+    negative: str | None = None
+
+    def roles(self) -> Roles:
+        """What is said of the task and of the columns of the training dataset."""
+        return Roles(**{field.name: getattr(self, field.name) for field in fields(Roles)})
 
 
 def router(app: App) -> APIRouter:
@@ -67,22 +90,19 @@ def router(app: App) -> APIRouter:
         return model_document(read.model(model))
 
     @routes.post("/models/{model}/watch", status_code=201)
-    def watch(model: str, request: dict[str, Any]) -> dict[str, Any]:
+    def watch(model: str, request: _Watch) -> dict[str, Any]:
         """Monitor a model of the MLflow registry: `{"uri": "models:/name@alias", ...}`.
 
         Schema and reference come from the registry; further fields are those of a monitor.
         """
-        uri = request.get("uri")
-        if not isinstance(uri, str):
-            raise InvalidInputError("`uri` is missing; write models:/name@alias")
-        columns = {key: request[key] for key in ("label", "score") if key in request}
-        found = registered_model(uri, tracking_uri=app.settings.tracking_uri, **columns)
-        rest = {key: part for key, part in request.items() if key not in ("uri", *columns)}
+        found = registered_model(
+            request.uri, tracking_uri=app.settings.tracking_uri, roles=request.roles()
+        )
         document = {
-            "model": uri,
+            "model": request.uri,
             "version": found.version,
             "schema": {key: part for key, part in found.schema.to_dict().items() if part},
-            **rest,
+            **(request.model_extra or {}),
         }
         app.register.add(model, document, found.reference, found.notes)
         return model_document(read.model(model))

@@ -175,8 +175,9 @@ def _row(moment: Moment) -> dict[str, Any]:
         row["reason"] = measure.reason if isinstance(measure, Undefined) else "not a number"
         return row
     row["any"] = _short(measure.value)
-    if measure.low is not None and measure.high is not None and isfinite(measure.high):
-        row |= {"low": _short(measure.low), "high": _short(measure.high)}
+    low, high = measure.low, measure.high
+    if low is not None and high is not None and isfinite(low) and isfinite(high):
+        row |= {"low": _short(low), "high": _short(high)}
     return row
 
 

@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.progress import Progress
 
 import tocsin
+from tocsin.cli import watching
 from tocsin.cli.tables import (
     groups_table,
     incident_table,
@@ -79,13 +80,26 @@ def demo(
 def watch(
     uri: Annotated[str, typer.Argument(help="Such as models:/flight-delay@champion.")],
     name: Annotated[str | None, typer.Option(help="What to call it (default: its name).")] = None,
-    label: Annotated[str | None, typer.Option(help="The label column of the reference.")] = None,
-    score: Annotated[str | None, typer.Option(help="The score column of the reference.")] = None,
+    task: watching.TaskOption = None,
+    label: watching.Label = None,
+    score: watching.Score = None,
+    prediction: watching.Prediction = None,
+    scores: watching.Scores = None,
+    positive: watching.Positive = None,
+    negative: watching.Negative = None,
     url: Url = None,
 ) -> None:
-    """Monitor a model of the MLflow registry; schema and reference come from there."""
-    chosen = {"label": label, "score": score}
-    request = {"uri": uri, **{key: value for key, value in chosen.items() if value is not None}}
+    """Monitor a model of the MLflow registry; columns are those of its training dataset."""
+    said = {
+        "task": task,
+        "label": label,
+        "score": score,
+        "prediction": prediction,
+        "scores": watching.scores_of(scores or []),
+        "positive": positive,
+        "negative": negative,
+    }
+    request = {"uri": uri, **{role: part for role, part in said.items() if part is not None}}
     name = name or uri.removeprefix("models:/").split("@")[0].split("/")[0]
     added = _remote(url).post(f"/models/{name}/watch", request)
     _out.print(f"Tocsin watches {added['name']} version {added['version']}.")
@@ -176,6 +190,7 @@ def rebuild(model: str, data: Data = None) -> None:
 @commands.command()
 def profile(
     model: str,
+    *,
     table: Annotated[
         str | None,
         typer.Option(help="Predictions: Parquet, a folder of it, Delta, a Spark table (its lake)."),
@@ -187,22 +202,24 @@ def profile(
         list[str] | None,
         typer.Option(help="A column of another name: timestamp=scored_at, outcome.label=churned."),
     ] = None,
+    drop: Annotated[bool, typer.Option("--drop", help="Forget days that the table lacks.")] = False,
     data: Data = None,
 ) -> None:
     """Profile predictions of a table, as far as they changed; the server has to be stopped."""
     from tocsin.app import opened
-    from tocsin.cli.profiling import columns_of, engine_of
+    from tocsin.cli.profiling import check_options, columns_of, engine_of
 
     chosen = settings(data=data)
     if not chosen.data.is_dir():
         raise StartupError(f"there is no data in {chosen.data}; name the folder with --data")
+    check_options(table=table, outcomes=outcomes, columns=column or [])
     columns = columns_of(column or [])
     with opened(chosen) as app, engine_of(engine, master) as running:
         if table is None:
             rows = app.profile_source.rebuild(model, running)
             _out.print(f"Profiled {rows:,} predictions of the lake of {model}.")
         else:
-            with Progress(console=_out, transient=True) as bar:
+            with Progress(console=_out, transient=True, disable=not _out.is_terminal) as bar:
                 task = bar.add_task("days", total=None)
                 done = app.profile_source.profile(
                     model,
@@ -210,12 +227,19 @@ def profile(
                     predictions=table,
                     outcomes=outcomes,
                     columns=columns,
+                    drop=drop,
                     progress=lambda days, every: bar.update(task, completed=days, total=every),
                 )
             _out.print(
                 f"Profiled {done.days:,} days with {done.predictions:,} predictions, "
                 f"{done.labelled:,} of them labelled; {done.known:,} days had not changed."
             )
+            if done.predictions and not done.labelled:
+                _out.print(
+                    "None of them has an outcome: do ids, times and labels.max fit --outcomes?"
+                )
+            if done.gone:
+                _out.print(f"Dropped {done.gone:,} days that the table no longer has.")
         windows = app.evaluate.evaluate(model)
     _out.print(f"Evaluated {windows:,} windows; see them with `tocsin server`.")
 

@@ -33,6 +33,14 @@ def engine_of(kind: Literal["local", "spark"], master: str) -> Iterator[Engine]:
         engine.close()
 
 
+def check_options(*, table: str | None, outcomes: str | None, columns: Sequence[str]) -> None:
+    """Raises: InvalidInputError for options that say nothing of a model's own lake."""
+    given = {"--outcomes": outcomes is not None, "--column": bool(columns)}
+    odd = next((option for option, is_given in given.items() if is_given), None)
+    if table is None and odd is not None:
+        raise InvalidInputError(f"{odd} needs --table; without it the model's own lake is profiled")
+
+
 def columns_of(options: Sequence[str]) -> dict[str, str]:
     """`timestamp=scored_at` as what a column of the lake is called in the table.
 

@@ -36,9 +36,10 @@ def metrics_table(series: dict[str, Any], last: int) -> RenderableType:
             f"{point['rows']:,}",
             str(point["revision"]),
         )
+    known = series["reference"]["value"] is not None
+    has = f"the reference has {_number(series['reference'])}" if known else "without a reference"
     return Group(
-        f"{series['window']} windows, each {series['every']}; "
-        f"the reference has {_number(series['reference'])}",
+        f"{series['window']} windows, each {series['every']}; {has}",
         table,
     )
 

@@ -14,7 +14,14 @@ from pydantic import (
 )
 
 from tocsin.errors import InvalidInputError, SchemaError
-from tocsin.metrics import Catalogue, Metric, catalogue, cost_metric, registered
+from tocsin.metrics import (
+    Catalogue,
+    Metric,
+    catalogue,
+    cost_metric,
+    registered,
+    registered_or_missing,
+)
 from tocsin.records.outbox import Receiver
 from tocsin.rules import Operator, Rule
 from tocsin.schema import Feature, Kind, Ratio, Schema, Segment, Task
@@ -101,7 +108,7 @@ class _Schema(_Strict):
 class _Segment(_Strict):
     name: _Name | None = None
     column: _Name | None = None
-    cuts: list[float] = []
+    cuts: list[float] = Field(default=[], max_length=100)
     where: _Name | None = None
 
 
@@ -171,9 +178,10 @@ class _Receiver(_Strict):
     webhook: _Webhook
 
 
-def parse_monitor(name: str, document: object) -> Monitor:
+def parse_monitor(name: str, document: object, *, new: bool = False) -> Monitor:
     """The monitor that a document describes.
 
+    new: that nobody has accepted yet: functions that it names have to be registered.
     Raises: SchemaError that lists every fault with its place in the document.
     """
     try:
@@ -182,8 +190,13 @@ def parse_monitor(name: str, document: object) -> Monitor:
         raise SchemaError(f"monitor {name!r}: {_faults(error)}") from error
     schema = _schema(parsed)
     windows = tuple(_window(size, parsed.granularity) for size in sorted(set(parsed.windows)))
+    if new:
+        for metric in parsed.metrics:
+            _check_function(metric)
     metrics = _metrics(schema, parsed)
-    rules = default_rules(windows) if parsed.rules is None else _rules(parsed.rules, windows)
+    rules = (
+        default_rules(windows) if parsed.rules is None else _rules(parsed.rules, windows, metrics)
+    )
     return Monitor(
         name=name,
         model_uri=parsed.model,
@@ -251,6 +264,14 @@ def _segments(parsed: _Monitor) -> tuple[Segment, ...]:
     return tuple(found.values())
 
 
+def _check_function(metric: _Metric) -> None:
+    try:
+        if metric.function is not None:
+            registered(metric.function)
+    except InvalidInputError as error:
+        raise SchemaError(str(error)) from error
+
+
 def _metrics(schema: Schema, parsed: _Monitor) -> Catalogue:
     """The standard metrics, those that are declared, and those that rules ask for by argument."""
     try:
@@ -260,7 +281,8 @@ def _metrics(schema: Schema, parsed: _Monitor) -> Catalogue:
         for rule in parsed.rules or []:
             name = rule.expr.metric
             if name != "drift" and name not in set(found):
-                asked[name] = _asked(found, rule)
+                metric = _asked(found, rule)
+                asked[metric.name] = metric
         return catalogue(schema, [*own, *asked.values()])
     except SchemaError:
         raise
@@ -272,13 +294,14 @@ def _asked(found: Catalogue, rule: _Rule) -> Metric:
     try:
         return found.find(rule.expr.metric)
     except InvalidInputError as error:
-        raise SchemaError(f"rule {rule.alert!r}: {error}, or drift") from error
+        or_drift = "" if "@" in rule.expr.metric else ", or drift"
+        raise SchemaError(f"rule {rule.alert!r}: {error}{or_drift}") from error
 
 
 def _metric(schema: Schema, declared: _Metric) -> Metric:
     name, costs = declared.name, declared.costs
     if declared.function is not None:
-        return replace(registered(declared.function), name=name)
+        return replace(registered_or_missing(declared.function), name=name)
     assert costs is not None
     if schema.task is Task.REGRESSION:
         raise SchemaError(f"metric {name!r} has `costs`, which only classifiers have")
@@ -331,15 +354,17 @@ def _window(size: int, granularity: int) -> WindowSpec:
     return WindowSpec(size, every)
 
 
-def _rules(parsed: list[_Rule], windows: tuple[WindowSpec, ...]) -> tuple[Rule, ...]:
+def _rules(
+    parsed: list[_Rule], windows: tuple[WindowSpec, ...], metrics: Catalogue
+) -> tuple[Rule, ...]:
     names = [rule.alert for rule in parsed]
     repeated = sorted({name for name in names if names.count(name) > 1})
     if repeated:
         raise SchemaError(f"rules must have different names, but {repeated} are repeated")
-    return tuple(_rule(rule, windows) for rule in parsed)
+    return tuple(_rule(rule, windows, metrics) for rule in parsed)
 
 
-def _rule(parsed: _Rule, windows: tuple[WindowSpec, ...]) -> Rule:
+def _rule(parsed: _Rule, windows: tuple[WindowSpec, ...], metrics: Catalogue) -> Rule:
     expr = parsed.expr
     if expr.window not in {spec.size for spec in windows}:
         sizes = ", ".join(spec.name for spec in windows)
@@ -348,7 +373,8 @@ def _rule(parsed: _Rule, windows: tuple[WindowSpec, ...]) -> Rule:
         )
     return Rule(
         name=parsed.alert,
-        metric=expr.metric,
+        # As the metric is called: `recall_score@0.30` is `recall_score@0.3`.
+        metric=expr.metric if expr.metric == "drift" else metrics.find(expr.metric).name,
         window=expr.window,
         op=expr.op,
         value=expr.value,

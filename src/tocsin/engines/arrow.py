@@ -196,7 +196,7 @@ def _moments(values: pa.Array) -> tuple[Mask, Ints]:
 def categories(values: pa.Array) -> CategoryColumn:
     """Codes into the distinct values as text; NaN is null."""
     if not _is_text_dictionary(values):
-        values = _as_text(_plain(values)).dictionary_encode()
+        values = as_text(_plain(values)).dictionary_encode()
     levels = values.dictionary
     if not pa.types.is_string(levels.type):
         levels = levels.cast(pa.string())
@@ -214,7 +214,8 @@ def _is_text_dictionary(values: pa.Array) -> bool:
     return bool(text and values.dictionary.null_count == 0)
 
 
-def _as_text(values: pa.Array) -> pa.Array:
+def as_text(values: pa.Array) -> pa.Array:
+    """Whatever they are as text; NaN is null."""
     if pa.types.is_floating(values.type):
         values = pc.if_else(pc.is_nan(values), pa.scalar(None, values.type), values)
     try:
@@ -227,6 +228,14 @@ def _as_text(values: pa.Array) -> pa.Array:
 def micros(values: pa.Array | pa.ChunkedArray) -> Ints:
     """(n,) event times."""
     return np.asarray(whole(values).cast(MICROSECONDS).cast(pa.int64()).to_numpy(), np.int64)
+
+
+def as_times(values: pa.Array) -> pa.Array:
+    """Text as times; a time without a zone is in UTC. Raises: ArrowInvalid."""
+    try:
+        return values.cast(MICROSECONDS, safe=False)
+    except pa.ArrowInvalid:
+        return values.cast(pa.timestamp("us"), safe=False).cast(MICROSECONDS)
 
 
 def _plain(values: pa.Array) -> pa.Array:

@@ -37,7 +37,7 @@ class Source:
 
     def outcome_name(self, column: str) -> str:
         """What a column of the outcomes is called there: `outcome.label` in `columns`."""
-        return self.columns.get(f"outcome.{column}", self.columns.get(column, column))
+        return self.columns.get(f"outcome.{column}", column)
 
 
 class Engine(Protocol):

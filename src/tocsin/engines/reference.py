@@ -9,6 +9,7 @@ from tocsin.engines.arrow import (
     MICROSECONDS,
     Codes,
     Floats,
+    as_times,
     class_labels,
     classes_by_score,
     column,
@@ -134,12 +135,7 @@ def _cast(values: pa.Array, wanted: pa.DataType) -> pa.Array:
 
     Raises: ArrowInvalid, ArrowNotImplementedError where one of them cannot be read so.
     """
-    try:
-        return values.cast(wanted, safe=False)
-    except pa.ArrowInvalid:
-        if wanted != MICROSECONDS:
-            raise
-        return values.cast(pa.timestamp("us"), safe=False).cast(wanted)
+    return as_times(values) if wanted == MICROSECONDS else values.cast(wanted, safe=False)
 
 
 def _one(value: object, wanted: pa.DataType) -> object:

@@ -2,65 +2,72 @@
 
 import os
 import re
-import sys
-import warnings
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import date, timedelta
-from functools import partial
-from typing import TYPE_CHECKING, Any
+from functools import partial, reduce
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow as pa
 
 from tocsin.engines.base import EARLIEST, Source
-from tocsin.engines.batches import merged, profile_joined, profile_predictions
+from tocsin.engines.batches import merged
+from tocsin.engines.checks import check_types, ids_as_text
 from tocsin.engines.columns import (
+    AT,
+    ID,
     LABEL,
     OUTCOME_TIMESTAMP,
-    as_lake,
     lake_columns,
-    lake_labels,
+    outcome_columns,
 )
-from tocsin.errors import InvalidInputError, StartupError
+from tocsin.engines.spark_kernel import CODEC, PARTIAL, partials
+from tocsin.engines.spark_session import quiet, spark_session, told
+from tocsin.errors import InvalidInputError
 from tocsin.profiles import Plan, Profile, ProfileKey
 from tocsin.schema import Schema
 from tocsin.values import DAY
 
 if TYPE_CHECKING:
-    from pyspark.sql import Column, DataFrame, SparkSession
+    from pyspark.sql import Column, DataFrame
 
 _EPOCH = date(1970, 1, 1)
-# Rows that one executor hands to the kernel at once.
-_BATCH_ROWS = 200_000
-_PARTIAL = "version string, bucket long, segment string, vector binary"
-# How vectors travel: three times as fast as the way they are stored.
-_CODEC = pa.Codec("zstd", 1)
-_ID, _AT = "prediction_id", "timestamp"
 
 
 class SparkEngine:
     """A Spark cluster, or Spark in this machine with a master such as `local[2]`."""
 
     def __init__(self, master: str) -> None:
-        self._session = _session(master)
+        self._session = spark_session(master)
 
     def days(self, source: Source, schema: Schema) -> dict[date, str]:
         """For each day with predictions a text that changes when its rows or outcomes do."""
         from pyspark.sql import functions as f
 
         rows = self._joined(source, schema)
-        kept = [
-            c for c in (_ID, _AT, "model_version", LABEL, OUTCOME_TIMESTAMP) if c in rows.columns
-        ]
-        mixed = f.xxhash64(*kept).cast("decimal(38,0)")
+        mixed = f.xxhash64(*(c for c in rows.columns if c != ID)).cast("decimal(38,0)")
         found = rows.groupBy(_day().alias("day")).agg(
             f.count(f.lit(1)).alias("n"), f.sum(mixed).alias("mixed")
         )
-        return {
-            _EPOCH + timedelta(days=row["day"]): f"spark:{row['n']}:{int(row['mixed']):x}"
-            for row in self._collected(found)
-        }
+        with _refused("the source"):
+            hashed = found.collect()
+        unknown = sum(row["n"] for row in hashed if row["day"] is None)
+        if unknown:
+            raise InvalidInputError(
+                f"{unknown:,} predictions have no {source.name(AT)!r}, by which they belong to a "
+                "day; fill it, or leave them out"
+            )
+        try:
+            return {
+                _EPOCH + timedelta(days=row["day"]): f"spark:{row['n']}:{int(row['mixed']):x}"
+                for row in hashed
+            }
+        except OverflowError as error:
+            raise InvalidInputError(
+                f"{source.name(AT)!r} has times beyond the year 9999; correct them, or leave them "
+                "out"
+            ) from error
 
     def profile(
         self, source: Source, schema: Schema, plan: Plan, granularity: int, days: Collection[date]
@@ -69,19 +76,19 @@ class SparkEngine:
         rows = self._joined(source, schema)
         rows = rows.where(_day().isin([(day - _EPOCH).days for day in days]))
         kernel = partial(
-            _partials,
+            partials,
             plan=plan.to_dict(),
             schema=schema.to_dict(),
             granularity=granularity,
             lake=source.until is not None,
         )
-        with _quiet():
-            found = self._collected(rows.mapInArrow(kernel, _PARTIAL))
+        with quiet(), _refused("the source"):
+            found = rows.mapInArrow(kernel, PARTIAL).collect()
         size = plan.layout.size * 8
         return merged(
             (
                 ProfileKey(row["version"], row["bucket"], row["segment"]),
-                Profile(plan, np.frombuffer(_CODEC.decompress(row["vector"], size), np.float64)),
+                Profile(plan, np.frombuffer(CODEC.decompress(row["vector"], size), np.float64)),
             )
             for row in found
         )
@@ -95,200 +102,158 @@ class SparkEngine:
         from pyspark.sql import functions as f
 
         given = self._frame(source.predictions)
+        types = _types(given)
         columns = lake_columns(source, schema, given.columns)
-        identity = source.name(_ID)
-        if identity in given.columns:
-            columns[_ID] = identity
-        elif source.outcomes:
-            raise InvalidInputError(
-                f"the predictions have no column {identity!r}, by which outcomes are joined"
-            )
-        beside = {LABEL: source.name(LABEL), OUTCOME_TIMESTAMP: source.name(OUTCOME_TIMESTAMP)}
-        if not source.outcomes and beside[LABEL] in given.columns:
-            if beside[OUTCOME_TIMESTAMP] not in given.columns:
-                beside[OUTCOME_TIMESTAMP] = source.name(_AT)
-            columns |= beside
         if source.until is not None:
             given = given.where(f.col("inbox_offset") <= source.until)
-        rows = given.select([f.col(_quoted(name)).alias(c) for c, name in columns.items()])
-        if _ID in columns and source.until is None:
+            columns |= {ID: ID}
+        check_types(schema, columns, types, "the predictions")
+        # What the lake lacks came later.
+        lacking = f.lit(None).cast("string")
+        rows = given.select(
+            [
+                (f.col(_quoted(name)) if name in types else lacking).alias(column)
+                for column, name in columns.items()
+            ]
+        )
+        for moment in (AT, OUTCOME_TIMESTAMP):
+            if moment in columns:
+                rows = rows.withColumn(moment, f.col(moment).cast("timestamp"))
+        if ID in columns and source.until is None:
             rows = _without_repeats(rows)
-        return self._with_outcomes(rows, source) if source.outcomes else rows
+        if not source.outcomes:
+            return rows
+        return self._with_outcomes(rows, source, schema, types[columns[ID]])
 
-    def _with_outcomes(self, rows: "DataFrame", source: Source) -> "DataFrame":
+    def _with_outcomes(
+        self, rows: "DataFrame", source: Source, schema: Schema, identity: pa.DataType
+    ) -> "DataFrame":
         """The latest outcome of each row; the outcomes of an id are shuffled to it once."""
         from pyspark.sql import functions as f
 
         given = self._frame(source.outcomes)
-        names = {column: source.outcome_name(column) for column in (_ID, _AT, LABEL)}
-        missing = [name for name in names.values() if name not in given.columns]
-        if missing:
-            raise InvalidInputError(
-                f"the outcomes lack {', '.join(missing)}; they have {', '.join(given.columns)}"
-            )
+        types = _types(given)
+        columns = outcome_columns(source, given.columns)
+        check_types(schema, columns, types, "the outcomes")
         place = f.lit(0)
         if source.until is not None:
             given, place = given.where(f.col("inbox_offset") <= source.until), f.col("inbox_offset")
-        told, label = f.col(_quoted(names[_AT])), f.col(_quoted(names[LABEL]))
+        known, told, label = (f.col(_quoted(columns[column])) for column in (ID, AT, LABEL))
+        if ids_as_text([identity], [types[columns[ID]]]):
+            rows, known = rows.withColumn(ID, f.col(ID).cast("string")), known.cast("string")
         outcomes = (
             given.where(label.isNotNull())
-            .groupBy(f.col(_quoted(names[_ID])).alias(_ID))
+            .groupBy(known.alias(ID))
             .agg(
                 f.collect_list(
                     f.struct(
-                        f.unix_micros(told).alias("told"),
+                        f.unix_micros(told.cast("timestamp")).alias("told"),
                         place.alias("place"),
                         label.alias("label"),
                     )
                 ).alias("outcomes")
             )
         )
-        asked = f.unix_micros(f.col(_AT))
-        inside: Callable[[Column], Column] = lambda o: (  # noqa: E731
-            (o["told"] >= asked - EARLIEST) & (o["told"] <= asked + source.horizon)
-        )
-        latest = f.array_max(f.filter("outcomes", inside))
-        return (
-            rows.join(outcomes, _ID, "left")
-            .withColumn("latest", latest)
-            .withColumn(LABEL, f.col("latest.label"))
-            .withColumn(OUTCOME_TIMESTAMP, f.timestamp_micros(f.col("latest.told")))
-            .drop("outcomes", "latest")
-        )
+        return _with_latest(rows.join(outcomes, ID, "left"), source.horizon)
 
     def _frame(self, names: tuple[str, ...]) -> "DataFrame":
         """Files, or the one table of this name."""
-        from pyspark.errors import PySparkException
+        with _refused(names[0]):
+            if not _are_files(names):
+                return self._session.table(names[0])
+            try:
+                return self._files(names)
+            except Exception as error:
+                if "MERGE_SCHEMAS" not in str(error):
+                    raise
+        # Files of different types: each by itself, and then all in the wider ones.
+        with _refused(f"{names[0]} and its like together"):
+            frames: dict[str, list[str]] = {}
+            for name in names:
+                frames.setdefault(self._files([name]).schema.json(), []).append(name)
+            parts = [self._files(group) for group in frames.values()]
+            return reduce(lambda a, b: a.unionByName(b, allowMissingColumns=True), parts)
 
+    def _files(self, names: Sequence[str]) -> "DataFrame":
+        hidden = [name for name in names if os.path.basename(name).startswith(("_", "."))]
+        if hidden:
+            raise InvalidInputError(
+                f"Spark passes over files such as {hidden[0]}, which begin with _ or a dot; rename "
+                "it, or use the local engine"
+            )
+        # Spark reads a path as a pattern.
+        files = [re.sub(r"([\[\]{}*?\\])", r"\\\1", name) for name in names]
+        return self._session.read.option("mergeSchema", "true").parquet(*files)
+
+
+def _are_files(names: Sequence[str]) -> bool:
+    return all("/" in name or name.endswith(".parquet") or os.path.isfile(name) for name in names)
+
+
+def _types(frame: "DataFrame") -> dict[str, pa.DataType]:
+    """The types of a frame's columns as Arrow's."""
+    from pyspark.errors import PySparkException
+    from pyspark.sql.pandas.types import to_arrow_type
+
+    found = {}
+    for field in frame.schema.fields:
         try:
-            if all(name.endswith(".parquet") for name in names):
-                # Spark reads a path as a pattern.
-                files = [re.sub(r"([\[\]{}*?\\])", r"\\\1", name) for name in names]
-                return self._session.read.option("mergeSchema", "true").parquet(*files)
-            return self._session.table(names[0])
-        except PySparkException as error:
-            raise InvalidInputError(f"Spark cannot read {names[0]}: {_told(error)}") from error
-
-    def _collected(self, frame: "DataFrame") -> list[Any]:
-        from pyspark.errors import PySparkException
-
-        try:
-            rows: list[Any] = frame.collect()
-        except PySparkException as error:
-            raise InvalidInputError(f"Spark could not read the source: {_told(error)}") from error
-        return rows
-
-
-def _session(master: str) -> "SparkSession":
-    from pyspark.sql import SparkSession
-
-    builder = (
-        SparkSession.builder.appName("tocsin")
-        .master(master)
-        .config("spark.sql.session.timeZone", "UTC")
-        .config("spark.ui.enabled", "false")
-        .config("spark.sql.execution.arrow.maxRecordsPerBatch", "65536")
-    )
-    if master.startswith("local"):
-        # The executors are this machine and can have this very Python; Spark asks the environment.
-        os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
-    try:
-        with _quiet():
-            return builder.getOrCreate()
-    except Exception as error:
-        raise StartupError(f"no Spark at {master}: {_told(error)}") from error
+            found[field.name] = to_arrow_type(field.dataType, timezone="UTC")
+        except PySparkException:
+            # Nothing that a schema has, and nothing to be asked for.
+            found[field.name] = pa.struct([])
+    return found
 
 
 @contextmanager
-def _quiet() -> Iterator[None]:
-    """Spark warns of newer versions of pandas, which is not used here."""
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", "PySpark does not yet fully support", FutureWarning)
+def _refused(what: str) -> Iterator[None]:
+    """Errors of Spark as ours."""
+    from py4j.protocol import Py4JError
+    from pyspark.errors import PySparkException
+
+    try:
         yield
+    except (PySparkException, Py4JError) as error:
+        raise InvalidInputError(f"Spark cannot read {what}: {told(error)}") from error
+
+
+def _with_latest(rows: "DataFrame", horizon: int) -> "DataFrame":
+    """Label and outcome timestamp out of all the outcomes of a prediction."""
+    from pyspark.sql import functions as f
+
+    asked = f.unix_micros(f.col(AT))
+    inside: Callable[[Column], Column] = lambda o: (  # noqa: E731
+        (o["told"] >= asked - EARLIEST) & (o["told"] <= asked + horizon)
+    )
+    return (
+        rows.withColumn("latest", f.array_max(f.filter("outcomes", inside)))
+        .withColumn(LABEL, f.col("latest.label"))
+        .withColumn(OUTCOME_TIMESTAMP, f.timestamp_micros(f.col("latest.told")))
+        .drop("outcomes", "latest")
+    )
 
 
 def _without_repeats(rows: "DataFrame") -> "DataFrame":
-    """The first prediction of each id."""
+    """The first prediction of each id; rows without one are no repeats."""
     from pyspark.sql import Window
     from pyspark.sql import functions as f
 
-    first = Window.partitionBy(_ID).orderBy(_AT, f.xxhash64(*rows.columns))
-    return rows.withColumn("place", f.row_number().over(first)).where("place = 1").drop("place")
+    mixed = f.xxhash64(*rows.columns)
+    # Or all rows without an id would be looked at by one executor.
+    apart = f.when(f.col(ID).isNull(), mixed)
+    first = Window.partitionBy(ID, apart).orderBy(AT, mixed)
+    return (
+        rows.withColumn("place", f.row_number().over(first))
+        .where(f.col(ID).isNull() | (f.col("place") == 1))
+        .drop("place")
+    )
 
 
 def _day() -> "Column":
     from pyspark.sql import functions as f
 
-    return f.floor(f.unix_micros(f.col(_AT)) / f.lit(DAY)).cast("int")
-
-
-def _partials(
-    batches: Iterator[pa.RecordBatch],
-    *,
-    plan: dict[str, Any],
-    schema: dict[str, Any],
-    granularity: int,
-    lake: bool,
-) -> Iterator[pa.RecordBatch]:
-    """In an executor: the profiles of its rows, one row per key."""
-    own_plan, own_schema = Plan.from_dict(plan), Schema.from_dict(schema)
-    total: dict[ProfileKey, Profile] = {}
-    for table in _tables(batches):
-        columns = {
-            name: name for name in table.column_names if name not in (LABEL, OUTCOME_TIMESTAMP)
-        }
-        columns.pop(_ID, None)
-        rows = table.select(list(columns)) if lake else as_lake(own_schema, table, columns)
-        fold = profile_predictions
-        if LABEL in table.column_names:
-            label = table[LABEL].combine_chunks()
-            label = label if lake else lake_labels(own_schema, label)
-            rows = rows.append_column(LABEL, label)
-            rows = rows.append_column(OUTCOME_TIMESTAMP, table[OUTCOME_TIMESTAMP])
-            fold = profile_joined
-        total = merged(total.items(), fold(own_plan, own_schema, rows, granularity).items())
-    if total:
-        keys = list(total)
-        yield pa.record_batch(
-            {
-                "version": pa.array([key.version for key in keys], pa.string()),
-                "bucket": pa.array([key.bucket for key in keys], pa.int64()),
-                "segment": pa.array([key.segment for key in keys], pa.string()),
-                "vector": pa.array(
-                    [_CODEC.compress(total[key].vector, asbytes=True) for key in keys], pa.binary()
-                ),
-            }
-        )
-
-
-def _tables(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.Table]:
-    """Batches put together to what the kernel works on best."""
-    waiting: list[pa.RecordBatch] = []
-    rows = 0
-    for batch in batches:
-        waiting.append(batch)
-        rows += batch.num_rows
-        if rows >= _BATCH_ROWS:
-            yield pa.Table.from_batches(waiting)
-            waiting, rows = [], 0
-    if rows:
-        yield pa.Table.from_batches(waiting)
+    return f.floor(f.unix_micros(f.col(AT)) / f.lit(DAY)).cast("int")
 
 
 def _quoted(name: str) -> str:
     return "`" + name.replace("`", "``") + "`"
-
-
-def _told(error: Exception) -> str:
-    """What Spark says in a line: of a Python traceback the last one, else the first."""
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    if not lines:
-        return type(error).__name__
-    last = [i for i, line in enumerate(lines) if line.startswith("Traceback")]
-    if not last:
-        return lines[0]
-    ends = [line for line in lines[last[0] :] if re.match(r"\w+(\.\w+)*(Error|Exception): ", line)]
-    told = ends[-1] if ends else lines[0]
-    if "No module named 'tocsin'" in told:
-        told += "; install tocsin[server] for the executors' Python, and name it in PYSPARK_PYTHON"
-    return told

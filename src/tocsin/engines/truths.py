@@ -7,16 +7,21 @@ import duckdb
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from tocsin.engines.arrow import MICROSECONDS
 from tocsin.engines.base import EARLIEST, Source
-from tocsin.engines.columns import LABEL, OUTCOME_TIMESTAMP, lake_labels
+from tocsin.engines.checks import ids_as_text
+from tocsin.engines.columns import AT, ID, LABEL, lake_labels
+from tocsin.engines.files import File, all_names, columns_of_outcomes, read_footers
 from tocsin.errors import InvalidInputError
 from tocsin.schema import Schema
 
 Keep = NDArray[np.bool_]
+# Which entry of the inbox a row of the lake came from.
+OFFSET = "inbox_offset"
+# Columns of ours beside those of the files, which may have any name.
+_FILE, _NUMBER = "tocsin_file", "tocsin_number"
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,81 +42,76 @@ class Truths:
 
     def __init__(self, threads: int) -> None:
         self._database = duckdb.connect(config={"threads": threads})
-        self._database.execute("SET TimeZone = 'UTC'")
+        self._database.execute("SET GLOBAL TimeZone = 'UTC'")
 
     def close(self) -> None:
         """Let go of the database."""
         self._database.close()
 
-    def of(self, source: Source, schema: Schema) -> Truth:
-        """The truth of all predictions of a source.
+    def of(self, source: Source, schema: Schema, files: Sequence[File]) -> Truth:
+        """The truth of all predictions of a source, which are in `files`.
 
         Raises: InvalidInputError when a column is missing or cannot be compared.
         """
-        names = pq.read_schema(source.predictions[0]).names
-        identity = source.name("prediction_id")
-        if identity not in names and source.outcomes:
-            raise InvalidInputError(
-                f"the predictions have no column {identity!r}, by which outcomes are joined"
-            )
-        rows = sum(pq.read_metadata(file).num_rows for file in source.predictions)
-        keep = self._repeats(source, rows) if identity in names else None
-        if source.outcomes:
-            label, told = self._joined(source, rows)
-        else:
-            label, told = _beside(source, names)
-        if label is not None and source.until is None:
-            label = lake_labels(schema, label)
-        return Truth(keep, label, told)
+        known = source.name(ID) in all_names(files)
+        keep = self._repeats(source, files) if known and source.until is None else None
+        if not source.outcomes:
+            return Truth(keep, None, None)
+        label, told = self._joined(source, schema, files)
+        return Truth(keep, label if source.until is not None else lake_labels(schema, label), told)
 
-    def hashes(self, table: pa.Table) -> dict[str, str]:
-        """A text per value of the column `day` that changes with the rows that have it."""
-        mixed = ", ".join(f'"{name}"' for name in table.column_names)
+    def hashes(self, table: pa.Table) -> dict[int, tuple[int, int]]:
+        """The rows per value of the column `day`, and a number that changes with them."""
+        mixed = ", ".join(_quoted(name) for name in table.column_names)
         found = self._query(
             f"SELECT day, count(*) AS n, sum(hash({mixed})) AS mixed FROM wanted GROUP BY day",
             wanted=table,
         )
-        return {row["day"]: f"{row['n']}:{int(row['mixed']):x}" for row in found.to_pylist()}
+        return {row["day"]: (row["n"], int(row["mixed"])) for row in found.to_pylist()}
 
-    def _repeats(self, source: Source, rows: int) -> Keep | None:
-        """False for every row whose id an earlier row has; in the lake there are none."""
-        if source.until is not None:
-            return None
-        identity, at = _quoted(source.name("prediction_id")), _quoted(source.name("timestamp"))
-        files = source.predictions
-        distinct = self._query(f"SELECT count(DISTINCT hash({identity})) AS n FROM {_read(files)}")
-        if distinct["n"][0].as_py() == rows:
-            return None
-        repeats = self._query(
-            "SELECT number FROM (SELECT number, row_number() OVER "
-            f"(PARTITION BY {identity} ORDER BY {at}, number) AS place FROM {_numbered(files)}) "
-            "WHERE place > 1"
+    def _repeats(self, source: Source, files: Sequence[File]) -> Keep | None:
+        """False for every row whose id an earlier row has; rows without an id are no repeats."""
+        identity, at = _quoted(source.name(ID)), _quoted(source.name(AT))
+        distinct = self._query(
+            f"SELECT count(DISTINCT hash({identity})) FILTER ({identity} IS NOT NULL) AS n, "
+            f"count({identity}) AS known "
+            f"FROM {_read(source.predictions)}"
         )
-        keep = np.ones(rows, np.bool_)
+        if distinct["n"][0].as_py() == distinct["known"][0].as_py():
+            return None
+        rows = _numbered(files, source.name(ID), source.name(AT))
+        repeats = self._query(
+            f"SELECT number FROM (SELECT {_NUMBER} AS number, row_number() OVER "
+            f"(PARTITION BY {identity} ORDER BY {at}, {_NUMBER}) AS place FROM {rows} "
+            f"WHERE {identity} IS NOT NULL) WHERE place > 1"
+        )
+        keep = np.ones(_rows(files), np.bool_)
         keep[repeats["number"].to_numpy()] = False
         return keep
 
-    def _joined(self, source: Source, rows: int) -> tuple[pa.Array, pa.Array]:
+    def _joined(
+        self, source: Source, schema: Schema, files: Sequence[File]
+    ) -> tuple[pa.Array, pa.Array]:
         """The outcome that counts for each row."""
-        names = pq.read_schema(source.outcomes[0]).names
-        wanted = [source.outcome_name(c) for c in ("prediction_id", "timestamp", LABEL)]
-        missing = [name for name in wanted if name not in names]
-        if missing:
-            raise InvalidInputError(
-                f"the outcomes lack {', '.join(missing)}; they have {', '.join(names)}"
-            )
-        identity, told, label = (_quoted(name) for name in wanted)
-        offset = "inbox_offset" if source.until is not None else "0"
-        until = "" if source.until is None else f"AND inbox_offset <= {source.until}"
+        outcomes = read_footers(source.outcomes)
+        columns = columns_of_outcomes(source, schema, outcomes)
+        own = source.name(ID)
+        ids = ids_as_text(_types(files, own), _types(outcomes, columns[ID]))
+        text = "::VARCHAR" if ids else ""
+        identity, label = _quoted(columns[ID]), _quoted(columns[LABEL])
+        offset = OFFSET if source.until is not None else "0"
+        until = "" if source.until is None else f"AND {OFFSET} <= {source.until}"
         found = self._query(
-            f"WITH p AS (SELECT number, {_quoted(source.name('prediction_id'))} AS id, "
-            f"{_quoted(source.name('timestamp'))} AS asked FROM {_numbered(source.predictions)}), "
-            f"o AS (SELECT {identity} AS id, {told} AS told, {label} AS label, {offset} AS place "
+            f"WITH p AS (SELECT {_NUMBER} AS number, {_quoted(own)}{text} AS id, "
+            f"{_micros(source.name(AT))} AS asked "
+            f"FROM {_numbered(files, own, source.name(AT))}), "
+            f"o AS (SELECT {identity}{text} AS id, {_micros(columns[AT])} AS told, "
+            f"{label} AS label, {offset} AS place "
             f"FROM {_read(source.outcomes)} WHERE {label} IS NOT NULL {until}) "
-            f"SELECT number, told, place, label FROM p JOIN o USING (id) WHERE told BETWEEN asked - to_microseconds({EARLIEST}) "
-            f"AND asked + to_microseconds({source.horizon})"
+            "SELECT number, told, place, label FROM p JOIN o USING (id) "
+            f"WHERE told BETWEEN asked - {EARLIEST} AND asked + {source.horizon}"
         )
-        latest = _latest(found, rows)
+        latest = _latest(found, _rows(files))
         index = pa.array(latest, mask=latest < 0)
         labels, times = (found[name].combine_chunks() for name in ("label", "told"))
         return labels.take(index), times.take(index).cast(MICROSECONDS)
@@ -123,7 +123,8 @@ class Truths:
                 cursor.register(name, table)
             return cursor.sql(sql).to_arrow_table()
         except duckdb.Error as error:
-            raise InvalidInputError(f"the source cannot be read: {error}") from error
+            said = str(error).splitlines()[0]
+            raise InvalidInputError(f"the source cannot be read: {said}") from error
         finally:
             cursor.close()
 
@@ -141,36 +142,32 @@ def _latest(found: pa.Table, rows: int) -> NDArray[np.int64]:
     return place
 
 
-def _beside(source: Source, names: Sequence[str]) -> tuple[pa.Array | None, pa.Array | None]:
-    """Labels that stand beside their predictions, told at once if no column says when."""
-    label, told = source.name(LABEL), source.name(OUTCOME_TIMESTAMP)
-    if label not in names:
-        return None, None
-    told = told if told in names else source.name("timestamp")
-    tables = [pq.read_table(file, columns=[label, told]) for file in source.predictions]
-    table = pa.concat_tables(tables, promote_options="permissive").combine_chunks()
-    return tuple(
-        part.chunk(0) if part.num_chunks == 1 else part.combine_chunks()
-        for part in (table[label], table[told].cast(MICROSECONDS))
-    )
+def _rows(files: Sequence[File]) -> int:
+    return sum(file.metadata.num_rows for file in files)
 
 
-def _numbered(files: Sequence[str]) -> str:
-    """The rows of files with their number among those of all."""
-    firsts = np.cumsum([0, *(pq.read_metadata(file).num_rows for file in files)])
+def _types(files: Sequence[File], name: str) -> list[pa.DataType]:
+    """The types that a column has in files."""
+    return [file.fields[name] for file in files if name in file.fields]
+
+
+def _numbered(files: Sequence[File], *names: str) -> str:
+    """Columns of files, with the number of each row among those of all."""
+    firsts = np.cumsum([0, *(file.metadata.num_rows for file in files)])
     known = ", ".join(
-        f"({_text(file)}, {first})" for file, first in zip(files, firsts, strict=False)
+        f"({_text(file.path)}, {first})" for file, first in zip(files, firsts, strict=False)
     )
+    columns = ", ".join(_quoted(name) for name in dict.fromkeys(names))
     return (
-        f"(SELECT rows.*, firsts.first + rows.file_row_number AS number FROM "
-        f"read_parquet({_list(files)}, filename = true, file_row_number = true, "
-        f"union_by_name = true) AS rows JOIN (VALUES {known}) AS firsts(filename, first) "
-        "USING (filename))"
+        f"(SELECT {columns}, firsts.first + file_row_number AS {_NUMBER} FROM "
+        f"read_parquet({_list([file.path for file in files])}, filename = '{_FILE}', "
+        "file_row_number = true, union_by_name = true, hive_partitioning = false) "
+        f"JOIN (VALUES {known}) AS firsts({_FILE}, first) USING ({_FILE}))"
     )
 
 
 def _read(files: Sequence[str]) -> str:
-    return f"read_parquet({_list(files)}, union_by_name = true)"
+    return f"read_parquet({_list(files)}, union_by_name = true, hive_partitioning = false)"
 
 
 def _list(files: Sequence[str]) -> str:
@@ -181,6 +178,11 @@ def _list(files: Sequence[str]) -> str:
 
 def _text(value: str) -> str:
     return "'" + value.replace("'", "''") + "'"
+
+
+def _micros(name: str) -> str:
+    """A column of times, of whatever unit and zone, in microseconds since 1970."""
+    return f"epoch_us({_quoted(name)}::TIMESTAMPTZ)"
 
 
 def _quoted(name: str) -> str:

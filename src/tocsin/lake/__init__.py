@@ -6,7 +6,8 @@ from tocsin.lake.columns import (
     predictions_schema,
     quarantine_schema,
 )
-from tocsin.lake.lake import Lake, ModelLake, Span, Table, files_of, shaped
+from tocsin.lake.files import files_of
+from tocsin.lake.lake import Lake, ModelLake, Span, Table, shaped
 from tocsin.lake.truth import EARLIEST, counting_labels
 
 __all__ = [

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from datetime import date
 from enum import StrEnum
 from pathlib import Path
+from typing import Any
 from urllib.parse import unquote
 
 import pyarrow as pa
@@ -12,7 +13,6 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from deltalake import CommitProperties, DeltaTable, Transaction, write_deltalake
 
-from tocsin.errors import InvalidInputError
 from tocsin.lake.columns import OFFSET, outcomes_schema, predictions_schema, quarantine_schema
 from tocsin.lake.query import query
 from tocsin.schema import Schema
@@ -66,6 +66,20 @@ class ModelLake:
     def schema(self, table: Table) -> pa.Schema:
         """The columns of a table as rows are sealed, the inbox offset last."""
         return self._schemas[table].append(pa.field(OFFSET, pa.int64()))
+
+    def clashes(self) -> list[str]:
+        """The columns that the stored predictions have with another type or another spelling."""
+        delta = self._table(Table.PREDICTIONS)
+        if delta is None:
+            return []
+        stored = {f.name: f.type for f in delta.schema().to_arrow(as_large_types=False)}
+        spelt = {name.casefold(): name for name in stored}
+        return [
+            field.name
+            for field in self.schema(Table.PREDICTIONS)
+            if spelt.get(field.name.casefold(), field.name) != field.name
+            or not _alike(stored.get(field.name), field.type)
+        ]
 
     def keep_reference(self, digest: str, reference: pa.Table) -> None:
         """Keep the rows that the plan of this digest was made from."""
@@ -194,32 +208,23 @@ class ModelLake:
         return shaped(found, self.schema(table))
 
 
-def files_of(address: str) -> tuple[str, ...]:
-    """The Parquet files at an address: one, those of a folder, or those of a Delta table.
-
-    What is neither is taken for the name of a table and handed back as it is.
-    Raises: InvalidInputError for a folder without any.
-    """
-    path = Path(address)
-    if path.is_file():
-        return (str(path),)
-    if not path.is_dir():
-        return (address,)
-    if DeltaTable.is_deltatable(address):
-        found = [unquote(uri) for uri in DeltaTable(address).file_uris()]
-    else:
-        found = [str(file) for file in path.rglob("*.parquet")]
-    if not found:
-        raise InvalidInputError(f"there are no Parquet files in {address}")
-    return tuple(sorted(found))
-
-
 def shaped(rows: pa.Table, wanted: pa.Schema) -> pa.Table:
     """Rows with just these columns: null where the rows are older than a feature."""
     for field in wanted:
         if field.name not in rows.column_names:
             rows = rows.append_column(field, pa.nulls(rows.num_rows, field.type))
     return rows.select(wanted.names).cast(wanted)
+
+
+def _alike(stored: Any, wanted: pa.DataType) -> bool:
+    """Whether a stored column, if there is one, can take values of a type."""
+    if stored is None:
+        return True
+    kind = pa.field(stored).type if not isinstance(stored, pa.DataType) else stored
+    texts = (pa.types.is_string, pa.types.is_large_string, pa.types.is_string_view)
+    if any(is_text(kind) for is_text in texts):
+        return bool(pa.types.is_string(wanted))
+    return bool(kind == wanted)
 
 
 def _pattern(uri: str) -> str:

@@ -6,7 +6,7 @@ shape. `catalogue` has those of a model by name; `METRICS` is the table of binar
 
 from tocsin.metrics.binary import METRICS
 from tocsin.metrics.catalogue import Catalogue, catalogue
-from tocsin.metrics.custom import cost_metric, register, registered
+from tocsin.metrics.custom import cost_metric, register, registered, registered_or_missing
 from tocsin.metrics.groups import FAIRNESS, Comparison, Fairness, compare
 from tocsin.metrics.intervals import minimum_n
 from tocsin.metrics.measured import Measured
@@ -26,4 +26,5 @@ __all__ = [
     "minimum_n",
     "register",
     "registered",
+    "registered_or_missing",
 ]

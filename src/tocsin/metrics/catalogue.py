@@ -117,7 +117,9 @@ def _multiclass(schema: Schema) -> _Parts:
             return found
         if plain not in multiclass.OF_CLASS:
             raise _unknown(plain, [*multiclass.OF_CLASS, "top_k_accuracy_score"])
-        raise InvalidInputError(f"there is no class {argument!r}; there are {schema.classes}")
+        raise InvalidInputError(
+            f"there is no class {argument!r}; there are {', '.join(schema.classes)}"
+        )
 
     tops = (multiclass.top_k(k) for k in multiclass.STANDARD_TOPS if k < len(schema.classes))
     standard = {**multiclass.METRICS, **table(*tops)}

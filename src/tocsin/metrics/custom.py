@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 
 import numpy as np
@@ -101,8 +102,9 @@ def register(metric: Metric) -> Metric:
         raise InvalidInputError(
             f"metric {metric.name!r} needs a function of a profile as `measure`"
         )
-    _registered[metric.name] = metric
-    return metric
+    guarded = replace(metric, measure=partial(_guarded, metric))
+    _registered[metric.name] = guarded
+    return guarded
 
 
 def registered(name: str) -> Metric:
@@ -114,6 +116,32 @@ def registered(name: str) -> Metric:
         known = ", ".join(sorted(_registered)) or "none"
         raise InvalidInputError(f"metric {name!r} is not registered; registered are: {known}")
     return _registered[name]
+
+
+def registered_or_missing(name: str) -> Metric:
+    """The same, or a metric that is undefined because it is not registered here."""
+    if name in _registered:
+        return _registered[name]
+    reason = f"metric {name!r} is not registered; install the package that brings it"
+    return Metric(name, name, partial(_nothing, reason), higher_is_better=None)
+
+
+def _nothing(reason: str, profile: Profile) -> Measured:
+    none = np.zeros(profile.vector.shape[:-1])
+    everywhere = np.ones(none.shape, np.bool_)
+    return measured(none, none, (everywhere, reason), low=none, high=none)
+
+
+def _guarded(metric: Metric, profile: Profile) -> Measured:
+    """A function of somebody else's must not keep the other metrics from being measured."""
+    try:
+        found = metric.measure(profile)
+        shape = found.value.shape
+    except Exception as error:  # noqa: BLE001 - the entry point of code that is not ours
+        return _nothing(f"{metric.name} failed: {type(error).__name__}: {error}", profile)
+    if shape != profile.vector.shape[:-1]:
+        return _nothing(f"{metric.name} gave numbers of shape {shape}", profile)
+    return found
 
 
 def _ratio(ratio: Ratio, profile: Profile) -> Measured:

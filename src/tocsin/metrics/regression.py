@@ -62,11 +62,11 @@ def mean_error(profile: Profile) -> Measured:
 def mean_absolute_percentage_error(profile: Profile) -> Measured:
     """Mean of the residuals' sizes over those of the labels, 0.1 for ten percent. Exact.
 
-    A label of 0 makes it huge, as in scikit-learn.
+    Undefined with a label of 0, where scikit-learn gives a huge number.
     """
-    return _positive(
-        profile, profile.total("relative_error"), profile.total("relative_error_squared")
-    )
+    total, squared = profile.total("relative_error"), profile.total("relative_error_squared")
+    none = (profile.total("zero_labels") > 0, "a label is 0, and no error is relative to it")
+    return _positive(profile, total, squared, none)
 
 
 @_quiet

@@ -18,7 +18,7 @@ from tocsin.profiles.columns import (
 from tocsin.profiles.fold import Grouping, fold_labels, fold_predictions, needs_label
 from tocsin.profiles.key import EVERYTHING, ProfileKey
 from tocsin.profiles.outputs import BinaryOutput, MulticlassOutput, RegressionOutput
-from tocsin.profiles.plan import Plan, plan_from_reference
+from tocsin.profiles.plan import FORMAT, Plan, plan_from_reference
 from tocsin.profiles.profile import (
     FeatureHistogram,
     Profile,
@@ -30,6 +30,7 @@ from tocsin.profiles.segments import SegmentValues
 
 __all__ = [
     "EVERYTHING",
+    "FORMAT",
     "NO_NULLS",
     "BinaryOutput",
     "CategoryBins",

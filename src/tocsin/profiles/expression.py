@@ -169,9 +169,9 @@ def _check_list(node: ast.expr, text: str) -> None:
 
 
 def _listed(node: ast.expr) -> str | float | None:
-    """A value that is written in a list; None if it is none."""
+    """A value that is written in a list, perhaps with one sign; None if it is none."""
     if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub | ast.UAdd):
-        value = _listed(node.operand)
+        value = _listed(node.operand) if isinstance(node.operand, ast.Constant) else None
         if value is None or isinstance(value, str | bool):
             return None
         return -value if isinstance(node.op, ast.USub) else value

@@ -99,7 +99,7 @@ class Plan:
         if document.get("format") != FORMAT:
             raise SchemaError(
                 f"a plan of format {document.get('format')} cannot be read by this version, which "
-                f"writes format {FORMAT}; add the model again"
+                f"writes format {FORMAT}"
             )
         features = tuple(
             NumericBins(f["name"], tuple(f["edges"]))
@@ -165,6 +165,12 @@ def _check_expressions(schema: Schema, rows: Rows) -> None:
     ]
     for what, text, columns in texts:
         expression = parsed(text)
+        both = sorted(expression.names & few.features.keys() & outputs.keys())
+        if both and columns is not few.features:
+            raise SchemaError(
+                f"{what}: `{text}` uses {both[0]}, which is a feature and an output; rename the "
+                "feature"
+            )
         missing = sorted(expression.names - columns.keys())
         if missing:
             raise SchemaError(

@@ -11,7 +11,7 @@ from sqlalchemy.engine import Connection
 from tocsin.drift import Shift, Verdict
 from tocsin.profiles import EVERYTHING
 from tocsin.records.tables import evaluations
-from tocsin.values import Bounded, Measure, Undefined, Window
+from tocsin.values import Bounded, Measure, Undefined, Window, WindowSpec
 
 # SQLite takes at most 999 parameters on some builds.
 _MOST_PARAMETERS = 500
@@ -122,33 +122,44 @@ def _newest(
     return chosen.where(mine).order_by(e.window_end)
 
 
-def newest_end(connection: Connection, model_id: int, size: int) -> int | None:
-    """The end of the newest evaluated window of a size."""
-    e = evaluations
-    query = sa.select(sa.func.max(e.c.window_end)).where(
-        e.c.model_id == model_id, e.c.segment == EVERYTHING, e.c.window_size == size
-    )
-    return connection.execute(query).scalar()
+def newest_end(connection: Connection, model_id: int, spec: WindowSpec) -> int | None:
+    """The end of the newest evaluated window of these that has rows."""
+    return connection.execute(_ends(model_id, spec).limit(1)).scalar()
 
 
-def newest_ends(connection: Connection, model_id: int, size: int, span: int) -> list[int]:
-    """The ends of the evaluated windows in the newest `span` of event time, the newest first."""
-    newest = newest_end(connection, model_id, size)
+def newest_ends(connection: Connection, model_id: int, spec: WindowSpec, span: int) -> list[int]:
+    """The ends of windows with rows in the newest `span` of event time, the newest first."""
+    newest = newest_end(connection, model_id, spec)
     if newest is None:
         return []
-    e = evaluations.c
-    query = (
+    query = _ends(model_id, spec).where(evaluations.c.window_end > newest - span).distinct()
+    return list(connection.execute(query).scalars())
+
+
+def _ends(model_id: int, spec: WindowSpec) -> sa.Select[Any]:
+    """The ends of the windows whose newest revision has rows, the newest first."""
+    e, later = evaluations.c, evaluations.alias()
+    emptied = sa.exists().where(
+        later.c.model_id == e.model_id,
+        later.c.segment == e.segment,
+        later.c.window_size == e.window_size,
+        later.c.window_end == e.window_end,
+        later.c.revision > e.revision,
+        later.c.rows == 0,
+    )
+    return (
         sa.select(e.window_end)
         .where(
             e.model_id == model_id,
             e.segment == EVERYTHING,
-            e.window_size == size,
-            e.window_end > newest - span,
+            e.window_size == spec.size,
+            # Those of an earlier granularity may end between the steps.
+            e.window_end % spec.every == 0,
+            e.rows > 0,
+            ~emptied,
         )
-        .distinct()
         .order_by(e.window_end.desc())
     )
-    return list(connection.execute(query).scalars())
 
 
 def total(connection: Connection, model_id: int) -> tuple[int, int]:

@@ -7,7 +7,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from tocsin.errors import UnknownModelError
-from tocsin.profiles import Plan, Profile
+from tocsin.profiles import FORMAT, Plan, Profile
 from tocsin.records.tables import changed_buckets, counters, models
 
 
@@ -84,6 +84,12 @@ def names_to_rebuild(connection: Connection) -> list[str]:
     return list(connection.execute(query.order_by(models.c.name)).scalars())
 
 
+def await_rebuild(connection: Connection, model_id: int) -> None:
+    """Let the profiles be computed anew from the lake."""
+    mine = models.update().where(models.c.id == model_id)
+    connection.execute(mine.values(profiled_digest=""))
+
+
 def rebuilt(connection: Connection, model_id: int, plan: Plan) -> None:
     """Record that the profiles are of this plan."""
     mine = models.update().where(models.c.id == model_id)
@@ -118,6 +124,12 @@ def exists(connection: Connection, name: str) -> bool:
     return (
         connection.execute(sa.select(models.c.id).where(models.c.name == name)).first() is not None
     )
+
+
+def names_of_other_formats(connection: Connection) -> list[str]:
+    """Names of the models whose plan another version of Tocsin wrote."""
+    query = sa.select(models.c.name, models.c.plan).order_by(models.c.name)
+    return [name for name, plan in connection.execute(query) if plan.get("format") != FORMAT]
 
 
 def number(connection: Connection) -> int:

@@ -17,6 +17,12 @@ def fingerprints(connection: Connection, model_id: int) -> dict[date, str]:
     return {date.fromisoformat(day): text for day, text in connection.execute(query)}
 
 
+def any_of(connection: Connection, model_id: int) -> bool:
+    """Whether a model's profiles are those of a table."""
+    query = sa.select(profiled_days.c.day).where(profiled_days.c.model_id == model_id).limit(1)
+    return connection.execute(query).first() is not None
+
+
 def remember(connection: Connection, model_id: int, days: Mapping[date, str | None]) -> None:
     """Remember days with their text; those without one are forgotten."""
     mine = profiled_days.c.model_id == model_id

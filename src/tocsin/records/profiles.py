@@ -2,17 +2,25 @@
 
 from collections.abc import Iterator, Mapping
 
+import numpy as np
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from tocsin.profiles import EVERYTHING, Plan, Profile, ProfileKey
 from tocsin.records.tables import profiles
 
+# What is left of a sum, as a share of it, when half of its digits are gone.
+_LOST = 1e-8
+
 
 def add(
     connection: Connection, model_id: int, plan: Plan, deltas: Mapping[ProfileKey, Profile]
-) -> None:
-    """Add deltas to what is stored."""
+) -> bool:
+    """Add deltas to what is stored.
+
+    Returns: whether sums lost their digits, as what was taken back was far larger than the rest.
+    """
+    lost = False
     for key, delta in deltas.items():
         mine = (
             (profiles.c.model_id == model_id)
@@ -34,8 +42,12 @@ def add(
                 )
             )
         else:
-            total = Profile.from_bytes(plan, stored) + delta
+            before = Profile.from_bytes(plan, stored)
+            total = before + delta
+            left = np.abs(total.vector)
+            lost |= bool(((left > 0) & (left < _LOST * np.abs(before.vector))).any())
             connection.execute(profiles.update().where(mine).values(vector=total.to_bytes()))
+    return lost
 
 
 def stored(

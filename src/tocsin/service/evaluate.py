@@ -2,10 +2,11 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 
+import numpy as np
 from sqlalchemy.engine import Connection
 
 from tocsin.declared import Monitor, parse_monitor
-from tocsin.drift import shifts
+from tocsin.drift import Divergence, Shift, shifts
 from tocsin.records import Records, changes, evaluations, models, profiles
 from tocsin.records.evaluations import Evaluation
 from tocsin.records.models import ModelRecord
@@ -110,7 +111,7 @@ class Evaluate:
         )
         before = evaluations.at(connection, record.id, spec.size, [w.end for w in group])
         plan = record.plan.digest
-        # Labels do not move features: as many rows as before in the same bins are the same rows.
+        # Labels do not move features: as far from the reference as before, by as many rows.
         known = {end: e.shifts for end, e in before.items()}
         fresh = [
             i
@@ -119,6 +120,7 @@ class Evaluate:
             and (
                 window.end not in before
                 or (before[window.end].rows, before[window.end].plan) != (rows[i], plan)
+                or _moved(before[window.end].shifts, measurements.divergences[i])
             )
         ]
         wanted = {end for i in fresh for end in like_ends(spec, group[i].end)} - usual.keys()
@@ -138,13 +140,14 @@ class Evaluate:
                 labelled=round(float(stack.total("labelled")[i])),
                 versions=versions[i],
                 measures=measurements.measures[i],
-                shifts=known[window.end],
+                shifts=known[window.end] if rows[i] else {},
                 plan=plan,
                 known_offset=record.folded_offset,
                 known_at=now,
             )
             for i, window in enumerate(group)
-            if rows[i]
+            # A window that had rows and has none any more is a revision too.
+            if rows[i] or window.end in before
         ]
 
 
@@ -158,6 +161,15 @@ def _groups(windows: Sequence[Window], span: int) -> Iterator[list[Window]]:
         group.append(window)
     if group:
         yield group
+
+
+def _moved(shifts: Mapping[str, Shift], found: Mapping[str, Divergence]) -> bool:
+    """Whether features are elsewhere than when their shifts were measured."""
+    return any(
+        name not in shifts
+        or not np.isclose(shifts[name].js_distance, divergence.js_distance, rtol=0, atol=1e-9)
+        for name, divergence in found.items()
+    )
 
 
 def _by_column(windows: Sequence[Mapping[str, float]]) -> dict[str, list[float]]:

@@ -58,13 +58,13 @@ class Fold:
 
     def fold(self, model: str, *, most_rows: int = MOST_ROWS) -> int:
         """Fold the oldest entries of a model's inbox; how many rows they had."""
+        # In one transaction: entries are of the monitor that is known with them, or an earlier one.
         with self._records.read() as connection:
             record = models.model_named(connection, model)
-        monitor = parse_monitor(record.name, record.monitor)
-        lake = self._model_lake(record, monitor)
-        # More than the records know: a fold was cut off after this seal.
-        sealed = max(lake.sealed(table) for table in Table)
-        with self._records.read() as connection:
+            monitor = parse_monitor(record.name, record.monitor)
+            lake = self._model_lake(record, monitor)
+            # More than the records know: a fold was cut off after this seal.
+            sealed = max(lake.sealed(table) for table in Table)
             entries = inbox.entries(
                 connection,
                 record.id,
@@ -106,7 +106,8 @@ class Fold:
             newest = seen if newest is None else max(newest, seen)
         now = self._clock()
         with self._records.write() as connection:
-            profiles.add(connection, record.id, plan, deltas)
+            if profiles.add(connection, record.id, plan, deltas):
+                models.await_rebuild(connection, record.id)
             models.mark_changed(connection, record.id, {key.bucket for key in deltas})
             models.move_folded(connection, record.id, offset=offset, newest_event=newest)
             models.count(

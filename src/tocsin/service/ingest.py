@@ -4,8 +4,9 @@ from dataclasses import dataclass
 from typing import Literal
 
 from tocsin.declared import parse_monitor
+from tocsin.errors import InvalidInputError
 from tocsin.lake import Table
-from tocsin.records import Records, inbox, models
+from tocsin.records import Records, inbox, models, profiled_days
 from tocsin.service.clock import Clock
 from tocsin.service.decoding import Decoded, decode_outcomes, decode_predictions
 
@@ -40,6 +41,11 @@ class Ingest:
         now = self._clock()
         with self._records.read() as connection:
             model_id, document = models.monitor_named(connection, model)
+            if profiled_days.any_of(connection, model_id):
+                raise InvalidInputError(
+                    f"model {model!r} has the predictions of a table; send rows to a model of "
+                    "their own"
+                )
         monitor = parse_monitor(model, document)
         if kind == "predictions":
             decoded = decode_predictions(body, monitor.schema, version=monitor.version, now=now)

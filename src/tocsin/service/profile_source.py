@@ -12,6 +12,7 @@ from tocsin.profiles import EVERYTHING, Plan, Profile, ProfileKey
 from tocsin.records import Records, changes, models, profiled_days, profiles
 from tocsin.records.models import ModelRecord
 from tocsin.service.clock import Clock
+from tocsin.service.rebuild import check_complete
 from tocsin.values import DAY, format_duration
 
 # Days that are profiled and stored at once: what a crash makes to be done again.
@@ -21,10 +22,14 @@ _EPOCH = date(1970, 1, 1)
 
 @dataclass(frozen=True)
 class Profiled:
-    """What became of a source. days: that were profiled; known: that had not changed."""
+    """What became of a source.
+
+    days: that were profiled; known: that had not changed; gone: that it no longer has.
+    """
 
     days: int
     known: int
+    gone: int
     predictions: int
     labelled: int
 
@@ -45,21 +50,19 @@ class ProfileSource:
         predictions: str,
         outcomes: str | None = None,
         columns: Mapping[str, str] | None = None,
+        drop: bool = False,
         progress: Callable[[int, int], None] = lambda _done, _all: None,
     ) -> Profiled:
         """Profile the days of a source that are new or have changed; a repeat changes nothing.
 
         predictions, outcomes: a Parquet file, a folder of them, a Delta table, or the name of a
-        table that the engine knows. columns: see `Source`. progress: told days done and to do.
+        table that the engine knows. columns: see `Source`. drop: forget days that it lacks now.
+        progress: told days done and to do.
         Raises: UnknownModelError; InvalidInputError when the model has predictions of its own, or
         the source does not fit.
         """
         record, monitor = self._record(model)
-        if DAY % monitor.granularity:
-            raise InvalidInputError(
-                f"granularity {format_duration(monitor.granularity)} does not divide a day, by "
-                "which sources are profiled; choose one such as 1h"
-            )
+        self._check(record, monitor)
         source = Source(
             files_of(predictions),
             () if outcomes is None else files_of(outcomes),
@@ -67,29 +70,53 @@ class ProfileSource:
             dict(columns or {}),
         )
         found = engine.days(source, monitor.schema)
-        with self._records.read() as connection:
-            if models.counts(connection, record.id).get("predictions", 0):
-                raise InvalidInputError(
-                    f"model {model!r} has predictions of its own, to which a table cannot be "
-                    "added; give the table to a model of its own"
-                )
-            known = profiled_days.fingerprints(connection, record.id)
-        stale = sorted(
-            {day for day, text in found.items() if known.get(day) != text} | (known.keys() - found)
-        )
+        known = self._known(record)
+        gone = sorted(known.keys() - found)
+        if gone and not drop:
+            raise InvalidInputError(
+                f"{predictions} lacks {len(gone)} days of {model!r} that were profiled before, the "
+                f"first of them {gone[0]}: name a folder with all files, or drop the days (--drop)"
+            )
+        stale = sorted({day for day, text in found.items() if known.get(day) != text})
         total = [0.0, 0.0]
         for first in range(0, len(stale), _DAYS_AT_ONCE):
             days = stale[first : first + _DAYS_AT_ONCE]
             progress(first, len(stale))
-            present = [day for day in days if day in found]
-            part = engine.profile(source, monitor.schema, record.plan, monitor.granularity, present)
-            self._store(record, part, {day: found.get(day) for day in days})
+            part = engine.profile(source, monitor.schema, record.plan, monitor.granularity, days)
+            self._store(record, part, {day: found[day] for day in days})
             for key, profile in part.items():
                 if key.segment == EVERYTHING:
                     total[0] += float(profile.total("n"))
                     total[1] += float(profile.total("labelled"))
+        if gone:
+            self._store(record, {}, dict.fromkeys(gone))
         progress(len(stale), len(stale))
-        return Profiled(len(stale), len(found) - len(found.keys() & set(stale)), *map(round, total))
+        return Profiled(len(stale), len(found) - len(stale), len(gone), *map(round, total))
+
+    def _check(self, record: ModelRecord, monitor: Monitor) -> None:
+        """Raises: InvalidInputError when a model cannot have the profiles of a table."""
+        if DAY % monitor.granularity:
+            raise InvalidInputError(
+                f"granularity {format_duration(monitor.granularity)} does not divide a day, by "
+                "which sources are profiled; choose one such as 1h"
+            )
+        with self._records.read() as connection:
+            counted = models.counts(connection, record.id)
+        if counted.get("predictions", 0):
+            raise InvalidInputError(
+                f"model {record.name!r} has predictions of its own, to which a table cannot be "
+                "added; give the table to a model of its own"
+            )
+
+    def _known(self, record: ModelRecord) -> dict[date, str]:
+        """What the profiled days were like; none are known when the plan has changed since."""
+        with self._records.write() as connection:
+            if record.name in models.names_to_rebuild(connection):
+                gone = profiles.clear(connection, record.id)
+                profiled_days.forget(connection, record.id)
+                models.mark_changed(connection, record.id, gone)
+                models.rebuilt(connection, record.id, record.plan)
+            return profiled_days.fingerprints(connection, record.id)
 
     def rebuild(self, model: str, engine: Engine) -> int:
         """Replace a model's profiles by those of its own lake; how many predictions they stand for.
@@ -110,14 +137,16 @@ class ProfileSource:
             )
         days = engine.days(source, monitor.schema)
         part = engine.profile(source, monitor.schema, record.plan, monitor.granularity, days)
+        everything = [p.total("n") for key, p in part.items() if key.segment == EVERYTHING]
+        rows = round(float(sum(everything)))
         with self._records.write() as connection:
+            check_complete(connection, record, rows)
             before = profiles.clear(connection, record.id)
             profiles.add(connection, record.id, record.plan, part)
             models.mark_changed(connection, record.id, before | {key.bucket for key in part})
             models.rebuilt(connection, record.id, record.plan)
             changes.announce(connection, f"model/{model}", now=self._clock())
-        everything = [p.total("n") for key, p in part.items() if key.segment == EVERYTHING]
-        return round(float(sum(everything)))
+        return rows
 
     def _record(self, model: str) -> tuple[ModelRecord, Monitor]:
         with self._records.read() as connection:

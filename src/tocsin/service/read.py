@@ -193,10 +193,10 @@ class Read:
             check_segment(record, segment)
             spec, chosen = _spec(monitor, window), metric_named(monitor, metric)
             found = _evaluations(connection, record, spec, span, most)
-            if segment == EVERYTHING and all(metric in e.measures for e in found):
+            if segment == EVERYTHING and all(chosen.name in e.measures for e in found):
                 return _series_of(record, chosen, spec, found)
             return _measured_now(connection, record, monitor, [chosen], spec, found, segment)[
-                metric
+                chosen.name
             ]
 
     def numbers(
@@ -485,14 +485,14 @@ def _evaluations(
     connection: Connection, record: ModelRecord, spec: WindowSpec, span: int, most: int
 ) -> list[Evaluation]:
     """The newest evaluations over a span, thinned evenly; the newest is always among them."""
-    ends = evaluations.newest_ends(connection, record.id, spec.size, span)
+    ends = evaluations.newest_ends(connection, record.id, spec, span)
     thinned = ends[:: max(1, -(-len(ends) // most))]
     found = evaluations.at(connection, record.id, spec.size, thinned)
     return [found[end] for end in sorted(found)]
 
 
 def _latest(connection: Connection, record: ModelRecord, spec: WindowSpec) -> Evaluation | None:
-    newest = evaluations.newest_end(connection, record.id, spec.size)
+    newest = evaluations.newest_end(connection, record.id, spec)
     if newest is None:
         return None
     return evaluations.at(connection, record.id, spec.size, [newest])[newest]

@@ -2,6 +2,8 @@
 
 from datetime import timedelta
 
+from sqlalchemy.engine import Connection
+
 from tocsin.declared import Monitor, parse_monitor
 from tocsin.engines import merged, profile_labels, profile_predictions
 from tocsin.errors import InvalidInputError
@@ -21,9 +23,13 @@ class Rebuild:
         self._clock = clock
 
     def waiting(self) -> list[str]:
-        """The models whose plan changed since their profiles were computed."""
+        """The models that wait to be rebuilt; those of tables wait for `tocsin profile`."""
         with self._records.read() as connection:
-            return models.names_to_rebuild(connection)
+            return [
+                name
+                for name in models.names_to_rebuild(connection)
+                if not profiled_days.any_of(connection, models.model_named(connection, name).id)
+            ]
 
     def rebuild(self, model: str) -> int:
         """Replace a model's profiles in one transaction; how many predictions they stand for.
@@ -32,6 +38,11 @@ class Rebuild:
         """
         with self._records.read() as connection:
             record = models.model_named(connection, model)
+            if profiled_days.any_of(connection, record.id):
+                raise InvalidInputError(
+                    f"the predictions of {model!r} lie in a table: `tocsin profile` makes its "
+                    "profiles anew"
+                )
         monitor = parse_monitor(record.name, record.monitor)
         lake = self._lake.model(record.id, record.name, monitor.schema)
         # Others can write meanwhile: nothing folds, so that the lake stays as it is.
@@ -41,21 +52,25 @@ class Rebuild:
             if (current.monitor, current.plan.digest) != (record.monitor, record.plan.digest):
                 # Changed meanwhile: it still waits to be rebuilt.
                 return rows
-            counted = models.counts(connection, record.id)
-            waiting = inbox.rows_of_kind(connection, record.id, Table.PREDICTIONS)
-            expected = counted.get("predictions", 0) - counted.get("repeated", 0) - waiting
-            if rows < expected:
-                raise InvalidInputError(
-                    f"the lake of {model!r} has {rows:,} of its {expected:,} counted predictions; "
-                    "restore its files, or the profiles would lose the others"
-                )
+            check_complete(connection, record, rows)
             before = profiles.clear(connection, record.id)
-            profiled_days.forget(connection, record.id)
             profiles.add(connection, record.id, record.plan, total)
             models.mark_changed(connection, record.id, before | {key.bucket for key in total})
             models.rebuilt(connection, record.id, record.plan)
             changes.announce(connection, f"model/{model}", now=self._clock())
         return rows
+
+
+def check_complete(connection: Connection, record: ModelRecord, rows: int) -> None:
+    """Raises: InvalidInputError when a lake of `rows` predictions lacks some that were folded."""
+    counted = models.counts(connection, record.id)
+    waiting = inbox.rows_of_kind(connection, record.id, Table.PREDICTIONS)
+    expected = counted.get("predictions", 0) - counted.get("repeated", 0) - waiting
+    if rows < expected:
+        raise InvalidInputError(
+            f"the lake of {record.name!r} has {rows:,} of its {expected:,} counted predictions; "
+            "restore its files, or the profiles would lose the others"
+        )
 
 
 def _profiled(

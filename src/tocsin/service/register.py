@@ -35,7 +35,7 @@ class Register:
         Raises: SchemaError when the document or the reference does not fit, or the name is taken.
         """
         _check_name(name)
-        monitor = parse_monitor(name, document)
+        monitor = parse_monitor(name, document, new=True)
         profile, found = reference_profile(monitor.schema, reference)
         now = self._clock()
         with self._records.write() as connection:
@@ -63,19 +63,26 @@ class Register:
         Raises: UnknownModelError; SchemaError when it changes what a row of the lake means, or does
         not fit the reference.
         """
-        monitor = parse_monitor(name, document)
+        monitor = parse_monitor(name, document, new=True)
         with self._records.read() as connection:
             record = models.model_named(connection, name)
         before = parse_monitor(name, record.monitor)
         _check_change(name, before.schema, monitor.schema)
         anew = reference is not None or _profiled(before) != _profiled(monitor)
         lake = self._lake.model(record.id, name, monitor.schema)
+        clashes = lake.clashes()
+        if clashes:
+            raise SchemaError(
+                f"the lake of {name!r} has {clashes[0]} already, of another kind or spelling; give "
+                "the new feature another name"
+            )
         if anew:
             kept = lake.reference(record.plan.digest) if reference is None else reference
             profile, notes = reference_profile(monitor.schema, kept)
             lake.keep_reference(profile.plan.digest, kept)
         with self._records.write() as connection:
-            if models.model_named(connection, name).monitor != record.monitor:
+            now = models.model_named(connection, name)
+            if (now.monitor, now.plan.digest) != (record.monitor, record.plan.digest):
                 raise SchemaError(f"somebody else changed model {name!r} meanwhile; look again")
             models.set_monitor(connection, record.id, document)
             if anew:

@@ -69,7 +69,8 @@ def protected(record: ModelRecord, attribute: str) -> SegmentValues:
     if attribute not in found:
         raise InvalidInputError(
             f"{attribute!r} is no protected attribute; "
-            + (f"there are {', '.join(found)}" if found else "declare it in `protected`")
+            + (f"there are {', '.join(found)}; " if found else "")
+            + "declare it in `protected`"
         )
     return found[attribute]
 

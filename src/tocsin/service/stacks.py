@@ -57,14 +57,13 @@ def _merged(
     first = windows[0].start // granularity * granularity
     end = max(window.end for window in windows)
     count = -(-(end - first) // granularity)
-    vectors = np.zeros((count + 1, plan.layout.size))
+    vectors = np.zeros((count, plan.layout.size))
     rows: dict[str, Floats] = {}
-    # Row i + 1 is bucket i, so that running totals begin with nothing.
     found = profiles.stored(connection, record.id, plan, first, end, segment=segment)
     for key, profile in found:
-        at = (key.bucket - first) // granularity + 1
+        at = (key.bucket - first) // granularity
         vectors[at] += profile.vector
-        rows.setdefault(key.version, np.zeros(count + 1))[at] = profile.total("n")
+        rows.setdefault(key.version, np.zeros(count))[at] = profile.total("n")
     begins = [(window.start - first) // granularity for window in windows]
     ends = [(window.end - first) // granularity for window in windows]
     by_version = {version: _between(n, begins, ends) for version, n in rows.items()}
@@ -75,6 +74,8 @@ def _merged(
 
 
 def _between(values: Floats, begins: list[int], ends: list[int]) -> Floats:
-    """Sums over [begin, end) along the first axis by running totals, which replace the values."""
-    np.cumsum(values, axis=0, out=values)
-    return np.asarray(values[ends] - values[begins])
+    """Sums over [begin, end) along the first axis.
+
+    Not by running totals: what one extreme row adds would leave its rounding in all later windows.
+    """
+    return np.stack([values[a:b].sum(0) for a, b in zip(begins, ends, strict=True)])

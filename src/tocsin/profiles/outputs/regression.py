@@ -15,7 +15,7 @@ PREDICTION_QUANTILES = 40
 RESIDUAL_QUANTILES = 64
 # Beyond the largest error of the reference, so many bins per decade for so many decades.
 _PER_DECADE, _DECADES = 16, 6
-# scikit-learn divides by no less than this.
+# Labels up to this are 0: an error relative to them has no end.
 _EPSILON = float(np.finfo(np.float64).eps)
 
 
@@ -55,6 +55,7 @@ class RegressionOutput:
         "log_error_squared",
         "log_error_fourth",
         "not_logarithmic",
+        "zero_labels",
     )
 
     @property
@@ -100,7 +101,8 @@ class RegressionOutput:
         residual = raw - labels
         error = np.abs(residual)
         squared = error * error
-        relative = error / np.maximum(np.abs(labels), _EPSILON)
+        zero = known & (np.abs(labels) <= _EPSILON)
+        relative = np.where(zero, 0.0, error / np.maximum(np.abs(labels), _EPSILON))
         logarithmic = (raw > -1) & (labels > -1)
         log_error = np.where(
             logarithmic,
@@ -133,6 +135,7 @@ class RegressionOutput:
                 "log_error_squared": log_error**2,
                 "log_error_fourth": log_error**4,
                 "not_logarithmic": (known & ~logarithmic).astype(float),
+                "zero_labels": zero.astype(float),
             },
             deposits=(
                 Deposit(
