@@ -10,13 +10,12 @@ from numpy.typing import NDArray
 
 from tocsin.engines.arrow import MICROSECONDS, UNKNOWN_VERSION, labels_of, micros, rows_of, whole
 from tocsin.profiles import (
-    EVERYTHING,
     Grouping,
     Plan,
     Profile,
     ProfileKey,
     Rows,
-    fold_labels,
+    fold_known_labels,
     fold_predictions,
 )
 from tocsin.schema import Schema
@@ -47,9 +46,6 @@ def profile_labels(
     table: predictions with `label` and `outcome_timestamp`; a label that is null, or no class of
         the schema, adds nothing.
     """
-    known = np.isfinite(labels_of(schema, table["label"]))
-    if not known.all():
-        table = table.filter(pa.array(known))
 
     def fold(rows: Rows, part: pa.Table, groupings: list[Grouping]) -> list[Profile]:
         return _fold_labels(plan, schema, rows, part, groupings)
@@ -81,14 +77,7 @@ def _fold_labels(
 ) -> list[Profile]:
     labels = labels_of(schema, table["label"])
     told = micros(pc.fill_null(whole(table["outcome_timestamp"]), pa.scalar(0, MICROSECONDS)))
-    delays = told - micros(table["timestamp"])
-    unknown = np.isnan(labels)
-    if not unknown.any():
-        return fold_labels(plan, rows, labels, delays, *groupings)
-    # Rows without a label go to a profile beyond the others, which nobody looks at.
-    wider = [Grouping(np.where(unknown, g.count, g.index), g.count + 1) for g in groupings]
-    found = fold_labels(plan, rows, np.where(unknown, 0.0, labels), delays, *wider)
-    return [Profile(plan, profile.vector[:-1]) for profile in found]
+    return fold_known_labels(plan, rows, labels, told - micros(table["timestamp"]), *groupings)
 
 
 def merged(*parts: Iterable[tuple[ProfileKey, Profile]]) -> dict[ProfileKey, Profile]:
@@ -127,9 +116,7 @@ def _folded(
         for names, stack in zip(named, fold(rows, rows_table, groupings), strict=True):
             filled = np.any(stack.vector, axis=1).tolist()
             found.update(
-                (key, Profile(plan, stack.vector[i]))
-                for i, key in enumerate(names)
-                if filled[i] or key.segment == EVERYTHING
+                (key, Profile(plan, stack.vector[i])) for i, key in enumerate(names) if filled[i]
             )
     return found
 

@@ -15,7 +15,13 @@ from tocsin.profiles.columns import (
     Rows,
     TextLevels,
 )
-from tocsin.profiles.fold import Grouping, fold_labels, fold_predictions, needs_label
+from tocsin.profiles.fold import (
+    Grouping,
+    fold_known_labels,
+    fold_labels,
+    fold_predictions,
+    needs_label,
+)
 from tocsin.profiles.key import EVERYTHING, ProfileKey
 from tocsin.profiles.outputs import BinaryOutput, MulticlassOutput, RegressionOutput
 from tocsin.profiles.plan import FORMAT, Plan, plan_from_reference
@@ -52,6 +58,7 @@ __all__ = [
     "ScoreHistogram",
     "SegmentValues",
     "TextLevels",
+    "fold_known_labels",
     "fold_labels",
     "fold_predictions",
     "needs_label",

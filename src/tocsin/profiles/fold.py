@@ -78,6 +78,19 @@ def fold_labels(
     return done.profiles()
 
 
+def fold_known_labels(
+    plan: Plan, rows: Rows, labels: Floats, delays: Ints, *groupings: Grouping
+) -> list[Profile]:
+    """The same, where a row whose label is NaN adds nothing."""
+    unknown = np.isnan(labels)
+    if not unknown.any():
+        return fold_labels(plan, rows, labels, delays, *groupings)
+    # They go to a profile beyond the others, which nobody looks at.
+    wider = [Grouping(np.where(unknown, g.count, g.index), g.count + 1) for g in groupings]
+    found = fold_labels(plan, rows, np.where(unknown, 0.0, labels), delays, *wider)
+    return [Profile(plan, profile.vector[:-1]) for profile in found]
+
+
 class _Folding:
     """The sums that come together."""
 

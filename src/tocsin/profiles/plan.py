@@ -23,7 +23,7 @@ from tocsin.profiles.layout import (
     Shape,
 )
 from tocsin.profiles.outputs import Output, output_from_dict
-from tocsin.profiles.outputs.binary import binary_output
+from tocsin.profiles.outputs.binary import binary_output, classes_as_scores
 from tocsin.profiles.outputs.multiclass import multiclass_output
 from tocsin.profiles.outputs.regression import regression_output
 from tocsin.profiles.segments import SegmentValues, segment_values
@@ -197,5 +197,4 @@ def output_columns(
         columns[LABEL] = labels
     if task == Task.REGRESSION:
         return columns | {PREDICTION: rows.scores[:, 0]}
-    predicted = np.where(rows.predicted >= 0, rows.predicted, np.nan).astype(np.float64)
-    return columns | {PREDICTION: predicted, SCORE: rows.scores[:, 0]}
+    return columns | {PREDICTION: classes_as_scores(rows), SCORE: rows.scores[:, 0]}

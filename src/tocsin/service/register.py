@@ -10,7 +10,13 @@ from tocsin.declared import Monitor, parse_monitor
 from tocsin.engines import reference_rows
 from tocsin.errors import SchemaError
 from tocsin.lake import Lake
-from tocsin.profiles import Grouping, Profile, fold_labels, fold_predictions, plan_from_reference
+from tocsin.profiles import (
+    Grouping,
+    Profile,
+    fold_known_labels,
+    fold_predictions,
+    plan_from_reference,
+)
 from tocsin.records import Records, changes, models
 from tocsin.schema import Schema
 from tocsin.service.clock import Clock
@@ -143,11 +149,6 @@ def reference_profile(schema: Schema, table: pa.Table) -> tuple[Profile, tuple[s
     rows, labels = reference.rows, reference.labels
     plan = plan_from_reference(schema, rows, labels)
     everything = Grouping(np.zeros(len(rows), np.int64), 1)
-    profile = fold_predictions(plan, rows, everything)[0]
-    known = np.isfinite(labels)
-    if known.any():
-        kept = reference_rows(schema, table.filter(pa.array(known))).rows
-        nothing = np.zeros(len(kept), np.int64)
-        truth = fold_labels(plan, kept, labels[known], nothing, Grouping(nothing, 1))[0]
-        profile = profile + truth
-    return profile[0], reference.notes
+    (profile,) = fold_predictions(plan, rows, everything)
+    (truth,) = fold_known_labels(plan, rows, labels, np.zeros(len(rows), np.int64), everything)
+    return (profile + truth)[0], reference.notes

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from tocsin.profiles.columns import Codes, Floats, Ints
+from tocsin.profiles.columns import Codes, Floats, Ints, Mask
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,3 +32,36 @@ class Added:
     totals: Mapping[str, Floats]
     deposits: tuple[Deposit, ...]
     joint: tuple[Floats, ...]
+
+    @classmethod
+    def by_predictions(
+        cls, known: Mask, score: Floats, expected: Floats, *deposits: Deposit, **totals: Floats
+    ) -> "Added":
+        """What predictions add in every task, and what else those of one do.
+
+        known: (n,) which rows have a score; score, expected: (n,) 0 for the others.
+        """
+        return cls(
+            totals={
+                "missing_scores": (~known).astype(float),
+                "score": score,
+                "score_squared": score * score,
+                "expected_loss": expected,
+                "expected_loss_squared": expected * expected,
+                **totals,
+            },
+            deposits=deposits,
+            joint=(score, expected),
+        )
+
+    @classmethod
+    def by_labels(
+        cls, label: Floats, loss: Floats, *deposits: Deposit, **totals: Floats
+    ) -> "Added":
+        """What labels add in every task, and what else those of one do."""
+        squared = loss * loss
+        return cls(
+            totals={"label": label, "loss": loss, "loss_squared": squared, **totals},
+            deposits=deposits,
+            joint=(label, loss, squared),
+        )

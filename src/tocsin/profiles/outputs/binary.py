@@ -12,7 +12,6 @@ from tocsin.profiles.layout import SCORE_FIELDS, Shape
 from tocsin.profiles.outputs.added import Added, Deposit
 
 SCORE_QUANTILES = 64
-TAIL_QUANTILES = 64
 
 # The log of a score of exactly 0 or 1 has no end; scikit-learn clips at the same place.
 CLIP = float(np.finfo(np.float64).eps)
@@ -55,17 +54,12 @@ class BinaryOutput:
         bins = score_bins(raw, np.array(self.edges))
         chance = np.array(self.rates)[bins]
         expected = np.where(known, chance * (1 - score) ** 2 + (1 - chance) * score**2, 0.0)
-        return Added(
-            totals={
-                "missing_scores": (~known).astype(float),
-                "score": score,
-                "score_squared": score * score,
-                "expected_loss": expected,
-                "expected_loss_squared": expected * expected,
-                "predicted_positive": (rows.predicted == 1).astype(float),
-            },
-            deposits=(Deposit("scores", bins, amounts=(score,)),),
-            joint=(score, expected),
+        return Added.by_predictions(
+            known,
+            score,
+            expected,
+            Deposit("scores", bins, amounts=(score,)),
+            predicted_positive=(rows.predicted == 1).astype(float),
         )
 
     def labelled(self, rows: Rows, labels: Floats) -> Added:
@@ -86,20 +80,14 @@ class BinaryOutput:
             "false_negatives": positive & ~said,
             "true_positives": positive & said,
         }
-        return Added(
-            totals={
-                "label": labels,
-                "loss": loss,
-                "loss_squared": loss * loss,
-                "log_loss": log_loss,
-                "log_loss_squared": log_loss * log_loss,
-                **{name: (judged & cell).astype(float) for name, cell in cells.items()},
-            },
-            deposits=(
-                Deposit("scores", np.where(positive, -1, bins), field=2),
-                Deposit("scores", np.where(positive, bins, -1), field=3),
-            ),
-            joint=(labels, loss, loss * loss),
+        return Added.by_labels(
+            labels,
+            loss,
+            Deposit("scores", np.where(positive, -1, bins), field=2),
+            Deposit("scores", np.where(positive, bins, -1), field=3),
+            log_loss=log_loss,
+            log_loss_squared=log_loss * log_loss,
+            **{name: (judged & cell).astype(float) for name, cell in cells.items()},
         )
 
     def _scores(self, rows: Rows) -> Floats:
@@ -107,7 +95,7 @@ class BinaryOutput:
             scores = rows.scores[:, 0]
             # Infinity is no score, and so in no bin.
             return np.where(np.isfinite(scores), scores, np.nan)
-        return np.where(rows.predicted >= 0, rows.predicted, np.nan).astype(np.float64)
+        return classes_as_scores(rows)
 
 
 def binary_output(
@@ -118,7 +106,7 @@ def binary_output(
     known = np.isfinite(scores)
     scored = bool(known.any()) or not bool((rows.predicted >= 0).any())
     if not scored:
-        scores = np.where(rows.predicted >= 0, rows.predicted, np.nan).astype(np.float64)
+        scores = classes_as_scores(rows)
         known = np.isfinite(scores)
     edges = score_edges(scores[known], (threshold, *thresholds))
     return BinaryOutput(
@@ -127,6 +115,11 @@ def binary_output(
         tuple(calibrated_rates(scores, labels, edges).tolist()),
         scored,
     )
+
+
+def classes_as_scores(rows: Rows) -> Floats:
+    """(n,) the predicted classes as numbers, NaN where unknown."""
+    return np.where(rows.predicted >= 0, rows.predicted, np.nan).astype(np.float64)
 
 
 def score_edges(

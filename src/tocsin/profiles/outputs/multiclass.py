@@ -59,17 +59,7 @@ class MulticlassOutput:
             expected += chance * (1 - filled) ** 2 + (1 - chance) * filled**2
             deposits.append(Deposit(f"scores/{i}", bins, amounts=(filled,)))
         expected = np.where(known, expected, 0.0)
-        return Added(
-            totals={
-                "missing_scores": (~known).astype(float),
-                "score": score,
-                "score_squared": score * score,
-                "expected_loss": expected,
-                "expected_loss_squared": expected * expected,
-            },
-            deposits=tuple(deposits),
-            joint=(score, expected),
-        )
+        return Added.by_predictions(known, score, expected, *deposits)
 
     def labelled(self, rows: Rows, labels: Floats) -> Added:
         """What labels (numbers of classes) add; `label` counts the right predictions."""
@@ -97,16 +87,8 @@ class MulticlassOutput:
             bins = score_bins(np.where(known, scores[:, i], np.nan), np.array(edges))
             deposits.append(Deposit(f"scores/{i}", np.where(truth == i, -1, bins), field=2))
             deposits.append(Deposit(f"scores/{i}", np.where(truth == i, bins, -1), field=3))
-        return Added(
-            totals={
-                "label": right,
-                "loss": loss,
-                "loss_squared": loss * loss,
-                "log_loss": log_loss,
-                "log_loss_squared": log_loss * log_loss,
-            },
-            deposits=tuple(deposits),
-            joint=(right, loss, loss * loss),
+        return Added.by_labels(
+            right, loss, *deposits, log_loss=log_loss, log_loss_squared=log_loss * log_loss
         )
 
     def scores_of(self, rows: Rows) -> tuple[Floats, Mask]:

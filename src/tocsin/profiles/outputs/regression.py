@@ -78,17 +78,8 @@ class RegressionOutput:
         score = np.where(known, raw - self.centre, 0.0)
         bins, _ = self.bins.of(NumericColumn(raw, NO_NULLS))
         expected = np.where(known, np.array(self.errors)[bins], 0.0)
-        return Added(
-            totals={
-                "missing_scores": (~known).astype(float),
-                "score": score,
-                "score_squared": score * score,
-                "expected_loss": expected,
-                "expected_loss_squared": expected * expected,
-            },
-            deposits=(Deposit("prediction", bins, amounts=(score, score, expected)),),
-            joint=(score, expected),
-        )
+        deposit = Deposit("prediction", bins, amounts=(score, score, expected))
+        return Added.by_predictions(known, score, expected, deposit)
 
     def labelled(self, rows: Rows, labels: Floats) -> Added:
         """What labels add: the loss is the absolute error; a residual is prediction less label."""
@@ -113,41 +104,32 @@ class RegressionOutput:
         edges = np.array([*self.residual_edges, np.inf])
         of_error = np.where(known, score_bins(error, edges), -1)
         over = residual > 0
-        return Added(
-            totals={
-                "label": label,
-                "label_squared": label * label,
-                "label_score": label * score,
-                "loss": error,
-                "loss_squared": squared,
-                "residual": residual,
-                "error_fourth": squared * squared,
-                "error_label": squared * label,
-                "error_label_squared": squared * label * label,
-                "label_cubed": label * label * label,
-                "label_fourth": (label * label) ** 2,
-                "label_squared_residual": label * label * residual,
-                "label_cubed_residual": label * label * label * residual,
-                "label_residual_cubed": label * squared * residual,
-                "residual_cubed": squared * residual,
-                "relative_error": relative,
-                "relative_error_squared": relative * relative,
-                "log_error_squared": log_error**2,
-                "log_error_fourth": log_error**4,
-                "not_logarithmic": (known & ~logarithmic).astype(float),
-                "zero_labels": zero.astype(float),
-            },
-            deposits=(
-                Deposit(
-                    "prediction",
-                    np.where(known, bins, -1),
-                    field=4,
-                    amounts=(label, error, squared),
-                ),
-                Deposit("residuals", np.where(over, -1, of_error), field=0),
-                Deposit("residuals", np.where(over, of_error, -1), field=1),
+        return Added.by_labels(
+            label,
+            error,
+            Deposit(
+                "prediction", np.where(known, bins, -1), field=4, amounts=(label, error, squared)
             ),
-            joint=(label, error, squared),
+            Deposit("residuals", np.where(over, -1, of_error), field=0),
+            Deposit("residuals", np.where(over, of_error, -1), field=1),
+            label_squared=label * label,
+            label_score=label * score,
+            residual=residual,
+            error_fourth=squared * squared,
+            error_label=squared * label,
+            error_label_squared=squared * label * label,
+            label_cubed=label * label * label,
+            label_fourth=(label * label) ** 2,
+            label_squared_residual=label * label * residual,
+            label_cubed_residual=label * label * label * residual,
+            label_residual_cubed=label * squared * residual,
+            residual_cubed=squared * residual,
+            relative_error=relative,
+            relative_error_squared=relative * relative,
+            log_error_squared=log_error**2,
+            log_error_fourth=log_error**4,
+            not_logarithmic=(known & ~logarithmic).astype(float),
+            zero_labels=zero.astype(float),
         )
 
 
