@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 
-from benchmarks import data, ours
+from benchmarks import data, ingest, ours
+from benchmarks import sdk as logging_sdk
 from benchmarks.bench import THREADS, Bench
 from benchmarks.peer import EVIDENTLY, NANNYML, WHYLOGS
 from benchmarks.table import Bar, Row
@@ -85,8 +86,37 @@ def whylogs(bench: Bench) -> Iterator[Row]:
     yield Row(work, bench.few.rows, tocsin_s, report.title, report.total(), Bar(least=100))
 
 
+def http(bench: Bench) -> Iterator[Row]:
+    """Rows over HTTP until they are durable, against only parsing them."""
+    predictions = bench.many.predictions
+    yield from ingest.formats(
+        bench.folder / "http", bench.reference_file, predictions, quick=bench.quick
+    )
+
+
+def server(bench: Bench) -> Iterator[Row]:
+    """Ten times the rows through a server, its memory, and late outcomes of all of them."""
+    yield from ingest.many(bench.folder / "server", bench.reference_file, bench.many)
+
+
+def sdk(bench: Bench) -> Iterator[Row]:
+    """What logging costs a serving thread, against writing the same rows as JSON there."""
+    yield from logging_sdk.comparisons(quick=bench.quick)
+
+
 COMPARISONS: dict[str, Callable[[Bench], Iterator[Row]]] = {
-    found.__name__: found for found in (profile, outcomes, evaluation, evidently, nannyml, whylogs)
+    found.__name__: found
+    for found in (
+        profile,
+        outcomes,
+        evaluation,
+        http,
+        server,
+        evidently,
+        nannyml,
+        whylogs,
+        sdk,
+    )
 }
 
 

@@ -6,11 +6,28 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings as hypothesis_settings
 
 from tests.world import Feed, monitor_document, reference
 from tocsin.app import App, opened
 from tocsin.engines import Engine
 from tocsin.settings import Settings
+
+# A busy machine is no failure.
+hypothesis_settings.register_profile("tocsin", deadline=None)
+hypothesis_settings.load_profile("tocsin")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Give what needs the cluster to one process, which begins with it; else a file stays whole."""
+
+    def group(item: pytest.Item) -> str:
+        return "spark" if "spark" in item.nodeid.casefold() else str(item.path)
+
+    for item in items:
+        item.add_marker(pytest.mark.xdist_group(group(item)))
+    items.sort(key=lambda item: group(item) != "spark")
 
 
 @pytest.fixture

@@ -1,23 +1,51 @@
-"""A real `tocsin server` in a process of its own, that tests may kill."""
+"""Real servers: in a process of its own, that tests may kill, or in a thread, to look into."""
 
 import os
 import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
 import httpx2
+import uvicorn
+
+from tocsin.api.server import application
+from tocsin.app import App
 
 _START_S = 60.0
+# Tests wait for what comes of their rows.
+_AT_ONCE = {"TOCSIN_SEAL_AGE": "0s", "TOCSIN_REVISE_AFTER": "0s"}
 
 
 def free_port() -> int:
     with socket.create_server(("127.0.0.1", 0)) as probe:
         return int(probe.getsockname()[1])
+
+
+@contextmanager
+def serving(app: App) -> Iterator[str]:
+    """The address of a server in a thread, its worker beside it."""
+    with socket.create_server(("127.0.0.1", 0), backlog=1_000) as listening:
+        config = uvicorn.Config(
+            application(app), log_level="warning", timeout_graceful_shutdown=1, access_log=False
+        )
+        running = uvicorn.Server(config)
+        thread = threading.Thread(target=running.run, kwargs={"sockets": [listening]})
+        thread.start()
+        while not running.started:
+            time.sleep(0.01)
+        try:
+            yield f"http://127.0.0.1:{listening.getsockname()[1]}"
+        finally:
+            running.should_exit = True
+            thread.join()
 
 
 class Server:
@@ -48,7 +76,7 @@ class Server:
             self._process = subprocess.Popen(
                 [sys.executable, "-m", "tocsin", "server", "--data", str(self.folder),
                  "--port", str(self.port)],
-                env={**os.environ, **self._environment},
+                env={**os.environ, **_AT_ONCE, **self._environment},
                 stdout=log,
                 stderr=subprocess.STDOUT,
             )  # fmt: skip

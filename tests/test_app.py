@@ -1,6 +1,7 @@
 """What the application finds around it when it starts."""
 
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -55,3 +56,34 @@ def test_a_package_whose_metric_cannot_be_used_is_named(
     bring(package, what)
     with pytest.raises(StartupError, match=message), opened(settings):
         pass
+
+
+def test_the_key_of_the_hashes_is_made_once_and_for_its_owner_alone(settings: Settings) -> None:
+    with opened(settings):
+        pass
+    key = settings.data / "hash.key"
+    made = key.read_bytes()
+    assert (len(made), key.stat().st_mode & 0o777) == (32, 0o600)
+    with opened(settings):
+        assert key.read_bytes() == made
+
+
+def test_a_key_that_is_not_whole_is_refused(settings: Settings) -> None:
+    settings.data.mkdir(parents=True)
+    (settings.data / "hash.key").write_bytes(b"")
+    with pytest.raises(StartupError, match="has 0 bytes"), opened(settings):
+        pass
+
+
+def test_a_key_whose_making_was_cut_off_is_made_anew(settings: Settings) -> None:
+    settings.data.mkdir(parents=True)
+    (settings.data / "hash.part").write_bytes(b"half")
+    with opened(settings):
+        assert len((settings.data / "hash.key").read_bytes()) == 32
+
+
+def test_settings_do_not_show_their_secrets(settings: Settings) -> None:
+    secretive = replace(
+        settings, hash_key=b"hidden-1", lake_options={"AWS_SECRET_ACCESS_KEY": "hidden-2"}
+    )
+    assert "hidden" not in repr(secretive)

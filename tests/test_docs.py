@@ -87,7 +87,23 @@ def test_every_block_of_the_guide_runs_in_turn(tmp_path: Path) -> None:
         watched = server.get("/models/wine")
 
     assert watched["schema"]["classes"] == ["barbera", "barolo", "grignolino"]
-    assert (summary["predictions"], summary["joined"], summary["quarantined"]) == (1, 1, 1)
+    assert (summary["predictions"], summary["joined"], summary["quarantined"]) == (4, 3, 1)
+
+
+def test_every_block_about_rows_counts(tmp_path: Path) -> None:
+    features = [{"name": "amount", "kind": "numeric"}, {"name": "country", "kind": "categorical"}]
+    schema = {"features": features, "score": "probability", "label": "fraudulent"}
+    made = flights(300, seed=3)
+    columns = {"amount": made.distance, "country": made.carrier, "probability": made.score}
+    reference = pa.table({**columns, "fraudulent": made.late})
+    with opened(Settings(tmp_path / "data", "127.0.0.1", 1, "http://tocsin.test", None)) as app:
+        app.register.add("fraud", {"schema": schema}, reference)
+    with Server(tmp_path / "data") as server:
+        for block in blocks("docs/rows.md"):
+            run(block, server.url, tmp_path)
+        server.caught_up()
+        summary = server.get("/models/fraud/summary")
+    assert (summary["predictions"], summary["outcomes"], summary["quarantined"]) == (3, 2, 0)
 
 
 def test_every_block_about_tasks_adds_its_model(server: Server, tmp_path: Path) -> None:

@@ -1,10 +1,13 @@
 """Identifiers that sort by time."""
 
+import os
 import time
 from itertools import pairwise
 from uuid import RFC_4122, UUID
 
-from tocsin.ids import MAX_ID_LENGTH, uuid7
+import pytest
+
+from tocsin.ids import MAX_ID_LENGTH, uuid7, uuid7s
 
 
 def milliseconds(identifier: str) -> int:
@@ -47,3 +50,28 @@ def test_all_the_other_bits_are_random() -> None:
     # The version takes bits 76 to 79, the variant 62 and 63.
     assert fixed == {62, 63, 76, 77, 78, 79}
     assert all(800 < ones[bit] < 1_200 for bit in set(range(80)) - fixed)
+
+
+def test_many_ids_at_once_are_ids_like_any_other() -> None:
+    made = uuid7s(1_000)
+    assert len(set(made)) == 1_000
+    assert {UUID(one).version for one in made} == {7}
+    assert uuid7s(0) == []
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")
+@pytest.mark.filterwarnings("ignore:.*multi-threaded:DeprecationWarning")
+def test_a_forked_child_makes_other_ids_than_its_parent() -> None:
+    uuid7()
+    reader, writer = os.pipe()
+    child = os.fork()
+    if child == 0:
+        os.write(writer, "".join(uuid7() for _ in range(50)).encode())
+        os._exit(0)
+    os.waitpid(child, 0)
+    os.close(writer)
+    with os.fdopen(reader) as pipe:
+        text = pipe.read()
+    theirs = {text[start : start + 36][-20:] for start in range(0, len(text), 36)}
+    assert len(theirs) == 50
+    assert theirs.isdisjoint(uuid7()[-20:] for _ in range(300))

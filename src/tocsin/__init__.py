@@ -2,11 +2,11 @@
 
 >>> import tocsin
 >>> tocsin.__all__
-['Client', '__version__']
+['AsyncClient', 'Client', '__version__']
 """
 
-from tocsin.client import Client
+from tocsin.client import AsyncClient, Client
 
 __version__ = "0.1.0"
 
-__all__ = ["Client", "__version__"]
+__all__ = ["AsyncClient", "Client", "__version__"]

@@ -2,6 +2,7 @@
 
 import fcntl
 import os
+import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -9,26 +10,31 @@ from importlib.metadata import entry_points
 from pathlib import Path
 
 from tocsin.errors import DataInUseError, InvalidInputError, StartupError
-from tocsin.lake import Lake
+from tocsin.lake import Lake, folder_at
 from tocsin.metrics import Metric, register
 from tocsin.records import Records, models, outbox
 from tocsin.records.outbox import Receiver
 from tocsin.service.alert import Alerting
 from tocsin.service.clock import Clock, wall_clock
 from tocsin.service.deliver import Deliver
+from tocsin.service.erase import Erase
 from tocsin.service.evaluate import Evaluate
-from tocsin.service.fold import Fold
+from tocsin.service.fold import Due, Fold
 from tocsin.service.ingest import Ingest
 from tocsin.service.profile_source import ProfileSource
+from tocsin.service.quarantine import Quarantine
 from tocsin.service.read import Read
 from tocsin.service.rebuild import Rebuild
 from tocsin.service.receivers import Receivers
 from tocsin.service.register import Register
+from tocsin.service.retain import Retain
+from tocsin.service.room import Room
 from tocsin.settings import Settings, secret
 from tocsin.worker import Worker
 
 # The entry points by which packages bring metrics of their own.
 _METRICS = "tocsin.metrics"
+_KEY_BYTES = 32
 # delta-rs makes a host name of a table's path, and these may not be in one.
 _NOT_IN_PATHS = frozenset("[]^|")
 
@@ -41,9 +47,13 @@ class App:
     records: Records
     register: Register
     ingest: Ingest
+    room: Room
+    quarantine: Quarantine
+    erase: Erase
     fold: Fold
     evaluate: Evaluate
     rebuild: Rebuild
+    retain: Retain
     profile_source: ProfileSource
     receivers: Receivers
     deliver: Deliver
@@ -60,30 +70,63 @@ def opened(settings: Settings, clock: Clock = wall_clock) -> Iterator[App]:
     _register_metrics()
     with _locked(settings.data):
         records = Records(settings.data / "records.db")
-        lake = Lake(settings.data / "lake")
+        lake = Lake(folder_at(settings.lake or str(settings.data / "lake"), settings.lake_options))
         with records.write() as connection:
             _check_formats(settings.data, models.names_of_other_formats(connection))
             if "log" not in {receiver.name for receiver in outbox.all_receivers(connection)}:
                 outbox.set_receiver(connection, Receiver("log", "log", {}))
-        fold = Fold(records, lake, clock)
-        evaluate = Evaluate(records, Alerting(settings.url), clock)
+        due = Due(settings.seal_rows, settings.seal_age)
+        fold = Fold(records, lake, clock, due)
+        evaluate = Evaluate(
+            records, Alerting(settings.url), clock, revise_after=settings.revise_after
+        )
         deliver = Deliver(records, clock, secret)
         rebuild = Rebuild(records, lake, clock)
+        retain = Retain(records, lake, clock)
+        hash_key = settings.hash_key or _hash_key(settings.data / "hash.key")
+        room = Room(records, settings.data, most_bytes=settings.inbox_bytes)
         yield App(
             settings=settings,
             records=records,
-            register=Register(records, lake, clock),
-            ingest=Ingest(records, clock),
+            register=Register(records, lake, clock, hash_key),
+            ingest=Ingest(records, clock, room, hash_key),
+            room=room,
+            quarantine=Quarantine(records, lake, clock, hash_key),
+            erase=Erase(records, clock, hash_key),
             fold=fold,
             evaluate=evaluate,
             rebuild=rebuild,
+            retain=retain,
             profile_source=ProfileSource(records, lake, clock),
             receivers=Receivers(records),
             deliver=deliver,
             read=Read(records, lake),
-            worker=Worker(rebuild, fold, evaluate, deliver),
+            worker=Worker(rebuild, fold, evaluate, retain, deliver),
         )
         records.close()
+
+
+def _hash_key(path: Path) -> bytes:
+    """The key of the hashes of personal data, made on first use; without it they stay hashes.
+
+    Raises: StartupError for a key that is not whole: others could guess what its hashes hide.
+    """
+    if not path.exists():
+        unfinished = path.with_suffix(".part")
+        unfinished.unlink(missing_ok=True)
+        made = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(made, "wb") as file:
+            file.write(secrets.token_bytes(_KEY_BYTES))
+            file.flush()
+            os.fsync(file.fileno())
+        unfinished.replace(path)
+    key = path.read_bytes()
+    if len(key) < _KEY_BYTES:
+        raise StartupError(
+            f"{path} has {len(key)} bytes, fewer than the {_KEY_BYTES} of a key; put back the one "
+            "that was, or remove it if no monitor hashes anything"
+        )
+    return key
 
 
 def _check_formats(data: Path, others: list[str]) -> None:

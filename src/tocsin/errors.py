@@ -4,10 +4,13 @@ TocsinError
 ├── InvalidInputError          what was given cannot be used; the message says how to mend it
 │   ├── MalformedBodyError     a request body that cannot be parsed at all; carries the position
 │   ├── BodyTooLargeError      a request body beyond what one request may hold
+│   ├── UnknownFormatError     a content type or an encoding that nobody reads
 │   ├── SchemaError            a schema or a monitor that contradicts itself or its data
+│   ├── SourceMovedError       a source is not where its next rows begin; carries where it is
 │   └── UnknownModelError      a model that nobody added
 ├── IncompatibleProfilesError  profiles of different plans cannot be added
 ├── RegistryError              the model registry cannot be reached, or lacks what was asked for
+├── UnavailableError           nothing can be stored now; the same may be tried again in a while
 ├── DeliveryError              a notification was not taken; `permanent` says whether to try again
 └── StartupError               the server cannot start here: a port, a lock, a folder
     └── DataInUseError         another Tocsin server works on the same data
@@ -34,8 +37,26 @@ class BodyTooLargeError(InvalidInputError):
     """A request body beyond what one request may hold."""
 
 
+class UnknownFormatError(InvalidInputError):
+    """A content type or an encoding that nobody reads."""
+
+
 class SchemaError(InvalidInputError):
     """A schema or monitor that contradicts itself or its data."""
+
+
+class SourceMovedError(InvalidInputError):
+    """A source is not where its next rows begin: they were stored already, or others read it too.
+
+    position: how far the source was read; empty at first.
+    """
+
+    def __init__(self, source: str, position: str) -> None:
+        super().__init__(
+            f"source {source!r} was read up to {position or 'nothing'!r}, and these rows do not "
+            "begin there; go on from there, and let one import at a time read a source"
+        )
+        self.position = position
 
 
 class UnknownModelError(InvalidInputError):
@@ -54,6 +75,14 @@ class IncompatibleProfilesError(TocsinError):
 
 class RegistryError(TocsinError):
     """The model registry cannot be reached, or lacks what was asked for."""
+
+
+class UnavailableError(TocsinError):
+    """Nothing can be stored now, and nothing was; `retry_after_s` is when to try again."""
+
+    def __init__(self, message: str, *, retry_after_s: float = 5.0) -> None:
+        super().__init__(message)
+        self.retry_after_s = retry_after_s
 
 
 class DeliveryError(TocsinError):

@@ -43,10 +43,14 @@ def column_of(prefix: str, name: str) -> str:
 
 @dataclass(frozen=True)
 class Feature:
-    """One column that is watched: an input of the model, or an attribute logged beside them."""
+    """One column that is watched: an input of the model, or an attribute logged beside them.
+
+    was: what it was called before.
+    """
 
     name: str
     kind: Kind
+    was: tuple[str, ...] = ()
 
     @property
     def column(self) -> str:
@@ -99,6 +103,7 @@ class Schema:
     threshold: scores from here on predict the positive class. thresholds: others to look at.
     classes: how the classes of a multiclass model are written; scores: the outputs that hold their
         probabilities, in the same order, or none.
+    join_on: the keys by which outcomes without a prediction id find their prediction.
     """
 
     task: Task
@@ -114,6 +119,7 @@ class Schema:
     scores: tuple[str, ...] = ()
     segments: tuple[Segment, ...] = ()
     ratios: tuple[Ratio, ...] = field(default=())
+    join_on: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         self._check_columns()
@@ -132,6 +138,13 @@ class Schema:
         repeated = _repeated(names)
         if repeated:
             raise SchemaError(f"features must have different names, but {repeated} are repeated")
+        old = [name for feature in self.features for name in feature.was]
+        repeated = _repeated([*names, *old])
+        if repeated:
+            raise SchemaError(
+                f"{repeated[0]!r} is a feature and what another one was called before; leave it "
+                "out of `was`"
+            )
         # SQL and Delta know no difference of case.
         columns = [feature.column.casefold() for feature in self.features]
         if len(set(columns)) < len(columns):
@@ -212,6 +225,9 @@ class Schema:
                 isfinite(cut) for cut in segment.cuts
             ):
                 raise SchemaError(f"cuts of segment {segment.name!r} have to be finite and ascend")
+        repeated = _repeated([column_of("key_", name).casefold() for name in self.join_on])
+        if repeated:
+            raise SchemaError(f"the keys of `join` must differ, but {repeated} are repeated")
         repeated = _repeated([ratio.name for ratio in self.ratios])
         if repeated:
             raise SchemaError(f"metrics must have different names, but {repeated} are repeated")
@@ -225,6 +241,14 @@ class Schema:
     def output(self) -> str:
         """The output whose distribution is watched."""
         return self.score or self.prediction or "prediction"
+
+    def renamed(self) -> dict[str, str]:
+        """The features that were called otherwise, by their old names."""
+        return {old: feature.name for feature in self.features for old in feature.was}
+
+    def key_columns(self) -> tuple[str, ...]:
+        """The columns in the lake of the keys that outcomes are joined on."""
+        return tuple(column_of("key_", name) for name in self.join_on)
 
     def score_columns(self) -> tuple[str, ...]:
         """The columns of the scores of a multiclass model in the lake."""
@@ -252,7 +276,10 @@ class Schema:
         """The schema as JSON types; `from_dict` reads it back."""
         document = asdict(self)
         document["task"] = str(self.task)
-        document["features"] = [{"name": f.name, "kind": str(f.kind)} for f in self.features]
+        document["features"] = [
+            {"name": f.name, "kind": str(f.kind)} | ({"was": list(f.was)} if f.was else {})
+            for f in self.features
+        ]
         return {key: list(v) if isinstance(v, tuple) else v for key, v in document.items()}
 
     @classmethod
@@ -263,7 +290,10 @@ class Schema:
         }
         return cls(
             task=Task(rest.pop("task")),
-            features=tuple(Feature(f["name"], Kind(f["kind"])) for f in rest.pop("features")),
+            features=tuple(
+                Feature(f["name"], Kind(f["kind"]), tuple(f.get("was", ())))
+                for f in rest.pop("features")
+            ),
             segments=tuple(
                 Segment(**{**s, "cuts": tuple(s["cuts"])}) for s in rest.pop("segments", ())
             ),

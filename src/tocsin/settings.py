@@ -2,18 +2,29 @@
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
-from tocsin.errors import StartupError
+from tocsin.errors import InvalidInputError, StartupError
+from tocsin.values import parse_duration
+
+# What the libraries that read and write an object store call their endpoint and credentials.
+_STORES = ("AWS_", "GOOGLE_", "AZURE_")
+_SEAL_ROWS = 50_000
 
 
 @dataclass(frozen=True)
 class Settings:
     """How one Tocsin server runs.
 
-    data: the folder of records and lake. url: how people reach the server, for links in messages.
-    tracking_uri: the MLflow server, None for MLflow's own default.
+    data: the folder of the records. url: how people reach the server, for links in messages.
+    tracking_uri: the MLflow server, None for MLflow's own default. lake: the folder or the address
+    of the lake, None for `lake` in the folder of the data; lake_options: its credentials.
+    seal_rows, seal_age: rows go from the inbox to the lake when there are so many, or when the
+    first of them has waited so many microseconds. inbox_bytes: how much may wait for that before
+    requests are refused for a while. revise_after: microseconds that the numbers of a closed window
+    stand at least before late truth may change them; 0 for no limit. hash_key: of the hashes of
+    personal data; None for one that is made and kept in the data folder.
     """
 
     data: Path
@@ -21,6 +32,13 @@ class Settings:
     port: int
     url: str
     tracking_uri: str | None
+    inbox_bytes: int = 4 * 2**30
+    hash_key: bytes | None = field(default=None, repr=False)
+    revise_after: int = 0
+    lake: str | None = None
+    lake_options: Mapping[str, str] = field(default_factory=dict, repr=False)
+    seal_rows: int = _SEAL_ROWS
+    seal_age: int = 0
 
 
 def settings(
@@ -30,6 +48,7 @@ def settings(
     host: str | None = None,
     port: int | None = None,
     tracking_uri: str | None = None,
+    lake: str | None = None,
 ) -> Settings:
     """Settings from arguments, else from `TOCSIN_*` variables, else the defaults.
 
@@ -43,6 +62,15 @@ def settings(
         port=port,
         url=environment.get("TOCSIN_URL", f"http://{host}:{port}").rstrip("/"),
         tracking_uri=tracking_uri or environment.get("MLFLOW_TRACKING_URI"),
+        inbox_bytes=_megabytes("TOCSIN_INBOX_MB", environment.get("TOCSIN_INBOX_MB", "4096")),
+        revise_after=_age("TOCSIN_REVISE_AFTER", environment.get("TOCSIN_REVISE_AFTER", "5s")),
+        hash_key=environment["TOCSIN_HASH_KEY"].encode()
+        if "TOCSIN_HASH_KEY" in environment
+        else None,
+        lake=lake or environment.get("TOCSIN_LAKE"),
+        lake_options={k: v for k, v in environment.items() if k.startswith(_STORES)},
+        seal_rows=_rows(environment.get("TOCSIN_SEAL_ROWS", str(_SEAL_ROWS))),
+        seal_age=_age("TOCSIN_SEAL_AGE", environment.get("TOCSIN_SEAL_AGE", "1s")),
     )
 
 
@@ -51,7 +79,26 @@ def secret(name: str) -> str | None:
     return os.environ.get(name)
 
 
+def _megabytes(name: str, text: str) -> int:
+    if not text.isdigit() or int(text) == 0:
+        raise StartupError(f"{name} is {text!r}; it has to be a number of megabytes such as 4096")
+    return int(text) * 2**20
+
+
 def _port(text: str) -> int:
     if not text.isdigit() or int(text) > 65_535:
         raise StartupError(f"TOCSIN_PORT is {text!r}; it has to be a port number such as 8765")
     return int(text)
+
+
+def _rows(text: str) -> int:
+    if not text.isdigit() or int(text) == 0:
+        raise StartupError(f"TOCSIN_SEAL_ROWS is {text!r}; it has to be a number such as 50000")
+    return int(text)
+
+
+def _age(name: str, text: str) -> int:
+    try:
+        return parse_duration(text)
+    except InvalidInputError as error:
+        raise StartupError(f"{name}: {error}") from error

@@ -1,4 +1,4 @@
-"""The loop: rebuild where the plan is new, fold what came, evaluate what changed, deliver."""
+"""The loop: rebuild on a new plan, fold what came, evaluate what changed, let go, deliver."""
 
 import logging
 import threading
@@ -8,19 +8,24 @@ from tocsin.service.deliver import Deliver
 from tocsin.service.evaluate import Evaluate
 from tocsin.service.fold import Fold
 from tocsin.service.rebuild import Rebuild
+from tocsin.service.retain import Retain
 
 _log = logging.getLogger(__name__)
 _PAUSE_S = 0.1
+_LEAST_PAUSE_S = 0.02
 _LONGEST_PAUSE_S = 10.0
 
 
 class Worker:
     """Two threads: one folds and evaluates in order, one delivers and may wait for a network."""
 
-    def __init__(self, rebuild: Rebuild, fold: Fold, evaluate: Evaluate, deliver: Deliver) -> None:
+    def __init__(
+        self, rebuild: Rebuild, fold: Fold, evaluate: Evaluate, retain: Retain, deliver: Deliver
+    ) -> None:
         self._rebuild = rebuild
         self._fold = fold
         self._evaluate = evaluate
+        self._retain = retain
         self._deliver = deliver
         self._stopped = threading.Event()
         self._woken = threading.Event()
@@ -61,12 +66,14 @@ class Worker:
         """Rebuild, fold and evaluate once each model that waits; False when none did."""
         with self._working:
             failures: list[Exception] = []
-            rebuilt = _each(self._rebuild.waiting(), self._rebuild.rebuild, failures)
+            waiting = self._rebuild.waiting()
+            rebuilt = _each(waiting, self._rebuild.rebuild, failures)
             # What could not be rebuilt has profiles of two plans: better none than half of them.
-            halves = set(self._rebuild.waiting())
+            halves = set(self._rebuild.waiting()) if waiting else set()
             folded = _each(_without(self._fold.waiting(), halves), self._fold.fold, failures)
             changed = _without(self._evaluate.waiting(), halves)
             evaluated = _each(changed, self._evaluate.evaluate, failures)
+            _each(self._retain.waiting(), self._retain.retain, failures)
         if failures:
             raise ExceptionGroup("some models could not be worked on", failures)
         return rebuilt or folded or evaluated
@@ -88,6 +95,8 @@ class Worker:
             pause = _PAUSE_S
             if not worked:
                 self._woken.wait(pause)
+                # Rows that arrive wake us, and wait for their like: not to look for each of them.
+                self._stopped.wait(_LEAST_PAUSE_S)
 
 
 def _without(models: list[str], left_out: set[str]) -> list[str]:

@@ -93,7 +93,7 @@ def test_the_answer_counts_what_was_accepted(client: TestClient) -> None:
     answer = post(client, "predictions", json.dumps([prediction("a"), prediction("b")]))
 
     assert answer.status_code == 202
-    assert answer.json() == {"accepted": 2, "quarantined": 0, "reasons": []}
+    assert answer.json() == {"accepted": 2, "repeated": 0, "quarantined": 0, "reasons": []}
 
 
 def test_ids_made_by_the_server_are_handed_back(client: TestClient) -> None:
@@ -120,7 +120,7 @@ def test_ids_made_by_the_server_are_handed_back(client: TestClient) -> None:
         (b"null", 0, "NoneType"),
         (b'{"a": NaN}', 6, "malformed"),
         (b'{"a": "\xff\xfe"}', None, "UTF-8"),
-        (b"PAR1\x00\x01", 0, "malformed"),
+        (b"PAR1\x00\x01", None, "Parquet"),
     ],
 )
 @pytest.mark.parametrize("kind", ["predictions", "outcomes"])
@@ -143,7 +143,7 @@ BAD_PREDICTIONS: list[tuple[Any, str]] = [
     (None, "has to be an object"),
     ([], "has to be an object"),
     ({}, "inputs has to be an object"),
-    ({"inputs": {}}, "outputs has to be an object"),
+    ({"inputs": {}}, "outputs is missing"),
     ({"inputs": [1], "outputs": {"p": 0.5}}, "inputs has to be an object"),
     (prediction("a", distance="far"), "inputs.distance: expected a number"),
     (prediction("a", distance=True), "inputs.distance: expected a number"),

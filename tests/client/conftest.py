@@ -1,5 +1,6 @@
 """A stand-in for the server: scripted answers, in memory or behind a real loopback socket."""
 
+import gzip
 import json
 import socket
 import threading
@@ -12,6 +13,8 @@ import httpx2
 import pytest
 
 from tocsin.client import Client
+
+DROPPED, SLOW = 0, 1
 
 
 def accepted(request: httpx2.Request) -> httpx2.Response:
@@ -48,13 +51,30 @@ class Script(httpx2.BaseTransport):
         return [request.url.path.rsplit("/", 1)[1] for request in self.requests]
 
 
+class Gate(httpx2.BaseTransport):
+    """A server that answers nothing until it is opened."""
+
+    def __init__(self) -> None:
+        self.reached = threading.Event()
+        self.opened = threading.Event()
+
+    def handle_request(self, _: httpx2.Request) -> httpx2.Response:
+        self.reached.set()
+        assert self.opened.wait(10)
+        return httpx2.Response(202, json={"accepted": 1, "quarantined": 0, "reasons": []})
+
+
 @dataclass
 class Loopback:
-    """A real HTTP server that can be stopped, like a crash, and started again on its port."""
+    """A real HTTP server that can be stopped, like a crash, and started again on its port.
+
+    answers: status, content and headers of the next ones; or the status DROPPED, for a connection
+    that ends instead, or SLOW.
+    """
 
     answers: list[tuple[int, dict[str, Any], dict[str, str]]] = field(default_factory=list)
     received: list[tuple[str, list[dict[str, Any]]]] = field(default_factory=list)
-    agents: set[str] = field(default_factory=set)
+    headers: list[dict[str, str]] = field(default_factory=list)
     port: int = 0
 
     @property
@@ -62,22 +82,40 @@ class Loopback:
         return f"http://127.0.0.1:{self.port}"
 
     @property
+    def agents(self) -> set[str]:
+        return {headers["User-Agent"] for headers in self.headers}
+
+    @property
     def ids(self) -> list[list[str]]:
         return [[row["prediction_id"] for row in rows] for _, rows in self.received]
+
+    @property
+    def arrived(self) -> list[str]:
+        """The ids in the order in which they came."""
+        return [one for batch in self.ids for one in batch]
 
     def start(self) -> None:
         loopback = self
 
         class Handler(BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
+            # Else the end of an answer waits 40 ms for the client to acknowledge its beginning.
+            disable_nagle_algorithm = True
 
             def do_POST(self) -> None:
                 body = self.rfile.read(int(self.headers["Content-Length"]))
-                loopback.agents.add(self.headers["User-Agent"])
-                rows = json.loads(body)
+                loopback.headers.append(dict(self.headers))
+                packed = self.headers["Content-Encoding"] == "gzip"
+                rows = json.loads(gzip.decompress(body) if packed else body)
                 loopback.received.append((self.path, rows))
                 fine = (202, {"accepted": len(rows), "quarantined": 0, "reasons": []}, {})
                 status, content, headers = loopback.answers.pop(0) if loopback.answers else fine
+                if status == DROPPED:  # the rows were read, but nobody will know
+                    self.close_connection = True
+                    return
+                if status == SLOW:
+                    threading.Event().wait(0.02)
+                    status, content, headers = fine
                 text = json.dumps(content).encode()
                 self.send_response(status)
                 for name, value in headers.items():
@@ -120,6 +158,13 @@ class Loopback:
 @pytest.fixture
 def script() -> type[Script]:
     return Script
+
+
+@pytest.fixture
+def gate() -> Iterator[Gate]:
+    closed = Gate()
+    yield closed
+    closed.opened.set()
 
 
 @pytest.fixture

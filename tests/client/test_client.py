@@ -5,10 +5,11 @@ from typing import Any
 
 import httpx2
 import pytest
+from tests.client.conftest import Gate
 
 import tocsin
 import tocsin.client
-from tocsin.client import Client
+from tocsin.client import AsyncClient, Client
 from tocsin.errors import InvalidInputError
 
 NEVER_S = 3600.0
@@ -17,24 +18,13 @@ NAIVE = datetime(2013, 1, 1)  # noqa: DTZ001 - what a careless host logs
 
 def balanced(client: Client) -> bool:
     stats = client.stats
-    return stats.logged == stats.sent + stats.rejected + stats.dropped + stats.queued
-
-
-class Gate(httpx2.BaseTransport):
-    """A server that answers nothing until it is opened."""
-
-    def __init__(self) -> None:
-        self.reached = threading.Event()
-        self.opened = threading.Event()
-
-    def handle_request(self, _: httpx2.Request) -> httpx2.Response:
-        self.reached.set()
-        assert self.opened.wait(10)
-        return httpx2.Response(202, json={"accepted": 1, "quarantined": 0, "reasons": []})
+    accounted = stats.sent + stats.rejected + stats.dropped + stats.queued + stats.spilled
+    return stats.logged == accounted
 
 
 def test_the_public_names_are_these() -> None:
-    assert tocsin.client.__all__ == ["Client", "ClientStats"]
+    assert tocsin.client.__all__ == ["AsyncClient", "Client", "ClientStats"]
+    assert tocsin.AsyncClient is AsyncClient
     assert tocsin.Client is Client
 
 

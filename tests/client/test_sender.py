@@ -7,38 +7,39 @@ import httpx2
 import pytest
 
 from tocsin.client._log import Warnings
-from tocsin.client._queue import Limits, RowQueue
+from tocsin.client._queue import Limits, RowQueue, Woken
 from tocsin.client._rows import Outcome, Prediction, Row
-from tocsin.client._sender import Sender, user_agent
+from tocsin.client._sender import Route, Sender, user_agent
 
 NOW = datetime(2013, 1, 1, tzinfo=UTC)
+
+
+class Restless(RowQueue):
+    """A queue whose rests take no time; the client closes after `rests_allowed` of them."""
+
+    def __init__(self, limits: Limits) -> None:
+        super().__init__(limits)
+        self.rests: list[float] = []
+        self.rests_allowed = 1000
+
+    def rest(self, seconds: float, *, until_crowded: bool = False) -> Woken:  # noqa: ARG002
+        self.rests.append(seconds)
+        return Woken.RESTED if len(self.rests) <= self.rests_allowed else Woken.STOPPED
 
 
 class Bench:
     """A sender without a thread: batches go out when the test says so, and rests take no time."""
 
     def __init__(self, transport: httpx2.BaseTransport) -> None:
-        self.queue = RowQueue(Limits(max_queue=100, batch_rows=10, max_delay_s=0.0))
-        self.rests: list[float] = []
-        self.rests_allowed = 1000
+        self.queue = Restless(Limits(max_queue=100, batch_rows=10, max_delay_s=0.0))
         self.http = httpx2.Client(transport=transport)
-        self.sender = Sender(
-            self.queue,
-            Warnings(),
-            "http://tocsin.test/late",
-            lambda: self.http,
-            self.rest,
-            lambda: 0.5,
-        )
-
-    def rest(self, seconds: float) -> bool:
-        self.rests.append(seconds)
-        return len(self.rests) <= self.rests_allowed
+        route = Route("http://tocsin.test/late", lambda: self.http)
+        self.sender = Sender(self.queue, Warnings(), route, draw=lambda: 0.5, now=lambda: 0.0)
 
     def send(self, *rows: Row) -> None:
         self.queue.put(rows)
         while self.queue.stats.queued:
-            self.sender.deliver(self.queue.take())
+            self.sender.step()
 
 
 @pytest.fixture
@@ -84,13 +85,13 @@ def test_a_failed_request_is_repeated_byte_for_byte_before_the_next(
 def test_rests_double_up_to_the_limit(script: Any, bench: Any) -> None:
     board = bench(script(*[busy()] * 10))
     board.send(prediction("a"))
-    assert board.rests == pytest.approx([0.1, 0.2, 0.4, 0.8, 1.6, 3.2, 6.4, 12.8, 15, 15])
+    assert board.queue.rests == pytest.approx([0.1, 0.2, 0.4, 0.8, 1.6, 3.2, 6.4, 12.8, 15, 15])
 
 
 def test_retry_after_wins_over_the_backoff(script: Any, bench: Any) -> None:
     board = bench(script(busy(), busy(**{"Retry-After": "120"}), busy(**{"Retry-After": "0"})))
     board.send(prediction("a"))
-    assert board.rests == [0.1, 120.0, 0.0]
+    assert board.queue.rests == [0.1, 120.0, 0.0]
 
 
 def test_a_refused_batch_is_rejected_and_the_next_one_goes_out(script: Any, bench: Any) -> None:
@@ -101,7 +102,7 @@ def test_a_refused_batch_is_rejected_and_the_next_one_goes_out(script: Any, benc
     assert (stats.rejected, stats.sent) == (2, 1)
     assert stats.last_error == "404: no model late"
     assert len(server.requests) == 2
-    assert board.rests == []
+    assert board.queue.rests == []
 
 
 def test_an_unsendable_row_is_rejected_alone(script: Any, bench: Any) -> None:
@@ -150,7 +151,7 @@ def test_quarantined_rows_are_counted_among_the_sent(script: Any, bench: Any) ->
 def test_a_batch_is_dropped_when_the_client_closes_between_tries(script: Any, bench: Any) -> None:
     server = script(*[busy()] * 10)
     board = bench(server)
-    board.rests_allowed = 2
+    board.queue.rests_allowed = 2
     board.send(prediction("a"))
     assert board.queue.stats.dropped == 1
     assert len(server.requests) == 3

@@ -64,7 +64,7 @@ def test_a_request_that_got_no_answer_is_tried_again(error: Exception) -> None:
         raise error
 
     with httpx2.Client(transport=httpx2.MockTransport(fail)) as http:
-        verdict = post(http, "http://tocsin.test", b"[]")
+        verdict = post(http, "http://tocsin.test", b"[]", {})
     assert verdict == TryAgain(f"{type(error).__name__}: {error}")
 
 

@@ -1,14 +1,18 @@
 import json
 import math
 from datetime import UTC, datetime, timedelta, timezone
+from decimal import Decimal
 from types import MappingProxyType
 from typing import Any
+from uuid import UUID
 
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tocsin.client._plain import plain_column
 from tocsin.client._rows import Outcome, Prediction, given_or_new_id, outcome, prediction
 from tocsin.client._wire import encode_batch, encode_row, model_url, to_json, utc_text
 from tocsin.errors import InvalidInputError
@@ -68,6 +72,30 @@ def test_numpy_scalars_become_plain_values(scalar: Any, number: Any) -> None:
     assert json.loads(to_json([scalar])) == [number]
 
 
+@pytest.mark.parametrize(
+    ("value", "written"),
+    [
+        (NOW, "2013-01-01T10:30:00+00:00"),
+        (NOW.date(), "2013-01-01"),
+        (NOW.time(), "10:30:00"),
+        (pd.Timestamp(NOW), "2013-01-01T10:30:00+00:00"),
+        (np.datetime64("2013-01-01T10:30"), "2013-01-01T10:30"),
+        (np.datetime64("NaT"), None),
+        (pd.NaT, None),
+        (pd.NA, None),
+        (Decimal("0.25"), 0.25),
+        (Decimal("NaN"), None),
+        (UUID(int=0), "00000000-0000-0000-0000-000000000000"),
+        (pd.Interval(0, 10), "(0, 10]"),
+    ],
+)
+def test_values_of_other_kinds_have_a_plain_form(value: Any, written: Any) -> None:
+    assert json.loads(to_json([value])) == [written]
+    # The same beside a NaN, which takes another way.
+    assert json.loads(to_json([value, math.nan])) == [written, None]
+    assert plain_column([value]) == [written]
+
+
 def cyclic() -> dict[str, Any]:
     loop: dict[str, Any] = {}
     loop["self"] = loop
@@ -76,7 +104,16 @@ def cyclic() -> dict[str, Any]:
 
 @pytest.mark.parametrize(
     "value",
-    [object(), {1, 2}, b"bytes", np.array([1, 2]), np.longdouble(1), NOW, "\ud800", cyclic()],
+    [
+        object(),
+        {1, 2},
+        b"bytes",
+        np.array([1, 2]),
+        np.longdouble(1),
+        timedelta(1),
+        "\ud800",
+        cyclic(),
+    ],
     ids=lambda value: type(value).__name__,
 )
 def test_a_row_that_json_cannot_hold_is_an_invalid_input(value: Any) -> None:
@@ -85,8 +122,8 @@ def test_a_row_that_json_cannot_hold_is_an_invalid_input(value: Any) -> None:
 
 
 def test_a_row_that_cannot_be_written_names_the_type_in_the_way() -> None:
-    with pytest.raises(InvalidInputError, match="of type datetime has no JSON form"):
-        encode_row(row(inputs={"x": NOW}))
+    with pytest.raises(InvalidInputError, match="of type timedelta has no JSON form"):
+        encode_row(row(inputs={"x": timedelta(1)}))
 
 
 def test_a_prediction_is_written_with_the_servers_names() -> None:

@@ -5,8 +5,8 @@ from math import isfinite
 from typing import Any
 
 from tocsin.records.alerts import Incident
-from tocsin.service.read import DriftPoint, IncidentDetail, ModelDetail, Overview, Series
 from tocsin.service.segments import GroupsView, SegmentsView
+from tocsin.service.views import DriftPoint, IncidentDetail, ModelDetail, Overview, Series
 from tocsin.values import Measure, Undefined, Window, format_duration, isoformat
 
 
@@ -47,6 +47,7 @@ def model_document(detail: ModelDetail) -> dict[str, Any]:
             {"window": spec.name, "every": format_duration(spec.every)} for spec in monitor.windows
         ],
         "lateness": format_duration(monitor.lateness),
+        "labels": _labels_document(detail),
         "metrics": list(monitor.metrics),
         "segments": detail.segments,
         "rules": [
@@ -55,6 +56,26 @@ def model_document(detail: ModelDetail) -> dict[str, Any]:
         "notes": list(detail.notes),
         "counts": detail.counts,
         "reference_rows": detail.reference_rows,
+    }
+
+
+def _labels_document(detail: ModelDetail) -> dict[str, Any]:
+    """How late labels come, and when windows are final."""
+    learned = detail.maturity
+    known = learned is not None and detail.monitor.label_delay is None
+    return {
+        "max": format_duration(detail.monitor.label_horizon),
+        "final_after": format_duration(detail.final_after),
+        "learned": known and learned is not None and learned.delay is not None,
+        "seen": 0 if learned is None else learned.labels,
+        "median_delay": None
+        if learned is None or learned.median is None
+        else format_duration(learned.median),
+        "arrived": []
+        if learned is None
+        else [
+            {"delay": format_duration(delay), "share": share} for delay, share in learned.arrived
+        ],
     }
 
 
@@ -70,6 +91,8 @@ def series_document(series: Series) -> dict[str, Any]:
             {
                 **_window(point.window),
                 "revision": point.revision,
+                "known_at": isoformat(point.known_at),
+                "state": "final" if point.final else "provisional",
                 "rows": point.rows,
                 "coverage": point.coverage,
                 **measure_document(point.measure),

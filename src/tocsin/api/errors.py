@@ -1,5 +1,6 @@
 """Errors as answers: `{"error": {"type", "message", "position"}}`."""
 
+from math import ceil
 from typing import Any
 
 from fastapi import FastAPI, Request
@@ -11,16 +12,22 @@ from tocsin.errors import (
     InvalidInputError,
     MalformedBodyError,
     RegistryError,
+    SourceMovedError,
     TocsinError,
+    UnavailableError,
+    UnknownFormatError,
     UnknownModelError,
 )
 
 _STATUS: tuple[tuple[type[TocsinError], int], ...] = (
     (MalformedBodyError, 400),
     (BodyTooLargeError, 413),
+    (UnknownFormatError, 415),
     (UnknownModelError, 404),
+    (SourceMovedError, 409),
     (InvalidInputError, 422),
     (RegistryError, 502),
+    (UnavailableError, 503),
     (TocsinError, 500),
 )
 
@@ -39,8 +46,11 @@ def not_found(what: str) -> JSONResponse:
 async def _ours(_: Request, error: Exception) -> JSONResponse:
     status = next(code for kind, code in _STATUS if isinstance(error, kind))
     name = type(error).__name__.removesuffix("Error")
-    position = error.position if isinstance(error, MalformedBodyError) else None
-    return JSONResponse(_body(name, str(error), position), status)
+    position = error.position if isinstance(error, MalformedBodyError | SourceMovedError) else None
+    headers = {}
+    if isinstance(error, UnavailableError):
+        headers["Retry-After"] = str(ceil(error.retry_after_s))
+    return JSONResponse(_body(name, str(error), position), status, headers)
 
 
 async def _parameters(_: Request, error: Exception) -> JSONResponse:
@@ -52,7 +62,7 @@ async def _parameters(_: Request, error: Exception) -> JSONResponse:
     return JSONResponse(_body("InvalidInput", faults), 422)
 
 
-def _body(kind: str, message: str, position: int | None = None) -> dict[str, Any]:
+def _body(kind: str, message: str, position: int | str | None = None) -> dict[str, Any]:
     described: dict[str, Any] = {"type": kind, "message": message}
     if position is not None:
         described["position"] = position

@@ -8,6 +8,7 @@ from fastapi import APIRouter, Header, Request
 from fastapi.responses import StreamingResponse
 from starlette.concurrency import run_in_threadpool
 
+from tocsin.api.documented import MOST
 from tocsin.app import App
 
 _LOOK_EVERY_S = 0.5
@@ -18,9 +19,13 @@ def router(app: App) -> APIRouter:
     """`GET /events`."""
     routes = APIRouter(tags=["events"])
 
-    @routes.get("/events")
+    @routes.get(
+        "/events",
+        response_class=StreamingResponse,
+        responses={200: {"content": {"text/event-stream": {"schema": {"type": "string"}}}}},
+    )
     async def events(
-        request: Request, last_event_id: Annotated[int | None, Header()] = None
+        request: Request, last_event_id: Annotated[int | None, Header(ge=0, le=MOST)] = None
     ) -> StreamingResponse:
         """Topics that changed: `model/NAME`, `incident/NUMBER`; resumes after Last-Event-ID."""
         newest = await run_in_threadpool(app.read.newest_change)

@@ -1,20 +1,24 @@
 """Rows in: raw bodies, so that nothing is parsed twice."""
 
-from typing import Any
+from typing import Annotated, Any
 
-from fastapi import APIRouter, Request
-from starlette.concurrency import run_in_threadpool
+from fastapi import APIRouter, Depends, Request
+from fastapi.responses import JSONResponse
 
+from tocsin.api.documented import ROWS, Received, problems
+from tocsin.api.gather import Gathering
+from tocsin.api.sources import step
 from tocsin.app import App
 from tocsin.errors import BodyTooLargeError
-from tocsin.service.decoding import first_reasons
-from tocsin.service.ingest import Kind
+from tocsin.records.positions import Move
+from tocsin.service import ingest
+from tocsin.service.decoding import MOST_BYTES, Body
+from tocsin.service.ingest import Kind, Receipt, first_reasons
 
-# A body becomes Python objects of about ten times its size.
-MOST_BYTES = 64 * 2**20
+Step = Annotated[Move | None, Depends(step)]
 
 
-async def _body(request: Request) -> bytes:
+async def _body(request: Request) -> Body:
     """The body, up to `MOST_BYTES`. Raises: BodyTooLargeError."""
     chunks: list[bytes] = []
     size = 0
@@ -25,36 +29,61 @@ async def _body(request: Request) -> bytes:
                 f"the body is larger than {MOST_BYTES // 2**20} MiB; send it in parts"
             )
         chunks.append(chunk)
-    return b"".join(chunks)
+    headers = request.headers
+    return Body(
+        b"".join(chunks), headers.get("content-type", ""), headers.get("content-encoding", "")
+    )
+
+
+def _dropped(request: Request) -> int:
+    """What a client says that it let go of since it last was answered."""
+    said = request.headers.get("tocsin-dropped", "")
+    # Nine digits are more than any queue holds.
+    return int(said) if said.isascii() and said.isdigit() and len(said) < 10 else 0
+
+
+def _answer(receipt: Receipt) -> dict[str, Any]:
+    answer: dict[str, Any] = {
+        "accepted": receipt.accepted,
+        "repeated": receipt.repeated,
+        "quarantined": receipt.quarantined,
+        "reasons": first_reasons(receipt.reasons),
+    }
+    if receipt.outcomes:
+        answer["outcomes"] = receipt.outcomes
+    if receipt.assigned:
+        answer["prediction_ids"] = [
+            {"row": row, "prediction_id": assigned} for row, assigned in receipt.assigned
+        ]
+    return answer
 
 
 def router(app: App) -> APIRouter:
     """`POST /models/{model}/predictions` and `/outcomes`."""
     routes = APIRouter(tags=["ingest"])
+    gathering = Gathering(app.ingest.accept_all)
+    documented: dict[str, Any] = {
+        "status_code": 202,
+        "response_model": None,
+        "responses": problems(409, 413, 415)
+        | {202: {"model": Received, "description": "stored, or in quarantine with a reason"}},
+        "openapi_extra": ROWS,
+    }
 
-    async def accept(model: str, kind: Kind, request: Request) -> dict[str, Any]:
+    async def accept(model: str, kind: Kind, request: Request, move: Move | None) -> JSONResponse:
         body = await _body(request)
-        receipt = await run_in_threadpool(app.ingest.accept, model, kind, body)
-        app.worker.wake()
-        answer: dict[str, Any] = {
-            "accepted": receipt.accepted,
-            "quarantined": receipt.quarantined,
-            "reasons": first_reasons(receipt.reasons),
-        }
-        if receipt.assigned:
-            answer["prediction_ids"] = [
-                {"row": row, "prediction_id": assigned} for row, assigned in receipt.assigned
-            ]
-        return answer
+        dropped = _dropped(request)
+        receipt = await gathering.accept(ingest.Request(model, kind, body, dropped, move))
+        return JSONResponse(_answer(receipt), 202)
 
-    @routes.post("/models/{model}/predictions", status_code=202)
-    async def predictions(model: str, request: Request) -> dict[str, Any]:
-        """Accept one prediction or an array of them; answered once they are durable."""
-        return await accept(model, "predictions", request)
+    @routes.post("/models/{model}/predictions", **documented)
+    async def predictions(model: str, request: Request, move: Step = None) -> JSONResponse:
+        """Accept predictions, with their outcomes where known; answered once they are durable."""
+        return await accept(model, "predictions", request, move)
 
-    @routes.post("/models/{model}/outcomes", status_code=202)
-    async def outcomes(model: str, request: Request) -> dict[str, Any]:
-        """Accept one outcome or an array of them; their predictions may come later."""
-        return await accept(model, "outcomes", request)
+    @routes.post("/models/{model}/outcomes", **documented)
+    async def outcomes(model: str, request: Request, move: Step = None) -> JSONResponse:
+        """Accept outcomes; their predictions may come later."""
+        return await accept(model, "outcomes", request, move)
 
     return routes

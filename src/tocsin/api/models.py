@@ -2,16 +2,18 @@
 
 import io
 from dataclasses import fields
+from datetime import datetime
 from typing import Annotated, Any
 
 import msgspec
 import pyarrow as pa
 import pyarrow.parquet as pq
-from fastapi import APIRouter, File, Form, Query, UploadFile
+from fastapi import APIRouter, File, Form, Path, Query, UploadFile
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, ConfigDict
 
 import tocsin
+from tocsin.api.documented import MOST, problems
 from tocsin.api.documents import (
     drift_document,
     groups_document,
@@ -26,7 +28,7 @@ from tocsin.app import App
 from tocsin.errors import InvalidInputError, MalformedBodyError
 from tocsin.registry import Roles, registered_model
 from tocsin.schema import Task
-from tocsin.values import DAY, parse_duration
+from tocsin.values import DAY, from_datetime, parse_duration
 
 # A year of hours; beyond that every second one is given, or every third.
 _MOST_WINDOWS = 10_000
@@ -89,7 +91,7 @@ def router(app: App) -> APIRouter:
         app.worker.wake()
         return model_document(read.model(model))
 
-    @routes.post("/models/{model}/watch", status_code=201)
+    @routes.post("/models/{model}/watch", status_code=201, responses=problems(502))
     def watch(model: str, request: _Watch) -> dict[str, Any]:
         """Monitor a model of the MLflow registry: `{"uri": "models:/name@alias", ...}`.
 
@@ -124,8 +126,12 @@ def router(app: App) -> APIRouter:
         window: Duration = None,
         span: Duration = None,
         segment: str = "",
+        as_of: datetime | None = None,
     ) -> dict[str, Any]:
-        """A metric over time, with bounds, intervals and the reference; of a segment if asked."""
+        """A metric over time, with bounds, intervals and the reference; of a segment if asked.
+
+        as_of: as it was known then, with the revisions of that time.
+        """
         return series_document(
             read.series(
                 model,
@@ -134,6 +140,7 @@ def router(app: App) -> APIRouter:
                 span=30 * DAY if span is None else _span(span),
                 most=_MOST_WINDOWS,
                 segment=segment,
+                as_of=None if as_of is None else from_datetime(as_of),
             )
         )
 
@@ -166,13 +173,6 @@ def router(app: App) -> APIRouter:
         view = read.groups(model, attribute, window=size)
         return not_found("no window has closed yet") if view is None else groups_document(view)
 
-    @routes.get("/models/{model}/quarantine")
-    def quarantine(
-        model: str, limit: Annotated[int, Query(ge=1, le=10_000)] = 100
-    ) -> list[dict[str, Any]]:
-        """The newest rows that did not fit, as they came, with the reason."""
-        return read.quarantine(model, limit=limit)
-
     @routes.get("/incidents")
     def incidents(
         *, model: str | None = None, open_only: Annotated[bool, Query(alias="open")] = False
@@ -181,7 +181,7 @@ def router(app: App) -> APIRouter:
         return [incident_document(i) for i in read.incidents(model=model, open_only=open_only)]
 
     @routes.get("/incidents/{number}", response_model=None)
-    def incident(number: int) -> dict[str, Any] | JSONResponse:
+    def incident(number: Annotated[int, Path(ge=1, le=MOST)]) -> dict[str, Any] | JSONResponse:
         """One incident with its causes, alerts and timeline."""
         found = read.incident(number)
         if found is None:
@@ -215,7 +215,8 @@ def _span(text: str) -> int:
     span = parse_duration(text)
     if span == 0:
         raise InvalidInputError("span 0 holds no window; write how far to look back, such as 30d")
-    return span
+    # Beyond what anybody recorded it makes no difference, but no database counts so far.
+    return min(span, MOST // 2)
 
 
 def _json(text: str) -> dict[str, Any]:
@@ -231,5 +232,5 @@ def _json(text: str) -> dict[str, Any]:
 def _parquet(data: bytes) -> pa.Table:
     try:
         return pq.read_table(io.BytesIO(data))
-    except pa.ArrowInvalid as error:
+    except (pa.ArrowException, OSError, ValueError) as error:
         raise InvalidInputError(f"the reference is not Parquet: {error}") from error

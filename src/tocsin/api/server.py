@@ -7,7 +7,8 @@ from anyio.to_thread import current_default_thread_limiter
 from fastapi import FastAPI
 
 import tocsin
-from tocsin.api import events, ingest, models
+from tocsin.api import events, health, ingest, models, rows, sources
+from tocsin.api.documented import USUAL
 from tocsin.api.errors import add_handlers
 from tocsin.app import App
 from tocsin.web import add_pages
@@ -36,9 +37,9 @@ def application(app: App) -> FastAPI:
         redoc_url=None,
         openapi_url="/api/v1/openapi.json",
     )
-    server.include_router(ingest.router(app), prefix="/api/v1")
-    server.include_router(models.router(app), prefix="/api/v1")
-    server.include_router(events.router(app), prefix="/api/v1")
+    for part in (ingest, sources, models, rows, events):
+        server.include_router(part.router(app), prefix="/api/v1", responses=USUAL)
+    server.include_router(health.router(app))
     add_handlers(server)
     add_pages(server, app)
     return server

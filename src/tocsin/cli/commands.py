@@ -10,17 +10,20 @@ from rich.progress import Progress
 
 import tocsin
 from tocsin.cli import watching
+from tocsin.cli.options import pairs
 from tocsin.cli.tables import (
     groups_table,
     incident_table,
     incidents_table,
     metrics_table,
     models_table,
+    quarantine_table,
     segments_table,
 )
-from tocsin.errors import StartupError
+from tocsin.errors import InvalidInputError, StartupError
 from tocsin.remote import Remote
 from tocsin.settings import settings
+from tocsin.values import SECOND, parse_duration
 
 commands = typer.Typer(
     name="tocsin",
@@ -35,6 +38,10 @@ Url = Annotated[str | None, typer.Option(help="The server (default: http://127.0
 Data = Annotated[Path | None, typer.Option(help="The folder of the data (default: tocsin-data).")]
 Host = Annotated[str | None, typer.Option(help="The address to listen on (default: 127.0.0.1).")]
 Port = Annotated[int | None, typer.Option(help="The port to listen on (default: 8765).")]
+LakeAt = Annotated[
+    str | None,
+    typer.Option("--lake", help="Its folder or s3://BUCKET/PREFIX (default: lake in the data)."),
+]
 TrackingUri = Annotated[
     str | None, typer.Option(help="The MLflow server (default: MLFLOW_TRACKING_URI).")
 ]
@@ -42,7 +49,11 @@ TrackingUri = Annotated[
 
 @commands.command()
 def server(
-    data: Data = None, host: Host = None, port: Port = None, tracking_uri: TrackingUri = None
+    data: Data = None,
+    host: Host = None,
+    port: Port = None,
+    tracking_uri: TrackingUri = None,
+    lake: LakeAt = None,
 ) -> None:
     """Run Tocsin: API, pages and worker in one process."""
     from tocsin.cli.serving import serve
@@ -50,7 +61,7 @@ def server(
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
     for chatty in ("alembic", "httpx2"):
         logging.getLogger(chatty).setLevel(logging.WARNING)
-    chosen = settings(data=data, host=host, port=port, tracking_uri=tracking_uri)
+    chosen = settings(data=data, host=host, port=port, tracking_uri=tracking_uri, lake=lake)
     serve(chosen, ready=lambda url: _out.print(f"Tocsin runs at {url} on data in {chosen.data}"))
 
 
@@ -125,12 +136,14 @@ def metrics(
     window: Annotated[str | None, typer.Option(help="Such as 1h, 24h, 7d.")] = None,
     segment: Annotated[str | None, typer.Option(help="Such as country=DE.")] = None,
     last: Annotated[int, typer.Option(min=1, help="How many windows.")] = 14,
+    as_of: Annotated[str | None, typer.Option(help="As known then: 2026-01-31T12:00:00Z.")] = None,
     url: Url = None,
 ) -> None:
     """Show a metric over time with its intervals."""
     remote = _remote(url)
     metric = metric or remote.get(f"/models/{model}")["metric"]
-    chosen = {k: v for k, v in (("window", window), ("segment", segment)) if v is not None}
+    asked = {"window": window, "segment": segment, "as_of": as_of}
+    chosen = {name: value for name, value in asked.items() if value is not None}
     _out.print(metrics_table(remote.get(f"/models/{model}/metrics/{metric}", **chosen), last))
 
 
@@ -175,11 +188,55 @@ def incidents(
 
 
 @commands.command()
-def rebuild(model: str, data: Data = None) -> None:
+def quarantine(model: str, url: Url = None) -> None:
+    """Show why rows of a model did not fit, and how many."""
+    found = _remote(url).get(f"/models/{model}/quarantine/reasons")
+    if not found:
+        _out.print(f"No row of {model} is in quarantine.")
+        return
+    _out.print(quarantine_table(found))
+    _out.print(f"Once they fit: tocsin replay {model}")
+
+
+@commands.command()
+def replay(
+    model: str,
+    rename: Annotated[
+        list[str] | None, typer.Option(help="OLD=NEW: what a field should have been called.")
+    ] = None,
+    reason: Annotated[str | None, typer.Option(help="Only rows whose reason has this.")] = None,
+    url: Url = None,
+) -> None:
+    """Try the rows in quarantine again, with the monitor of now."""
+    request = {"rename": pairs(rename or [], "--rename"), "reason": reason}
+    done = _remote(url).post(f"/models/{model}/quarantine/replay", request)
+    _out.print(f"Accepted {done['accepted']:,} rows; {done['kept']:,} still do not fit.")
+    for still in done["reasons"]:
+        _out.print(f"  {still['rows']:,}  {still['reason']}", markup=False)
+
+
+@commands.command()
+def erase(
+    model: str,
+    prediction_id: Annotated[list[str] | None, typer.Argument(help="Whose rows to erase.")] = None,
+    key: Annotated[
+        list[str] | None, typer.Option(help="NAME=VALUE: all keys of `join`, instead of ids.")
+    ] = None,
+    url: Url = None,
+) -> None:
+    """Erase predictions and their outcomes, from lake, quarantine and profiles."""
+    keys = pairs(key or [], "--key")
+    request = {"prediction_ids": prediction_id or [], "keys": [keys] if keys else []}
+    done = _remote(url).post(f"/models/{model}/erase", request)
+    _out.print(f"Erasing {done['requested']:,}; it is done once the rows before it are folded.")
+
+
+@commands.command()
+def rebuild(model: str, data: Data = None, lake: LakeAt = None) -> None:
     """Compute a model's profiles anew from the lake; the server has to be stopped."""
     from tocsin.app import opened
 
-    chosen = settings(data=data)
+    chosen = settings(data=data, lake=lake)
     if not chosen.data.is_dir():
         raise StartupError(f"there is no data in {chosen.data}; name the folder with --data")
     with opened(chosen) as app:
@@ -204,12 +261,13 @@ def profile(
     ] = None,
     drop: Annotated[bool, typer.Option("--drop", help="Forget days that the table lacks.")] = False,
     data: Data = None,
+    lake: LakeAt = None,
 ) -> None:
     """Profile predictions of a table, as far as they changed; the server has to be stopped."""
     from tocsin.app import opened
     from tocsin.cli.profiling import check_options, columns_of, engine_of
 
-    chosen = settings(data=data)
+    chosen = settings(data=data, lake=lake)
     if not chosen.data.is_dir():
         raise StartupError(f"there is no data in {chosen.data}; name the folder with --data")
     check_options(table=table, outcomes=outcomes, columns=column or [])
@@ -242,6 +300,81 @@ def profile(
                 _out.print(f"Dropped {done.gone:,} days that the table no longer has.")
         windows = app.evaluate.evaluate(model)
     _out.print(f"Evaluated {windows:,} windows; see them with `tocsin server`.")
+
+
+@commands.command()
+def ingest(
+    what: Annotated[
+        str,
+        typer.Argument(
+            help="A file, a folder of files, a Delta table, the address of a database such as "
+            "postgresql+psycopg://host/name, or kafka://host:port/topic."
+        ),
+    ],
+    model: Annotated[str, typer.Option(help="The model that the rows are of.")],
+    *,
+    outcomes: Annotated[bool, typer.Option("--outcomes", help="Read outcomes.")] = False,
+    name: Annotated[
+        str | None, typer.Option(help="By which the server knows the source (default: its place).")
+    ] = None,
+    column: Annotated[
+        list[str] | None,
+        typer.Option(help="A column of another name: timestamp=event_time, distance=miles."),
+    ] = None,
+    timezone: Annotated[
+        str | None, typer.Option(help="Of times that name none, such as Europe/Berlin.")
+    ] = None,
+    table: Annotated[str | None, typer.Option(help="Of a database: a table or view.")] = None,
+    cursor: Annotated[
+        str | None, typer.Option(help="Of a database: the column that grows.")
+    ] = None,
+    key: Annotated[
+        str | None,
+        typer.Option(help="Of a database: what tells rows apart (default: the primary key)."),
+    ] = None,
+    lag: Annotated[
+        str | None, typer.Option(help="Of a database: leave rows younger than that, such as 30s.")
+    ] = None,
+    topic: Annotated[str | None, typer.Option(help="Of Kafka.")] = None,
+    follow: Annotated[bool, typer.Option("--follow", help="Go on with what comes.")] = False,
+    every: Annotated[
+        str | None, typer.Option(help="How often to look (default: 10s, Kafka 1s).")
+    ] = None,
+    batch_rows: Annotated[int, typer.Option(min=1, help="How many rows a request has.")] = 20_000,
+    url: Url = None,
+) -> None:
+    """Bring rows that lie elsewhere to a running server, each exactly once."""
+    from tocsin.cli.ingesting import columns_of, ingested
+    from tocsin.sources import Options
+
+    columns = columns_of(column or [], timezone)
+    options = Options(
+        batch_rows=batch_rows,
+        table=table,
+        cursor=cursor,
+        key=key,
+        lag_s=0.0 if lag is None else parse_duration(lag) / SECOND,
+        topic=topic,
+        zone=columns.zone,
+        follow=follow,
+    )
+    every_s = None
+    if follow:
+        default = "1s" if what.startswith("kafka:") else "10s"
+        every_s = parse_duration(every or default) / SECOND
+    elif every is not None:
+        raise InvalidInputError("--every needs --follow")
+    ingested(
+        _out,
+        what,
+        model,
+        "outcomes" if outcomes else "predictions",
+        name=name,
+        columns=columns,
+        options=options,
+        every_s=every_s,
+        url=_remote(url).base,
+    )
 
 
 @commands.command()

@@ -27,6 +27,7 @@ def serve(settings: Settings, *, ready: Callable[[str], None]) -> None:
             config = uvicorn.Config(
                 application(app),
                 log_level="warning",
+                access_log=False,
                 timeout_graceful_shutdown=_GRACE_S,
             )
             ready(url)

@@ -27,7 +27,7 @@ def _model_lines(model: dict[str, Any]) -> tuple[str, str]:
 
 def metrics_table(series: dict[str, Any], last: int) -> RenderableType:
     """The newest windows of a metric."""
-    table = Table("Window end", series["metric"], "Labelled", "Rows", "Revision", box=None)
+    table = Table("Window end", series["metric"], "Labelled", "Rows", "Revision", "State", box=None)
     for point in series["points"][-last:]:
         table.add_row(
             point["end"],
@@ -35,6 +35,7 @@ def metrics_table(series: dict[str, Any], last: int) -> RenderableType:
             f"{point['coverage']:.0%}",
             f"{point['rows']:,}",
             str(point["revision"]),
+            point["state"],
         )
     known = series["reference"]["value"] is not None
     has = f"the reference has {_number(series['reference'])}" if known else "without a reference"
@@ -111,3 +112,12 @@ def _number(measure: dict[str, Any] | None) -> str:
 
 def _styled(word: str) -> str:
     return f"[{_STYLES[word]}]{word}[/]" if word in _STYLES else word
+
+
+def quarantine_table(groups: list[dict[str, Any]]) -> RenderableType:
+    """Why rows did not fit, the most frequent first."""
+    table = Table("Rows", "Kind", "Reason", "Last", box=None)
+    for group in groups:
+        last = group["last"][:19].replace("T", " ")
+        table.add_row(f"{group['rows']:,}", group["kind"], escape(group["reason"]), last)
+    return table

@@ -1,6 +1,7 @@
 """The SDK: log predictions and outcomes from a serving process without slowing it down."""
 
+from tocsin.client._async_client import AsyncClient
+from tocsin.client._books import ClientStats
 from tocsin.client._client import Client
-from tocsin.client._queue import ClientStats
 
-__all__ = ["Client", "ClientStats"]
+__all__ = ["AsyncClient", "Client", "ClientStats"]

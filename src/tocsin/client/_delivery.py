@@ -8,21 +8,28 @@ import weakref
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-import httpx2
+from tocsin.client._books import ClientStats
+from tocsin.client._log import Warnings, logger
+from tocsin.client._overflow import Overflow
+from tocsin.client._queue import Limits, RowQueue
+from tocsin.client._rows import Row, TableRows
+from tocsin.client._sender import Route, Sender
+from tocsin.client._spill import Spill
 
-from tocsin.client._log import Warnings
-from tocsin.client._queue import ClientStats, Limits, RowQueue
-from tocsin.client._rows import Row
-from tocsin.client._sender import Sender
+# How much longer than its deadline a closing client may take to write what is left to disk.
+SPILL_GRACE_S = 5.0
 
 
 @dataclass(frozen=True)
 class Target:
-    """Where rows go, by which HTTP client, and how long the end of the process may wait for it."""
+    """Where rows go, and how long the end of the process may wait for it.
 
-    url: str
-    open_http: Callable[[], httpx2.Client]
+    spill: opens the folder of files for what the queue cannot hold.
+    """
+
+    route: Route
     exit_timeout_s: float
+    spill: Callable[[], Spill] | None = None
 
 
 class Delivery:
@@ -32,21 +39,36 @@ class Delivery:
         self._target = target
         self._limits = limits
         self._closed = False
+        self._spill: Spill | None = None
         self.start_afresh()
         _deliveries.add(self)
+        # What an earlier process left is sent even if this one logs nothing.
+        if self._spill is not None and self._spill.orphaned():
+            self._ensure_running()
 
     def start_afresh(self) -> None:
         """Begin with an empty queue, new locks and no thread, as a forked child must.
 
         The parent's rows are the parent's to send, its locks may be held by threads that the
-        child does not have, and its connections are in use.
+        child does not have, and its connections and files are in use.
         """
+        if self._spill is not None:
+            self._spill.abandon()
         self._queue = RowQueue(self._limits)
         self._warnings = Warnings()
+        self._spill = self._target.spill() if self._target.spill is not None else None
+        self._overflow = self._opened_overflow()
         self._thread: threading.Thread | None = None
         self._starting = threading.Lock()
+        self._leaving = threading.Lock()
         if self._closed:
             self._queue.shut()
+
+    def _opened_overflow(self) -> Overflow | None:
+        if self._spill is None:
+            return None
+        compress = self._target.route.compress
+        return Overflow(self._queue, self._warnings, self._spill, compress=compress)
 
     @property
     def stats(self) -> ClientStats:
@@ -61,13 +83,22 @@ class Delivery:
     def put(self, rows: Sequence[Row]) -> None:
         """Queue rows for the worker; never waits, drops what does not fit."""
         if dropped := self._queue.put(rows):
-            why = "the client is closed" if self._closed else "the queue is full"
-            self._warnings.warn(why, f"{dropped} row(s) dropped: {why}")
+            self._warn_of_dropped(dropped)
         self._ensure_running()
 
-    def refuse(self, error: str) -> None:
-        """Count a record that cannot be sent."""
-        self._queue.refuse(1, error)
+    def put_table(self, table: TableRows) -> None:
+        """Queue a table for the worker; never waits."""
+        if dropped := self._queue.put_table(table):
+            self._warn_of_dropped(dropped)
+        self._ensure_running()
+
+    def _warn_of_dropped(self, rows: int) -> None:
+        why = "the client is closed" if self._closed else "the queue is full"
+        self._warnings.warn(why, f"{rows} row(s) dropped: {why}")
+
+    def refuse(self, error: str, rows: int = 1) -> None:
+        """Count rows that cannot be sent."""
+        self._queue.refuse(rows, error)
         self._warnings.warn("rejected", f"a row cannot be sent: {error}")
 
     def flush(self, timeout_s: float) -> bool:
@@ -80,14 +111,28 @@ class Delivery:
         self._queue.shut()
 
     def close(self, timeout_s: float) -> None:
-        """Send what waits until the deadline, drop the rest and end the thread."""
+        """Send what waits until the deadline, spill or drop the rest and end the thread."""
         deadline = time.monotonic() + timeout_s
         self.shut()
-        self._queue.flush(timeout_s)
-        if left := self._queue.stop():
-            self._warnings.warn("closed", f"{left} row(s) were not sent before the client closed")
+        self._queue.drain(timeout_s)
+        if lost := self._leave(deadline + SPILL_GRACE_S):
+            self._warnings.warn("closed", f"{lost} row(s) were not sent before the client closed")
         if self._thread is not None:
-            self._thread.join(max(0.0, deadline - time.monotonic()))
+            left_s = max(0.0, deadline - time.monotonic())
+            self._thread.join(min(left_s, threading.TIMEOUT_MAX))
+        # A thread that still sends a file keeps it from others until it ends.
+        if self._spill is not None and not (self._thread and self._thread.is_alive()):
+            self._spill.release()
+
+    def _leave(self, until: float) -> int:
+        """Stop the thread, and spill or drop what is left; how many rows were dropped."""
+        with self._leaving:
+            if self._overflow is None:
+                return self._queue.stop()
+            kept, lost = self._overflow.keep(self._queue.take_over(), until)
+        if kept:
+            logger.info("%d row(s) were spilled to disk as the client closed", kept)
+        return lost
 
     def _ensure_running(self) -> None:
         if self._closed or (self._thread is not None and self._thread.is_alive()):
@@ -95,7 +140,7 @@ class Delivery:
         with self._starting:
             if self._thread is not None and self._thread.is_alive():
                 return
-            sender = Sender(self._queue, self._warnings, self._target.url, self._target.open_http)
+            sender = Sender(self._queue, self._warnings, self._target.route, self._overflow)
             # The thread refers to `self`, which so lives for the flush at exit even when the
             # host has forgotten its client.
             thread = threading.Thread(
@@ -110,7 +155,11 @@ class Delivery:
             self._thread = thread
 
     def _run(self, sender: Sender) -> None:
+        spill = self._spill
         sender.run()
+        if spill is not None:
+            with self._leaving:  # not before the thread that closes has written what is left
+                spill.release()
 
 
 _deliveries: "weakref.WeakSet[Delivery]" = weakref.WeakSet()

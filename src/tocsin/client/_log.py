@@ -21,3 +21,11 @@ class Warnings:
     def resolve(self, topic: str) -> bool:
         """Let the topic be warned about again; True if it had been."""
         return self._said.pop(topic, None) is not None
+
+
+def told(error: BaseException) -> str:
+    """What an error says, even one of a host whose text raises."""
+    try:
+        return str(error) or type(error).__name__
+    except Exception:  # noqa: BLE001 - the error is the host's
+        return type(error).__name__

@@ -1,16 +1,22 @@
 """What the worker does with a batch: write it as JSON, send it until it is settled."""
 
 import random
+import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 
 import httpx2
 
-from tocsin.client._log import Warnings, logger
-from tocsin.client._queue import RowQueue
-from tocsin.client._rows import Row
+from tocsin.client._body import Body, body_of, compressed
+from tocsin.client._books import Fate
+from tocsin.client._log import Warnings, logger, told
+from tocsin.client._overflow import Overflow
+from tocsin.client._queue import Batch, RowQueue, Woken
+from tocsin.client._spill_file import SpillFile
 from tocsin.client._transport import Accepted, Refused, TryAgain, backoff_s, post
-from tocsin.client._wire import encode_batch, encode_row
+
+DROPPED_HEADER = "Tocsin-Dropped"
 
 
 def user_agent() -> str:
@@ -21,10 +27,21 @@ def user_agent() -> str:
         return "tocsin/unknown"
 
 
-class Sender:
-    """Empties a queue into a server, one batch after the other, in order.
+@dataclass(frozen=True)
+class Route:
+    """Where bodies go, and how.
 
-    pause: rests that many seconds; False when the client was closed meanwhile.
+    url: of the model, without the last part that names the kind.
+    """
+
+    url: str
+    open_http: Callable[[], httpx2.Client]
+    compress: bool = False
+
+
+class Sender:
+    """Empties a queue, and the disk, into a server, one batch after the other, in order.
+
     draw: uniform in [0, 1).
     """
 
@@ -32,70 +49,114 @@ class Sender:
         self,
         queue: RowQueue,
         warnings: Warnings,
-        url: str,
-        open_http: Callable[[], httpx2.Client],
-        pause: Callable[[float], bool] | None = None,
+        route: Route,
+        overflow: Overflow | None = None,
         draw: Callable[[], float] = random.random,
+        now: Callable[[], float] = time.monotonic,
     ) -> None:
         self._queue = queue
         self._warnings = warnings
-        self._url = url
-        self._open_http = open_http
+        self._route = route
+        self._overflow = overflow
         self._http: httpx2.Client | None = None
-        self._pause = pause or queue.pause
         self._draw = draw
+        self._now = now
 
     def run(self) -> None:
         """Deliver until the queue is stopped, whatever happens to a batch."""
-        while batch := self._queue.take():
-            self.deliver(batch)
+        while not self._queue.stopped:
+            self.step()
         if self._http is not None:
             self._http.close()
 
-    def deliver(self, batch: list[Row]) -> None:
+    def step(self) -> None:
+        """Deliver the oldest of what waits, on disk first; wait for it where there is nothing."""
+        if self._overflow is None:
+            batch = self._queue.take()
+        else:
+            self._overflow.relieve()
+            file = None if self._queue.leaving else self._overflow.oldest()
+            if file is not None:
+                self.deliver_file(self._overflow, file)
+                return
+            batch = self._queue.take(self._overflow.look_again_s)
+        if batch is not None:
+            self.deliver(batch)
+
+    def deliver(self, batch: Batch) -> None:
         """Settle every row of a batch that was taken; never raises."""
         try:
             self._send(batch)
         except Exception as error:  # noqa: BLE001 - a thread of ours must not fail its host
-            reason = f"{type(error).__name__}: {error}"
-            left = self._queue.abandon(reason)
-            self._warnings.warn("worker", f"{left} row(s) rejected by a fault in the SDK: {reason}")
-            logger.debug("the fault in the SDK", exc_info=error)
+            reason = f"{type(error).__name__}: {told(error)}"
+            self._queue.settle(batch, Fate(rejected=batch.rows, error=reason))
+            self._fault(batch.rows, reason, error)
 
-    def _send(self, batch: list[Row]) -> None:
-        encoded = [body for row in batch if (body := self._encoded(row)) is not None]
-        if not encoded:
-            return
+    def deliver_file(self, overflow: Overflow, file: SpillFile) -> None:
+        """Settle the rows of a file; never raises."""
+        try:
+            body = overflow.body(file)
+            if body is not None and (answer := self._answer(body)) is not None:
+                overflow.settle(file, self._fate(answer, body.rows))
+        except Exception as error:  # noqa: BLE001 - a thread of ours must not fail its host
+            reason = f"{type(error).__name__}: {told(error)}"
+            overflow.settle(file, Fate(rejected=file.rows, error=reason))
+            self._fault(file.rows, reason, error)
+
+    def _fault(self, rows: int, reason: str, error: Exception) -> None:
+        self._warnings.warn("worker", f"{rows} row(s) rejected by a fault in the SDK: {reason}")
+        logger.debug("the fault in the SDK", exc_info=error)
+
+    def _send(self, batch: Batch) -> None:
+        body, misfits = body_of(batch)
+        if misfits.rows:
+            self._warnings.warn("rejected", f"a row cannot be sent: {misfits.error}")
+        fate = Fate()
+        if body.rows:
+            answer = self._answer(compressed(body) if self._route.compress else body)
+            fate = Fate(dropped=body.rows) if answer is None else self._fate(answer, body.rows)
+        self._queue.settle(batch, misfits.joined(fate))
+
+    def _answer(self, body: Body) -> Accepted | Refused | None:
+        """The answer that settles a body; None when the client closes before there is one."""
         if self._http is None:
-            self._http = self._open_http()
-        body, url = encode_batch(encoded), f"{self._url}/{batch[0].kind}"
+            self._http = self._route.open_http()
+        url = f"{self._route.url}/{body.kind}"
         attempt = 0
-        while isinstance(answer := post(self._http, url, body), TryAgain):
+        while True:
+            untold = self._queue.dropped_untold
+            dropped = {DROPPED_HEADER: str(untold)} if untold else {}
+            answer = post(self._http, url, body.content, body.headers | dropped)
+            if not isinstance(answer, TryAgain):
+                break
             self._queue.note_error(answer.reason)
             self._warnings.warn("away", f"no rows to {url}, trying again: {answer.reason}")
             rest_s = answer.after_s
-            if not self._pause(backoff_s(attempt, self._draw()) if rest_s is None else rest_s):
-                self._queue.drop_batch()
-                return
+            if not self._rested(backoff_s(attempt, self._draw()) if rest_s is None else rest_s):
+                return None
             attempt += 1
-        self._settle(answer, len(encoded))
-
-    def _encoded(self, row: Row) -> bytes | None:
-        try:
-            return encode_row(row)
-        except Exception as error:  # noqa: BLE001 - the host's values may raise anything when read
-            self._queue.settle(rejected=1, error=str(error))
-            self._warnings.warn("rejected", f"a row cannot be sent: {error}")
-            return None
-
-    def _settle(self, answer: Accepted | Refused, rows: int) -> None:
         if self._warnings.resolve("away"):
-            logger.info("%s answers again", self._url)
+            logger.info("%s answers again", self._route.url)
+        if untold and isinstance(answer, Accepted):
+            self._queue.told_of_dropped(untold)
+            self._warnings.warn("told", f"{untold} row(s) were dropped here; the server was told")
+        return answer
+
+    def _rested(self, seconds: float) -> bool:
+        """Rest, and move rows to the disk meanwhile if the queue fills; False when it is over."""
+        until = self._now() + seconds
+        relieving = self._overflow is not None
+        while True:
+            woken = self._queue.rest(max(0.0, until - self._now()), until_crowded=relieving)
+            if woken is not Woken.CROWDED:
+                return woken is Woken.RESTED
+            relieving = self._overflow is not None and self._overflow.relieve()
+
+    def _fate(self, answer: Accepted | Refused, rows: int) -> Fate:
         if isinstance(answer, Refused):
-            self._queue.settle(rejected=rows, error=answer.reason)
             self._warnings.warn("refused", f"{rows} row(s) refused by the server: {answer.reason}")
-            return
-        self._queue.settle(sent=rows, quarantined=answer.quarantined)
+            return Fate(rejected=rows, error=answer.reason)
         if answer.quarantined:
             why = "; ".join(answer.reasons[:3])
             self._warnings.warn("quarantined", f"{answer.quarantined} row(s) quarantined: {why}")
+        return Fate(sent=rows, quarantined=answer.quarantined)

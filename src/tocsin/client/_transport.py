@@ -1,7 +1,7 @@
 """One request to the server, and what its answer means for the rows in it."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -47,12 +47,13 @@ Answer = Accepted | Refused | TryAgain
 def post(
     http: httpx2.Client,
     url: str,
-    body: bytes,
+    content: bytes,
+    headers: Mapping[str, str],
     now: Callable[[], datetime] = lambda: datetime.now(UTC),
 ) -> Answer:
     """Send a batch once."""
     try:
-        response = http.post(url, content=body, headers={"Content-Type": "application/json"})
+        response = http.post(url, content=content, headers=dict(headers))
     except (httpx2.RequestError, OSError) as error:
         return TryAgain(f"{type(error).__name__}: {error}")
     return answer(response, now())

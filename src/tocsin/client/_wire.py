@@ -1,19 +1,25 @@
 """From logged rows to the bytes that the server reads, in the worker's time."""
 
 import json
-import math
-from datetime import datetime
+from collections.abc import Callable
+from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import quote
 
 import httpx2
 
-from tocsin.client._rows import Prediction, Row
+from tocsin.client._plain import finite, plain
+from tocsin.client._rows import Encoded, Prediction, Row
 from tocsin.errors import InvalidInputError
 from tocsin.ids import MAX_ID_LENGTH
 from tocsin.values import from_datetime, isoformat
 
 MAX_PORT = 65_535
+
+# Made once: `json.dumps` would make an encoder for each row.
+_compact = json.JSONEncoder(
+    allow_nan=False, ensure_ascii=False, separators=(",", ":"), default=plain
+).encode
 
 
 def model_url(url: str, model: str) -> str:
@@ -46,27 +52,53 @@ def encode_row(row: Row) -> bytes:
 
     Raises: InvalidInputError when the server could not read it.
     """
-    if not isinstance(row.prediction_id, str) or not 0 < len(row.prediction_id) <= MAX_ID_LENGTH:
-        raise InvalidInputError(
-            f"prediction_id {row.prediction_id!r:.200} is not a text of 1 to {MAX_ID_LENGTH} signs"
-        )
-    fields: dict[str, Any] = {
-        "prediction_id": row.prediction_id,
-        "timestamp": utc_text(row.timestamp),
+    return encode_prediction(*row) if isinstance(row, Prediction) else encode_outcome(*row)
+
+
+def encode_prediction(
+    prediction_id: str,
+    timestamp: datetime | str,
+    model_version: str,
+    inputs: dict[str, Any],
+    outputs: dict[str, Any],
+) -> bytes:
+    """One prediction as JSON. Raises: as `encode_row`."""
+    fields = {
+        **_identity(prediction_id, timestamp),
+        "model_version": model_version,
+        "inputs": inputs,
+        "outputs": outputs,
     }
-    if isinstance(row, Prediction):
-        fields |= {
-            "model_version": row.model_version,
-            "inputs": row.inputs,
-            "outputs": row.outputs,
-        }
-    else:
-        fields["actual_outcome"] = row.actual_outcome
+    return _written(fields)
+
+
+def encode_outcome(prediction_id: str, timestamp: datetime | str, actual_outcome: Any) -> bytes:
+    """One outcome as JSON. Raises: as `encode_row`."""
+    return _written({**_identity(prediction_id, timestamp), "actual_outcome": actual_outcome})
+
+
+def encoded(encode: Callable[..., bytes], *fields: Any) -> Encoded:
+    """What `encode` makes of a row, or why it cannot."""
+    try:
+        return encode(*fields)
+    except Exception as error:  # noqa: BLE001 - a host's value may raise anything when read
+        return error
+
+
+def _identity(prediction_id: str, timestamp: datetime | str) -> dict[str, Any]:
+    if not isinstance(prediction_id, str) or not 0 < len(prediction_id) <= MAX_ID_LENGTH:
+        raise InvalidInputError(
+            f"prediction_id {prediction_id!r:.200} is not a text of 1 to {MAX_ID_LENGTH} signs"
+        )
+    return {"prediction_id": prediction_id, "timestamp": utc_text(timestamp)}
+
+
+def _written(fields: dict[str, Any]) -> bytes:
     try:
         return to_json(fields)
     except (TypeError, ValueError, RecursionError) as error:
         raise InvalidInputError(
-            f"prediction {row.prediction_id!r} cannot be written as JSON: {error}"
+            f"prediction {fields['prediction_id']!r} cannot be written as JSON: {error}"
         ) from error
 
 
@@ -97,6 +129,8 @@ def utc_text(timestamp: datetime | str) -> str:
         raise InvalidInputError(
             f"timestamp {timestamp!r:.80} is neither a datetime nor an ISO 8601 text"
         )
+    if type(moment) is datetime and moment.tzinfo is UTC:
+        return moment.isoformat()[: -len("+00:00")] + "Z"
     try:
         return isoformat(int(from_datetime(moment)))
     except OverflowError as error:
@@ -114,33 +148,7 @@ def to_json(value: Any) -> bytes:
     try:
         text = _compact(value)
     except ValueError:  # a NaN somewhere: rare, so only then walk the values
-        text = _compact(_finite(value))
+        text = _compact(finite(value))
     # Not escaped to ASCII: a lone surrogate then fails here, alone, and not on the
     # server, where it would take its whole batch down with it.
     return text.encode()
-
-
-def _compact(value: Any) -> str:
-    return json.dumps(
-        value, allow_nan=False, ensure_ascii=False, separators=(",", ":"), default=_plain
-    )
-
-
-def _plain(value: Any) -> Any:
-    item = getattr(value, "item", None)
-    plain = item() if callable(item) else value
-    if type(plain) is type(value):  # numpy.longdouble.item() returns itself
-        raise TypeError(f"{value!r:.80} of type {type(value).__name__} has no JSON form")
-    return plain
-
-
-def _finite(value: Any) -> Any:
-    if isinstance(value, float):
-        return value if math.isfinite(value) else None
-    if isinstance(value, dict):
-        return {key: _finite(held) for key, held in value.items()}
-    if isinstance(value, list | tuple):
-        return [_finite(held) for held in value]
-    if value is None or isinstance(value, str | int):
-        return value
-    return _finite(_plain(value))

@@ -1,19 +1,19 @@
 """The document of a monitored model, parsed once into frozen values."""
 
 from dataclasses import dataclass, replace
-from typing import Annotated, Literal, Self
 
-from pydantic import (
-    AfterValidator,
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
-    Field,
-    ValidationError,
-    model_validator,
+from pydantic import ValidationError
+
+from tocsin.declared.documents import (
+    MetricDocument,
+    MonitorDocument,
+    PrivacyDocument,
+    ReceiverDocument,
+    RuleDocument,
+    SegmentDocument,
 )
-
 from tocsin.errors import InvalidInputError, SchemaError
+from tocsin.ids import ID_NAMES
 from tocsin.metrics import (
     Catalogue,
     Metric,
@@ -23,9 +23,20 @@ from tocsin.metrics import (
     registered_or_missing,
 )
 from tocsin.records.outbox import Receiver
-from tocsin.rules import Operator, Rule
+from tocsin.rules import Rule
 from tocsin.schema import Feature, Kind, Ratio, Schema, Segment, Task
-from tocsin.values import DAY, HOUR, MINUTE, WindowSpec, format_duration, parse_duration
+from tocsin.values import DAY, HOUR, MINUTE, WindowSpec, format_duration
+
+
+@dataclass(frozen=True)
+class Privacy:
+    """Fields with personal data, wherever a row has them: to be hashed, or not to be stored."""
+
+    hash: frozenset[str] = frozenset()
+    drop: frozenset[str] = frozenset()
+
+    def __bool__(self) -> bool:
+        return bool(self.hash or self.drop)
 
 
 @dataclass(frozen=True)
@@ -33,8 +44,10 @@ class Monitor:
     """How one model is monitored.
 
     model_uri: where it is kept, None when it was added without a registry. version: the model
-    version of predictions that name none. granularity, lateness, label_horizon: microseconds.
-    metrics: those that are measured of every window, by name.
+    version of predictions that name none. granularity, lateness, label_horizon, skew: microseconds;
+    skew is how far clients' clocks may be ahead; label_delay, after which labels are complete, is
+    learned when it is None. metrics: those that are measured of every window, by name. retention:
+    microseconds for which rows are kept, None for ever.
     """
 
     name: str
@@ -44,35 +57,15 @@ class Monitor:
     granularity: int
     windows: tuple[WindowSpec, ...]
     lateness: int
+    skew: int
     label_horizon: int
+    label_delay: int | None
     rules: tuple[Rule, ...]
     metrics: Catalogue
+    privacy: Privacy
+    retention: int | None = None
 
 
-class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
-
-
-def _duration(value: object) -> int:
-    if not isinstance(value, str):
-        raise ValueError("write a duration such as 15m or 24h")
-    try:
-        duration = parse_duration(value)
-    except InvalidInputError as error:
-        raise ValueError(str(error)) from error
-    # Event times further off than this do not fit into a datetime.
-    if duration > _LONGEST:
-        raise ValueError(f"{value} is too long; at most {format_duration(_LONGEST)}")
-    return duration
-
-
-def _not_zero(duration: int) -> int:
-    if duration == 0:
-        raise ValueError("a duration of 0 has no room for rows; write one such as 15m or 24h")
-    return duration
-
-
-_LONGEST = 3_650 * DAY
 # What one window may hold in memory: a month of minutes would be too much.
 MOST_BUCKETS = 12_000
 _CELLS = {
@@ -81,101 +74,6 @@ _CELLS = {
     "false_negative": (1, 0),
     "true_positive": (1, 1),
 }
-_Duration = Annotated[int, BeforeValidator(_duration)]
-_Span = Annotated[_Duration, AfterValidator(_not_zero)]
-_Name = Annotated[str, Field(min_length=1)]
-
-
-class _Feature(_Strict):
-    name: _Name
-    kind: Kind
-
-
-class _Schema(_Strict):
-    task: Task = Task.BINARY
-    features: list[_Feature] = Field(min_length=1)
-    score: _Name | None = None
-    prediction: _Name | None = None
-    label: _Name
-    positive: str = "1"
-    negative: str = "0"
-    threshold: float = 0.5
-    thresholds: list[float] = []
-    classes: list[str] = []
-    scores: list[_Name] = []
-
-
-class _Segment(_Strict):
-    name: _Name | None = None
-    column: _Name | None = None
-    cuts: list[float] = Field(default=[], max_length=100)
-    where: _Name | None = None
-
-
-class _Metric(_Strict):
-    name: _Name
-    sum: _Name | None = None
-    per: _Name | None = None
-    costs: dict[str, float | dict[str, float]] | None = None
-    function: _Name | None = None
-
-    @model_validator(mode="after")
-    def _one_of_three(self) -> Self:
-        given = [part for part in (self.sum, self.costs, self.function) if part is not None]
-        if len(given) != 1 or (self.per is not None and self.sum is None):
-            raise ValueError("needs either `sum` (and perhaps `per`), `costs` or `function`")
-        return self
-
-
-class _Labels(_Strict):
-    max: _Duration = 30 * DAY
-
-
-class _Expression(_Strict):
-    metric: str
-    window: _Span
-    op: Operator | None = None
-    value: float | None = None
-    clear: float | None = None
-
-
-class _RuleLabels(_Strict):
-    severity: Literal["info", "warning", "critical"] = "warning"
-    category: str = "performance"
-
-
-class _Rule(_Strict):
-    alert: str = Field(min_length=1, max_length=128)
-    expr: _Expression
-    for_windows: Annotated[int, Field(ge=1, alias="for")] = 1
-    keep_firing_for: Annotated[int, Field(ge=1)] = 1
-    min_samples: Annotated[int, Field(ge=1)] = 1
-    min_coverage: Annotated[float, Field(ge=0, le=1)] = 0.5
-    confidence: Literal["interval", "none"] = "interval"
-    labels: _RuleLabels = _RuleLabels()
-
-
-class _Monitor(_Strict):
-    model: str | None = None
-    version: str = "unknown"
-    data: Annotated[_Schema, Field(alias="schema")]
-    granularity: _Span = HOUR
-    windows: list[_Span] = Field(default=[HOUR, DAY, 7 * DAY], min_length=1)
-    lateness: _Duration = MINUTE
-    labels: _Labels = _Labels()
-    segments: list[_Name | _Segment] = []
-    protected: list[_Name] = []
-    metrics: list[_Metric] = []
-    rules: list[_Rule] | None = None
-
-
-class _Webhook(_Strict):
-    url: str = Field(pattern=r"^https?://[^\s]+$")
-    secret_env: str | None = None
-
-
-class _Receiver(_Strict):
-    webhook: _Webhook
 
 
 def parse_monitor(name: str, document: object, *, new: bool = False) -> Monitor:
@@ -185,11 +83,13 @@ def parse_monitor(name: str, document: object, *, new: bool = False) -> Monitor:
     Raises: SchemaError that lists every fault with its place in the document.
     """
     try:
-        parsed = _Monitor.model_validate(document)
+        parsed = MonitorDocument.model_validate(document)
     except ValidationError as error:
         raise SchemaError(f"monitor {name!r}: {_faults(error)}") from error
     schema = _schema(parsed)
     windows = tuple(_window(size, parsed.granularity) for size in sorted(set(parsed.windows)))
+    label_horizon = parsed.labels.max if parsed.join is None else parsed.join.within
+    _check_retention(parsed, windows, label_horizon)
     if new:
         for metric in parsed.metrics:
             _check_function(metric)
@@ -205,9 +105,13 @@ def parse_monitor(name: str, document: object, *, new: bool = False) -> Monitor:
         granularity=parsed.granularity,
         windows=windows,
         lateness=parsed.lateness,
-        label_horizon=parsed.labels.max,
+        skew=parsed.clock_skew,
+        label_horizon=label_horizon,
+        label_delay=parsed.labels.delay,
         rules=rules,
         metrics=metrics,
+        privacy=_privacy(parsed.privacy, schema),
+        retention=parsed.retention,
     )
 
 
@@ -217,7 +121,7 @@ def parse_receiver(name: str, document: object) -> Receiver:
     Raises: InvalidInputError.
     """
     try:
-        webhook = _Receiver.model_validate(document).webhook
+        webhook = ReceiverDocument.model_validate(document).webhook
     except ValidationError as error:
         raise InvalidInputError(f"receiver {name!r}: {_faults(error)}") from error
     return Receiver(name, "webhook", webhook.model_dump())
@@ -228,11 +132,11 @@ def default_rules(windows: tuple[WindowSpec, ...]) -> tuple[Rule, ...]:
     return (Rule("FeatureDrift", "drift", windows[0].size, category="drift"),)
 
 
-def _schema(parsed: _Monitor) -> Schema:
+def _schema(parsed: MonitorDocument) -> Schema:
     data = parsed.data
     return Schema(
         task=data.task,
-        features=tuple(Feature(f.name, f.kind) for f in data.features),
+        features=tuple(Feature(f.name, f.kind, f.was) for f in data.features),
         score=data.score,
         prediction=data.prediction,
         label=data.label,
@@ -243,13 +147,38 @@ def _schema(parsed: _Monitor) -> Schema:
         classes=tuple(data.classes),
         scores=tuple(data.scores),
         segments=_segments(parsed),
+        join_on=() if parsed.join is None else tuple(parsed.join.on),
         ratios=tuple(Ratio(m.name, m.sum, m.per) for m in parsed.metrics if m.sum is not None),
     )
 
 
-def _segments(parsed: _Monitor) -> tuple[Segment, ...]:
+def _privacy(parsed: PrivacyDocument, schema: Schema) -> Privacy:
+    kinds = {feature.name: feature.kind for feature in schema.features}
+    for name in parsed.hash:
+        if kinds.get(name, Kind.CATEGORICAL) is not Kind.CATEGORICAL:
+            raise SchemaError(
+                f"feature {name!r} is {kinds[name]}, and its hashes would be text: make it "
+                "categorical, or do not watch it"
+            )
+    needed = {*kinds, *schema.join_on, schema.label, schema.output, *schema.scores}
+    lost = sorted(needed & set(parsed.drop))
+    if lost:
+        raise SchemaError(f"{lost[0]!r} is needed and cannot be dropped: hash it, or leave it out")
+    return Privacy(_all_names(parsed.hash, schema), _all_names(parsed.drop, schema))
+
+
+def _all_names(names: list[str], schema: Schema) -> frozenset[str]:
+    """Names with all others that a client may still give to the same field."""
+    alike = [ID_NAMES, *((feature.name, *feature.was) for feature in schema.features)]
+    others = {name for group in alike if not set(group).isdisjoint(names) for name in group}
+    return frozenset(names) | others
+
+
+def _segments(parsed: MonitorDocument) -> tuple[Segment, ...]:
     """The declared segments; a protected attribute is one as well."""
-    declared = [s if isinstance(s, _Segment) else _Segment(column=s) for s in parsed.segments]
+    declared = [
+        s if isinstance(s, SegmentDocument) else SegmentDocument(column=s) for s in parsed.segments
+    ]
     found: dict[str, Segment] = {}
     for each in declared:
         name = each.name or each.column
@@ -264,7 +193,7 @@ def _segments(parsed: _Monitor) -> tuple[Segment, ...]:
     return tuple(found.values())
 
 
-def _check_function(metric: _Metric) -> None:
+def _check_function(metric: MetricDocument) -> None:
     try:
         if metric.function is not None:
             registered(metric.function)
@@ -272,7 +201,7 @@ def _check_function(metric: _Metric) -> None:
         raise SchemaError(str(error)) from error
 
 
-def _metrics(schema: Schema, parsed: _Monitor) -> Catalogue:
+def _metrics(schema: Schema, parsed: MonitorDocument) -> Catalogue:
     """The standard metrics, those that are declared, and those that rules ask for by argument."""
     try:
         own = [_metric(schema, m) for m in parsed.metrics if m.sum is None]
@@ -290,7 +219,7 @@ def _metrics(schema: Schema, parsed: _Monitor) -> Catalogue:
         raise SchemaError(str(error)) from error
 
 
-def _asked(found: Catalogue, rule: _Rule) -> Metric:
+def _asked(found: Catalogue, rule: RuleDocument) -> Metric:
     try:
         return found.find(rule.expr.metric)
     except InvalidInputError as error:
@@ -298,7 +227,7 @@ def _asked(found: Catalogue, rule: _Rule) -> Metric:
         raise SchemaError(f"rule {rule.alert!r}: {error}{or_drift}") from error
 
 
-def _metric(schema: Schema, declared: _Metric) -> Metric:
+def _metric(schema: Schema, declared: MetricDocument) -> Metric:
     name, costs = declared.name, declared.costs
     if declared.function is not None:
         return replace(registered_or_missing(declared.function), name=name)
@@ -354,8 +283,22 @@ def _window(size: int, granularity: int) -> WindowSpec:
     return WindowSpec(size, every)
 
 
+def _check_retention(
+    parsed: MonitorDocument, windows: tuple[WindowSpec, ...], label_horizon: int
+) -> None:
+    """Late truth has to find its prediction, and a window that it changes all of its rows."""
+    least = label_horizon + windows[-1].size
+    if parsed.retention is not None and parsed.retention < least:
+        horizon = "labels.max" if parsed.join is None else "join.within"
+        raise SchemaError(
+            f"retention {format_duration(parsed.retention)} is shorter than {horizon} "
+            f"{format_duration(label_horizon)} and the largest window {windows[-1].name} "
+            f"together; write at least {format_duration(least)}, or lower those"
+        )
+
+
 def _rules(
-    parsed: list[_Rule], windows: tuple[WindowSpec, ...], metrics: Catalogue
+    parsed: list[RuleDocument], windows: tuple[WindowSpec, ...], metrics: Catalogue
 ) -> tuple[Rule, ...]:
     names = [rule.alert for rule in parsed]
     repeated = sorted({name for name in names if names.count(name) > 1})
@@ -364,7 +307,7 @@ def _rules(
     return tuple(_rule(rule, windows, metrics) for rule in parsed)
 
 
-def _rule(parsed: _Rule, windows: tuple[WindowSpec, ...], metrics: Catalogue) -> Rule:
+def _rule(parsed: RuleDocument, windows: tuple[WindowSpec, ...], metrics: Catalogue) -> Rule:
     expr = parsed.expr
     if expr.window not in {spec.size for spec in windows}:
         sizes = ", ".join(spec.name for spec in windows)

@@ -24,6 +24,9 @@ _ENVIRONMENT = {
     "MALLOC_ARENA_MAX": "2",
     # Large arrays go back to the system when they are freed, not into a heap.
     "MALLOC_MMAP_THRESHOLD_": "1000000",
+    # The replay waits for the numbers of each step.
+    "TOCSIN_SEAL_AGE": "0s",
+    "TOCSIN_REVISE_AFTER": "0s",
 }
 
 

@@ -1,9 +1,11 @@
 """The port of engines: where predictions lie, and profiles of them by day."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from typing import Protocol
+
+import pyarrow as pa
 
 from tocsin.profiles import Plan, Profile, ProfileKey
 from tocsin.schema import Schema
@@ -23,6 +25,7 @@ class Source:
         names, the others the same. Those of outcomes have `outcome.` before them.
     horizon: microseconds after a prediction in which its outcome may come.
     until: only rows of the lake up to this inbox offset; None for files that are not the lake's.
+    opened: opens a file of the lake that is not on this machine, None when they all are.
     """
 
     predictions: tuple[str, ...]
@@ -30,6 +33,7 @@ class Source:
     horizon: int
     columns: Mapping[str, str] = field(default_factory=dict)
     until: int | None = None
+    opened: Callable[[str], pa.NativeFile] | None = None
 
     def name(self, column: str) -> str:
         """What a column of the predictions is called there."""

@@ -1,7 +1,7 @@
 """Parquet files by their footers: columns, types, and which days a row group holds."""
 
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 
@@ -15,6 +15,8 @@ from tocsin.errors import InvalidInputError
 from tocsin.schema import Schema
 
 _EPOCH = date(1970, 1, 1).toordinal()
+# What opens a file that is not on this machine.
+Opened = Callable[[str], pa.NativeFile] | None
 
 
 @dataclass(frozen=True, eq=False)
@@ -24,6 +26,15 @@ class File:
     path: str
     metadata: pq.FileMetaData
     fields: dict[str, pa.DataType]
+    opened: Opened = None
+
+    def reader(self, text: Sequence[str] = ()) -> pq.ParquetFile:
+        """The file, with columns of text as dictionaries."""
+        if self.opened is None:
+            return pq.ParquetFile(self.path, read_dictionary=text)
+        return pq.ParquetFile(
+            self.opened(self.path), metadata=self.metadata, read_dictionary=text, pre_buffer=True
+        )
 
     def days(self, group: int, column: str) -> tuple[int, int] | None:
         """The first and the last day since 1970 of a row group's times, None when unknown."""
@@ -40,19 +51,19 @@ class File:
             return None
 
 
-def read_footers(paths: Iterable[str]) -> list[File]:
+def read_footers(paths: Iterable[str], opened: Opened = None) -> list[File]:
     """The footers of files.
 
     Raises: InvalidInputError for a path where there is none, or something else than Parquet.
     """
     found = []
     for path in paths:
-        if not os.path.isfile(path):
+        if opened is None and not os.path.isfile(path):
             raise InvalidInputError(
                 f"there is no file or folder {path}; only Spark knows tables by name"
             )
         try:
-            reader = pq.ParquetFile(path)
+            reader = pq.ParquetFile(path if opened is None else opened(path))
             schema = reader.schema_arrow
         except (pa.ArrowException, OSError) as error:
             raise InvalidInputError(f"{path} cannot be read as Parquet: {error}") from error
@@ -61,7 +72,7 @@ def read_footers(paths: Iterable[str]) -> list[File]:
             if len(fields) < len(schema.names):
                 twice = next(name for name in schema.names if schema.names.count(name) > 1)
                 raise InvalidInputError(f"{path} has two columns {twice!r}; rename or drop one")
-            found.append(File(path, reader.metadata, fields))
+            found.append(File(path, reader.metadata, fields, opened))
     return found
 
 
@@ -85,6 +96,34 @@ def columns_of_outcomes(source: Source, schema: Schema, files: Sequence[File]) -
     for file in files:
         check_types(schema, columns, file.fields, file.path)
     return columns
+
+
+def numbered(files: Sequence[File], names: Sequence[str], number: str) -> pa.RecordBatchReader:
+    """Columns of files, with the number of each row among those of all, a few rows at a time.
+
+    number: what to call it.
+    """
+    types = {name: kind for file in reversed(files) for name, kind in file.fields.items()}
+    fields = [*((name, types[name]) for name in names), (number, pa.int64())]
+    schema = pa.schema(fields)
+    return pa.RecordBatchReader.from_batches(schema, _numbered(files, names, schema))
+
+
+def _numbered(
+    files: Iterable[File], names: Sequence[str], schema: pa.Schema
+) -> Iterator[pa.RecordBatch]:
+    first = 0
+    for file in files:
+        with file.reader() as reader:
+            for batch in reader.iter_batches(columns=[n for n in names if n in file.fields]):
+                rows = batch.num_rows
+                columns = [
+                    batch[name] if name in file.fields else pa.nulls(rows, schema.field(name).type)
+                    for name in names
+                ]
+                number = pa.array(range(first, first + rows), pa.int64())
+                yield pa.RecordBatch.from_arrays([*columns, number], schema=schema)
+                first += rows
 
 
 def all_names(files: Iterable[File]) -> list[str]:

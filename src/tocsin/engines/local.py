@@ -9,7 +9,6 @@ from typing import TypeVar
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from tocsin.engines.arrow import micros
@@ -79,7 +78,7 @@ class LocalEngine:
         self._truths.close()
 
     def _read(self, source: Source, schema: Schema) -> tuple[list["_RowGroup"], Truth]:
-        files = read_footers(source.predictions)
+        files = read_footers(source.predictions, source.opened)
         columns = prediction_columns(source, schema, files)
         return _row_groups(files, columns), self._truths.of(source, schema, files)
 
@@ -140,7 +139,7 @@ class _RowGroup:
         wanted = list(dict.fromkeys([*self.columns.values(), *offsets]))
         present = [name for name in wanted if name in fields]
         text = [name for name in present if _is_text(fields[name])]
-        with pq.ParquetFile(self.file.path, read_dictionary=text) as reader:
+        with self.file.reader(text) as reader:
             table = reader.read_row_group(self.number, columns=present, use_threads=False)
         for name in wanted:
             if name not in fields:

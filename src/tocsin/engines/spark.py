@@ -135,14 +135,16 @@ class SparkEngine:
         types = _types(given)
         columns = outcome_columns(source, given.columns)
         check_types(schema, columns, types, "the outcomes")
-        place = f.lit(0)
-        if source.until is not None:
-            given, place = given.where(f.col("inbox_offset") <= source.until), f.col("inbox_offset")
         known, told, label = (f.col(_quoted(columns[column])) for column in (ID, AT, LABEL))
+        place, counted = f.lit(0), label.isNotNull()
+        if source.until is not None:
+            # In the lake an outcome without a label takes the earlier ones back.
+            place = f.col("inbox_offset") * f.lit(2**32) + f.col("inbox_place")
+            counted = f.col("inbox_offset") <= source.until
         if ids_as_text([identity], [types[columns[ID]]]):
             rows, known = rows.withColumn(ID, f.col(ID).cast("string")), known.cast("string")
         outcomes = (
-            given.where(label.isNotNull())
+            given.where(counted)
             .groupBy(known.alias(ID))
             .agg(
                 f.collect_list(

@@ -1,6 +1,6 @@
 """Which rows of some files count, and with which outcome: joined by DuckDB, told by row number."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import duckdb
@@ -13,13 +13,21 @@ from tocsin.engines.arrow import MICROSECONDS
 from tocsin.engines.base import EARLIEST, Source
 from tocsin.engines.checks import ids_as_text
 from tocsin.engines.columns import AT, ID, LABEL, lake_labels
-from tocsin.engines.files import File, all_names, columns_of_outcomes, read_footers
+from tocsin.engines.files import (
+    File,
+    all_names,
+    columns_of_outcomes,
+    numbered,
+    read_footers,
+)
 from tocsin.errors import InvalidInputError
 from tocsin.schema import Schema
 
 Keep = NDArray[np.bool_]
 # Which entry of the inbox a row of the lake came from.
-OFFSET = "inbox_offset"
+OFFSET, PLACE = "inbox_offset", "inbox_place"
+# When it came, to tell which of two of one time came later.
+_ORDER = f"{OFFSET} * 4294967296 + {PLACE}"
 # Columns of ours beside those of the files, which may have any name.
 _FILE, _NUMBER = "tocsin_file", "tocsin_number"
 
@@ -93,30 +101,33 @@ class Truths:
         self, source: Source, schema: Schema, files: Sequence[File]
     ) -> tuple[pa.Array, pa.Array]:
         """The outcome that counts for each row."""
-        outcomes = read_footers(source.outcomes)
+        outcomes = read_footers(source.outcomes, source.opened)
         columns = columns_of_outcomes(source, schema, outcomes)
         own = source.name(ID)
         ids = ids_as_text(_types(files, own), _types(outcomes, columns[ID]))
         text = "::VARCHAR" if ids else ""
         identity, label = _quoted(columns[ID]), _quoted(columns[LABEL])
-        offset = OFFSET if source.until is not None else "0"
-        until = "" if source.until is None else f"AND {OFFSET} <= {source.until}"
+        # In the lake an outcome without a label takes the earlier ones back.
+        order, counted = "0", f"{label} IS NOT NULL"
+        if source.until is not None:
+            order, counted = _ORDER, f"{OFFSET} <= {source.until}"
+        predicted, answered, tables = _relations(source, columns, files, outcomes)
         found = self._query(
             f"WITH p AS (SELECT {_NUMBER} AS number, {_quoted(own)}{text} AS id, "
-            f"{_micros(source.name(AT))} AS asked "
-            f"FROM {_numbered(files, own, source.name(AT))}), "
+            f"{_micros(source.name(AT))} AS asked FROM {predicted}), "
             f"o AS (SELECT {identity}{text} AS id, {_micros(columns[AT])} AS told, "
-            f"{label} AS label, {offset} AS place "
-            f"FROM {_read(source.outcomes)} WHERE {label} IS NOT NULL {until}) "
+            f"{label} AS label, {order} AS place "
+            f"FROM {answered} WHERE {counted}) "
             "SELECT number, told, place, label FROM p JOIN o USING (id) "
-            f"WHERE told BETWEEN asked - {EARLIEST} AND asked + {source.horizon}"
+            f"WHERE told BETWEEN asked - {EARLIEST} AND asked + {source.horizon}",
+            **tables,
         )
         latest = _latest(found, _rows(files))
         index = pa.array(latest, mask=latest < 0)
         labels, times = (found[name].combine_chunks() for name in ("label", "told"))
         return labels.take(index), times.take(index).cast(MICROSECONDS)
 
-    def _query(self, sql: str, **tables: pa.Table) -> pa.Table:
+    def _query(self, sql: str, **tables: pa.Table | pa.RecordBatchReader) -> pa.Table:
         cursor = self._database.cursor()
         try:
             for name, table in tables.items():
@@ -140,6 +151,22 @@ def _latest(found: pa.Table, rows: int) -> NDArray[np.int64]:
     order = pc.sort_indices(found.take(pa.array(several)), sort_keys=keys).to_numpy()
     place[number[several[order]]] = several[order]
     return place
+
+
+def _relations(
+    source: Source, columns: Mapping[str, str], files: Sequence[File], outcomes: Sequence[File]
+) -> tuple[str, str, dict[str, pa.RecordBatchReader]]:
+    """What the join calls the numbered predictions and the outcomes, and what has to be handed over
+    for that: DuckDB reads files of this machine only, Arrow the others."""
+    names = [source.name(ID), source.name(AT)]
+    if source.opened is None:
+        return _numbered(files, *names), _read(source.outcomes), {}
+    needed = [*columns.values(), OFFSET, PLACE]
+    handed = {
+        "elsewhere": numbered(files, names, _NUMBER),
+        "answers": numbered(outcomes, needed, _NUMBER),
+    }
+    return "elsewhere", "answers", handed
 
 
 def _rows(files: Sequence[File]) -> int:

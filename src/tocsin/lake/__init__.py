@@ -2,23 +2,34 @@
 
 from tocsin.lake.columns import (
     OFFSET,
+    PLACE,
+    TIMESTAMP,
     outcomes_schema,
     predictions_schema,
     quarantine_schema,
 )
+from tocsin.lake.evolution import evolved
 from tocsin.lake.files import files_of
-from tocsin.lake.lake import Lake, ModelLake, Span, Table, shaped
+from tocsin.lake.folder import Folder, folder_at
+from tocsin.lake.lake import Lake, ModelLake, shaped
+from tocsin.lake.tables import ALWAYS, Span, Table
 from tocsin.lake.truth import EARLIEST, counting_labels
 
 __all__ = [
+    "ALWAYS",
     "EARLIEST",
     "OFFSET",
+    "PLACE",
+    "TIMESTAMP",
+    "Folder",
     "Lake",
     "ModelLake",
     "Span",
     "Table",
     "counting_labels",
+    "evolved",
     "files_of",
+    "folder_at",
     "outcomes_schema",
     "predictions_schema",
     "quarantine_schema",

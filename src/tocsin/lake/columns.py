@@ -6,9 +6,11 @@ from tocsin.schema import Kind, Schema, Task
 
 # Which entry of the inbox a row came from: what a later fold may already count on.
 OFFSET = "inbox_offset"
+# Which row of its entry an outcome was: the later one of two at one time counts.
+PLACE = "inbox_place"
 TIMESTAMP = pa.timestamp("us", tz="UTC")
 
-_FEATURES = {
+FEATURE_TYPES = {
     Kind.NUMERIC: pa.float64(),
     Kind.CATEGORICAL: pa.string(),
     Kind.BOOLEAN: pa.string(),
@@ -32,27 +34,30 @@ def predictions_schema(schema: Schema) -> pa.Schema:
             ("model_version", pa.string()),
             *((name, pa.float64()) for name in scores),
             ("prediction", _OUTPUTS[schema.task]),
-            *((f.column, _FEATURES[f.kind]) for f in schema.features),
+            *((f.column, FEATURE_TYPES[f.kind]) for f in schema.features),
+            *((name, pa.string()) for name in schema.key_columns()),
             ("extra", pa.string()),
         ]
     )
 
 
 def outcomes_schema(schema: Schema) -> pa.Schema:
-    """Outcomes: labels are written as predictions are."""
+    """Outcomes: labels are written as predictions are, null where an outcome was taken back."""
     return pa.schema(
         [
             ("prediction_id", pa.string()),
             ("timestamp", TIMESTAMP),
             ("label", _OUTPUTS[schema.task]),
+            *((name, pa.string()) for name in schema.key_columns()),
         ]
     )
 
 
 def quarantine_schema() -> pa.Schema:
-    """Rows that do not fit the schema, as they came, with the reason."""
+    """Rows that do not fit the schema, as they came, with the reason; `timestamp` is when."""
     return pa.schema(
         [
+            ("id", pa.string()),
             ("timestamp", TIMESTAMP),
             ("kind", pa.string()),
             ("row", pa.string()),

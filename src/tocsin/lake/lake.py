@@ -1,211 +1,229 @@
 """The lake: rows are sealed into it exactly once, and found again by id."""
 
 import re
-from collections.abc import Iterator
-from datetime import date
-from enum import StrEnum
-from pathlib import Path
-from typing import Any
-from urllib.parse import unquote
+from collections.abc import Callable, Collection, Iterator
+from datetime import date, datetime
 
 import pyarrow as pa
-import pyarrow.compute as pc
-import pyarrow.parquet as pq
-from deltalake import CommitProperties, DeltaTable, Transaction, write_deltalake
+from deltalake import Transaction
 
-from tocsin.lake.columns import OFFSET, outcomes_schema, predictions_schema, quarantine_schema
-from tocsin.lake.query import query
-from tocsin.schema import Schema
+from tocsin.lake import erasure, evolution, references, upkeep
+from tocsin.lake.columns import (
+    OFFSET,
+    PLACE,
+    outcomes_schema,
+    predictions_schema,
+    quarantine_schema,
+)
+from tocsin.lake.finding import ID, found, names
+from tocsin.lake.folder import Folder
+from tocsin.lake.query import query_files
+from tocsin.lake.rewriting import removed
+from tocsin.lake.tables import ALWAYS, DeltaTables, Span, Table
+from tocsin.schema import Schema, column_of
 
 # The name under which a seal's offset is remembered in the Delta log.
 _WRITER = "tocsin-fold"
-# Small files of one day beyond which they are merged; files of the size are left as they are.
-_COMPACT_FILES = 64
-_COMPACT_SIZE = 16 * 2**20
-# How long files that were merged stay, for readers who still look at them.
-_KEEP_MERGED_H = 24
-
-# The first and the last day, both included.
-Span = tuple[date, date]
-_ALWAYS = (date.min, date.max)
-
-
-class Table(StrEnum):
-    """The tables of a model."""
-
-    PREDICTIONS = "predictions"
-    OUTCOMES = "outcomes"
-    QUARANTINE = "quarantine"
 
 
 class Lake:
     """The folder of all models' tables."""
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Folder) -> None:
         self._root = root
 
     def model(self, model_id: int, name: str, schema: Schema) -> "ModelLake":
         """The tables of one model; they come to be with their first row."""
         slug = re.sub(r"[^A-Za-z0-9_-]+", "-", name)
-        return ModelLake(self._root / f"{slug}-{model_id}", schema)
+        return ModelLake(self._root.child(f"{slug}-{model_id}"), schema)
 
 
 class ModelLake:
-    """The tables of one model. One thread at a time."""
+    """The tables of one model. One thread at a time.
 
-    def __init__(self, folder: Path, schema: Schema) -> None:
-        self._folder = folder
+    monitored: the schema by which rows are sealed; another one needs another `ModelLake`.
+    """
+
+    def __init__(self, folder: Folder, schema: Schema) -> None:
         self.monitored = schema
+        self._tables = DeltaTables(folder)
+        self._references = folder.child("reference")
         self._schemas = {
             Table.PREDICTIONS: predictions_schema(schema),
             Table.OUTCOMES: outcomes_schema(schema),
             Table.QUARANTINE: quarantine_schema(),
         }
-        self._open: dict[Table, DeltaTable] = {}
 
     def schema(self, table: Table) -> pa.Schema:
-        """The columns of a table as rows are sealed, the inbox offset last."""
-        return self._schemas[table].append(pa.field(OFFSET, pa.int64()))
+        """The columns of a table as rows are sealed, their place in the inbox last."""
+        found = self._schemas[table].append(pa.field(OFFSET, pa.int64()))
+        return found.append(pa.field(PLACE, pa.int32())) if table is Table.OUTCOMES else found
 
     def clashes(self) -> list[str]:
-        """The columns that the stored predictions have with another type or another spelling."""
-        delta = self._table(Table.PREDICTIONS)
+        """The columns that the stored predictions have in another spelling."""
+        delta = self._tables.table(Table.PREDICTIONS)
         if delta is None:
             return []
-        stored = {f.name: f.type for f in delta.schema().to_arrow(as_large_types=False)}
-        spelt = {name.casefold(): name for name in stored}
+        going = {column_of("input_", old) for old in self.monitored.renamed()}
+        stored = {name.casefold(): name for name in delta.schema().to_arrow().names}
         return [
-            field.name
-            for field in self.schema(Table.PREDICTIONS)
-            if spelt.get(field.name.casefold(), field.name) != field.name
-            or not _alike(stored.get(field.name), field.type)
+            name
+            for name in self.schema(Table.PREDICTIONS).names
+            if stored.get(name.casefold(), name) not in {name, *going}
         ]
 
     def keep_reference(self, digest: str, reference: pa.Table) -> None:
         """Keep the rows that the plan of this digest was made from."""
-        path = self._folder / "reference" / f"{digest}.parquet"
-        path.parent.mkdir(parents=True, exist_ok=True)
-        part = path.with_suffix(".part")
-        pq.write_table(reference, part, compression="zstd")
-        part.replace(path)
+        references.keep_reference(self._references, digest, reference)
 
     def reference(self, digest: str) -> pa.Table:
         """The rows that `keep_reference` kept. Raises: FileNotFoundError."""
-        return pq.read_table(self._folder / "reference" / f"{digest}.parquet")
+        return references.reference(self._references, digest)
+
+    def refresh(self) -> None:
+        """See what others committed: an erasure, days that expired."""
+        self._tables.refresh()
 
     def seal(self, table: Table, rows: pa.Table, offset: int) -> None:
         """Append rows; a repeat with the same or an earlier offset changes nothing."""
         if rows.num_rows == 0 or self.sealed(table) >= offset:
             return
-        days = pc.strftime(rows["timestamp"], format="%Y-%m-%d")
-        commit = CommitProperties(app_transactions=[Transaction(_WRITER, offset)])
-        path = self._folder / table
-        path.parent.mkdir(parents=True, exist_ok=True)
-        write_deltalake(
-            self._table(table) or str(path),
-            rows.append_column("date", days),
-            mode="append",
-            partition_by=["date"],
-            commit_properties=commit,
-            # A new feature of the model is a new column here.
-            schema_mode="merge",
-        )
-        self._refresh(table)
+        self._tables.append(table, rows, Transaction(_WRITER, offset))
 
     def sealed(self, table: Table) -> int:
         """The offset up to which rows were sealed, 0 when none were."""
-        delta = self._table(table)
-        return 0 if delta is None else delta.transaction_version(_WRITER) or 0
+        return self._tables.number(table, _WRITER)
 
-    def find(self, table: Table, ids: pa.Array, *, until: int, span: Span | None) -> pa.Table:
-        """Rows with one of these prediction ids, offsets up to `until`, in the days of `span`."""
-        files = self._files(table, span) if span is not None and len(ids) else []
-        if not files:
+    def find(
+        self,
+        table: Table,
+        ids: pa.Array,
+        *,
+        until: int,
+        span: Span | None,
+        columns: Collection[str] | None = None,
+    ) -> pa.Table:
+        """Rows with one of these prediction ids, offsets up to `until`, in the days of `span`.
+
+        columns: those that are needed, of id, timestamp and offset; all when None.
+        """
+        schema = self.schema(table)
+        if columns is not None:
+            schema = pa.schema([field for field in schema if field.name in columns])
+        files = self._tables.files(table, span) if span is not None and len(ids) else []
+        narrow = columns is not None
+        rows = found(self._tables, table, files, ids, schema, until=until, narrow=narrow)
+        return shaped(rows, schema)
+
+    def find_by(self, table: Table, wanted: pa.Table, *, until: int, span: Span | None) -> pa.Table:
+        """Rows that agree in all columns of `wanted` with one of its rows; else as `find`."""
+        if wanted.column_names == [ID]:
+            return self.find(table, wanted[ID].combine_chunks(), until=until, span=span)
+        if span is None or wanted.num_rows == 0:
             return self.schema(table).empty_table()
-        return self._query(
-            table,
-            f"SELECT rows.* FROM rows SEMI JOIN wanted USING (prediction_id) "
-            f"WHERE {OFFSET} <= {until}",
-            files,
-            wanted=pa.table({"prediction_id": ids}),
+        sql = (
+            f"SELECT rows.* FROM rows SEMI JOIN wanted USING ({names(wanted)}) "
+            f"WHERE {OFFSET} <= {until}"
         )
+        return self._query(table, sql, span, wanted=wanted)
 
     def days(self) -> list[date]:
         """The days that hold predictions, ascending."""
-        delta = self._table(Table.PREDICTIONS)
-        if delta is None:
-            return []
-        return sorted({date.fromisoformat(part["date"]) for part in delta.partitions()})
+        return self._tables.days(Table.PREDICTIONS)
 
-    def scan_predictions(self, *, until: int) -> Iterator[tuple[date, pa.Table]]:
-        """All predictions of offsets up to `until`, a day at a time."""
+    def scan_predictions(
+        self, *, until: int, first: date = date.min
+    ) -> Iterator[tuple[date, pa.Table]]:
+        """All predictions of offsets up to `until` from a day on, a day at a time."""
         for day in self.days():
-            files = self._files(Table.PREDICTIONS, (day, day))
-            sql = f"SELECT rows.* FROM rows WHERE {OFFSET} <= {until}"
-            yield day, self._query(Table.PREDICTIONS, sql, files)
+            if day >= first:
+                sql = f"SELECT rows.* FROM rows WHERE {OFFSET} <= {until}"
+                yield day, self._query(Table.PREDICTIONS, sql, (day, day))
 
-    def quarantined(self, limit: int) -> pa.Table:
-        """The newest rows in quarantine."""
-        files = self._files(Table.QUARANTINE, _ALWAYS)
+    def predictions_before(self, day: date, *, until: int) -> int:
+        """How many predictions of offsets up to `until` lie before a day."""
+        files = self._tables.files(Table.PREDICTIONS, (date.min, day - date.resolution))
         if not files:
-            return self.schema(Table.QUARANTINE).empty_table()
+            return 0
+        folder = self._tables.folder.child(Table.PREDICTIONS)
+        sql = f"SELECT count(*) AS n FROM rows WHERE {OFFSET} <= {until}"
+        counted = query_files(sql, folder, files, pa.schema([(OFFSET, pa.int64())]))
+        return int(counted["n"][0].as_py())
+
+    def removed(self, table: Table) -> int:
+        """How many rows were ever expired or erased."""
+        return removed(self._tables, table)
+
+    def quarantined(self, limit: int | None) -> pa.Table:
+        """The rows in quarantine, the newest first."""
+        most = "ALL" if limit is None else str(limit)
         return self._query(
             Table.QUARANTINE,
-            f"SELECT rows.* FROM rows ORDER BY {OFFSET} DESC, timestamp DESC LIMIT {limit}",
-            files,
+            f"SELECT rows.* FROM rows ORDER BY {OFFSET} DESC, id DESC LIMIT {most}",
+            ALWAYS,
         )
 
     def files(self, table: Table) -> list[str]:
-        """The Parquet files of a table."""
-        delta = self._table(table)
-        return [] if delta is None else [unquote(uri) for uri in delta.file_uris()]
+        """The addresses of the Parquet files of a table."""
+        return self._tables.files(table)
+
+    @property
+    def opener(self) -> Callable[[str], pa.NativeFile] | None:
+        """What opens one of these files, None when they are on this machine."""
+        folder = self._tables.folder
+        return None if folder.local else folder.opened
 
     def compact(self) -> None:
-        """Merge the small files of each day."""
-        for name in Table:
-            delta = self._table(name)
-            if delta is None:
-                continue
-            days: dict[str, int] = {}
-            for uri in delta.file_uris():
-                day = re.search(r"date=([\d-]+)", uri)
-                if day:
-                    days[day[1]] = days.get(day[1], 0) + 1
-            for day_text, files in days.items():
-                if files > _COMPACT_FILES:
-                    delta.optimize.compact(
-                        partition_filters=[("date", "=", day_text)], target_size=_COMPACT_SIZE
-                    )
-                    delta.vacuum(_KEEP_MERGED_H, dry_run=False, enforce_retention_duration=False)
-                    self._refresh(name)
+        """Merge the small files of each day that has many."""
+        upkeep.compact(self._tables)
 
-    def _table(self, table: Table) -> DeltaTable | None:
-        if table not in self._open:
-            path = str(self._folder / table)
-            if not DeltaTable.is_deltatable(path):
-                return None
-            self._open[table] = DeltaTable(path)
-        return self._open[table]
+    def tidy(self, *, now: datetime) -> None:
+        """Merge the files of days that are over; remove files that nobody needs for a day."""
+        upkeep.tidy(self._tables, now=now)
 
-    def _refresh(self, table: Table) -> None:
-        delta = self._table(table)
-        if delta is not None:
-            delta.update_incremental()
+    def expire(self, table: Table, before: date) -> int:
+        """Delete the days before one in one commit; how many rows they had.
 
-    def _files(self, table: Table, span: Span) -> list[str]:
-        delta = self._table(table)
-        if delta is None:
-            return []
-        first, last = span
-        days = [("date", ">=", first.isoformat()), ("date", "<=", last.isoformat())]
-        uris = delta.file_uris(file_pruning_predicate=None if span == _ALWAYS else days)
-        return [_pattern(uri) for uri in uris]
+        Their files go a day later, with `tidy`.
+        """
+        self._tables.refresh(table)
+        return upkeep.expire(self._tables, table, before)
 
-    def _query(self, table: Table, sql: str, files: list[str], **tables: pa.Table) -> pa.Table:
-        """The answer over `rows`, the table's rows in some of its files."""
-        rows = "WITH rows AS (FROM read_parquet($files, union_by_name = true)) "
-        found = query(rows + sql, tables, files=files)
-        return shaped(found, self.schema(table))
+    def erase(self, table: Table, wanted: pa.Table, *, at_once: bool = False) -> int:
+        """Delete, in one commit, the rows that agree in all columns of `wanted` with one of its.
+
+        Readers see none of them from then on. The files that held them go a day later, with `tidy`;
+        `at_once`: now, and with them all that were merged, whoever reads them.
+        Returns: how many rows they were.
+        """
+        self._tables.refresh(table)
+        rows = erasure.erase(self._tables, table, wanted)
+        delta = self._tables.table(table)
+        if at_once and delta is not None:
+            upkeep.vacuum(delta, keep_h=0)
+        return rows
+
+    def evolve(self) -> None:
+        """Write the predictions anew in one commit, if features were renamed or change their kind.
+
+        Values of which the new kind has none go into `extra` under the feature's name. A repeat
+        changes nothing; nobody may seal meanwhile. Raises: SchemaError when the old and the new
+        name of a feature have a column.
+        """
+        self._tables.refresh(Table.PREDICTIONS)
+        evolution.evolve(self._tables, self.monitored)
+
+    def check_evolution(self) -> None:
+        """Raises: SchemaError when `evolve` would."""
+        evolution.check_evolution(self._tables, self.monitored)
+
+    def _query(self, table: Table, sql: str, span: Span, **tables: pa.Table) -> pa.Table:
+        """The answer over `rows`, the table's rows of some days."""
+        schema, files = self.schema(table), self._tables.files(table, span)
+        if not files:
+            return schema.empty_table()
+        folder = self._tables.folder.child(table)
+        return shaped(query_files(sql, folder, files, schema, **tables), schema)
 
 
 def shaped(rows: pa.Table, wanted: pa.Schema) -> pa.Table:
@@ -214,19 +232,3 @@ def shaped(rows: pa.Table, wanted: pa.Schema) -> pa.Table:
         if field.name not in rows.column_names:
             rows = rows.append_column(field, pa.nulls(rows.num_rows, field.type))
     return rows.select(wanted.names).cast(wanted)
-
-
-def _alike(stored: Any, wanted: pa.DataType) -> bool:
-    """Whether a stored column, if there is one, can take values of a type."""
-    if stored is None:
-        return True
-    kind = pa.field(stored).type if not isinstance(stored, pa.DataType) else stored
-    texts = (pa.types.is_string, pa.types.is_large_string, pa.types.is_string_view)
-    if any(is_text(kind) for is_text in texts):
-        return bool(pa.types.is_string(wanted))
-    return bool(kind == wanted)
-
-
-def _pattern(uri: str) -> str:
-    """What DuckDB reads as just this file: delta-rs quotes it, DuckDB takes it for a pattern."""
-    return re.sub(r"([\[*?])", r"[\1]", unquote(uri))

@@ -23,6 +23,7 @@ from tocsin.profiles.fold import (
     needs_label,
 )
 from tocsin.profiles.key import EVERYTHING, ProfileKey
+from tocsin.profiles.layout import DELAY_EDGES
 from tocsin.profiles.outputs import BinaryOutput, MulticlassOutput, RegressionOutput
 from tocsin.profiles.plan import FORMAT, Plan, plan_from_reference
 from tocsin.profiles.profile import (
@@ -35,6 +36,7 @@ from tocsin.profiles.profile import (
 from tocsin.profiles.segments import SegmentValues
 
 __all__ = [
+    "DELAY_EDGES",
     "EVERYTHING",
     "FORMAT",
     "NO_NULLS",

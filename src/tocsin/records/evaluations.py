@@ -24,6 +24,7 @@ class Evaluation:
     """Everything measured of one window.
 
     revision: 1 at first, one more each time late truth changed the window.
+    delays: labelled rows by label delay, in the bins of profiles.
     versions: rows by model version. plan: the digest of the bins. shifts: by feature, and of the
     output under its name.
     """
@@ -35,6 +36,7 @@ class Evaluation:
     versions: Mapping[str, int]
     measures: Mapping[str, Measure]
     shifts: Mapping[str, Shift]
+    delays: tuple[int, ...]
     plan: str
     known_offset: int
     known_at: int
@@ -66,6 +68,7 @@ def append(connection: Connection, model_id: int, found: Sequence[Evaluation]) -
                 "versions": dict(e.versions),
                 "measures": _encode_measures(e.measures),
                 "shifts": _encode_shifts(e.shifts),
+                "delays": msgspec.msgpack.encode(e.delays),
             }
             for e in found
         ],
@@ -73,12 +76,20 @@ def append(connection: Connection, model_id: int, found: Sequence[Evaluation]) -
 
 
 def at(
-    connection: Connection, model_id: int, size: int, ends: Collection[int]
+    connection: Connection,
+    model_id: int,
+    size: int,
+    ends: Collection[int],
+    *,
+    as_of: int | None = None,
 ) -> dict[int, Evaluation]:
-    """The newest revision of each window of a size that ends at one of `ends`, by its end."""
+    """The newest revision of each window of a size that ends at one of `ends`, by its end.
+
+    as_of: a wall time; only what was known then.
+    """
     found: dict[int, Evaluation] = {}
     for wanted in _parts(ends):
-        for row in connection.execute(_newest(model_id, size, wanted)):
+        for row in connection.execute(_newest(model_id, size, wanted, as_of=as_of)):
             found[row.window_end] = _decode(row)
     return found
 
@@ -105,12 +116,48 @@ def _parts(ends: Collection[int]) -> Iterator[sa.ColumnElement[bool]]:
         yield evaluations.c.window_end.in_(ordered[start : start + _MOST_PARAMETERS])
 
 
+def delays(
+    connection: Connection, model_id: int, spec: WindowSpec, since: int
+) -> list[tuple[int, tuple[int, ...]]]:
+    """(end, labelled rows by label delay) of the windows that ended since, the oldest first."""
+    e = evaluations.c
+    wanted = (e.window_end >= since) & (e.window_end % spec.every == 0) & (e.labelled > 0)
+    query = _newest(model_id, spec.size, wanted, e.window_end, e.delays)
+    return [
+        (end, msgspec.msgpack.decode(counts, type=tuple[int, ...]))
+        for end, counts in connection.execute(query)
+        if counts is not None
+    ]
+
+
+def revised(
+    connection: Connection, model_id: int, size: int, ends: Collection[int]
+) -> dict[int, tuple[int, int]]:
+    """When windows were evaluated first and last, as wall times by their end."""
+    e = evaluations.c
+    found: dict[int, tuple[int, int]] = {}
+    for wanted in _parts(ends):
+        query = (
+            sa.select(e.window_end, sa.func.min(e.known_at), sa.func.max(e.known_at))
+            .where(e.model_id == model_id, e.segment == EVERYTHING, e.window_size == size, wanted)
+            .group_by(e.window_end)
+        )
+        found |= {end: (first, last) for end, first, last in connection.execute(query)}
+    return found
+
+
 def _newest(
-    model_id: int, size: int, wanted: sa.ColumnElement[bool], *columns: Any
+    model_id: int,
+    size: int,
+    wanted: sa.ColumnElement[bool],
+    *columns: Any,
+    as_of: int | None = None,
 ) -> sa.Select[Any]:
     """The newest revision of each wanted window, in order."""
     e = evaluations.c
     mine = (e.model_id == model_id) & (e.segment == EVERYTHING) & (e.window_size == size)
+    if as_of is not None:
+        wanted &= e.known_at <= as_of
     newest = (
         sa.select(e.window_end, sa.func.max(e.revision).label("revision"))
         .where(mine, wanted)
@@ -122,23 +169,34 @@ def _newest(
     return chosen.where(mine).order_by(e.window_end)
 
 
-def newest_end(connection: Connection, model_id: int, spec: WindowSpec) -> int | None:
+def newest_end(
+    connection: Connection, model_id: int, spec: WindowSpec, *, as_of: int | None = None
+) -> int | None:
     """The end of the newest evaluated window of these that has rows."""
-    return connection.execute(_ends(model_id, spec).limit(1)).scalar()
+    return connection.execute(_ends(model_id, spec, as_of).limit(1)).scalar()
 
 
-def newest_ends(connection: Connection, model_id: int, spec: WindowSpec, span: int) -> list[int]:
+def newest_ends(
+    connection: Connection,
+    model_id: int,
+    spec: WindowSpec,
+    span: int,
+    *,
+    as_of: int | None = None,
+) -> list[int]:
     """The ends of windows with rows in the newest `span` of event time, the newest first."""
-    newest = newest_end(connection, model_id, spec)
+    newest = newest_end(connection, model_id, spec, as_of=as_of)
     if newest is None:
         return []
-    query = _ends(model_id, spec).where(evaluations.c.window_end > newest - span).distinct()
-    return list(connection.execute(query).scalars())
+    query = _ends(model_id, spec, as_of).where(evaluations.c.window_end > newest - span)
+    return list(connection.execute(query.distinct()).scalars())
 
 
-def _ends(model_id: int, spec: WindowSpec) -> sa.Select[Any]:
+def _ends(model_id: int, spec: WindowSpec, as_of: int | None) -> sa.Select[Any]:
     """The ends of the windows whose newest revision has rows, the newest first."""
     e, later = evaluations.c, evaluations.alias()
+    # Further than any clock.
+    known = 2**62 if as_of is None else as_of
     emptied = sa.exists().where(
         later.c.model_id == e.model_id,
         later.c.segment == e.segment,
@@ -146,6 +204,7 @@ def _ends(model_id: int, spec: WindowSpec) -> sa.Select[Any]:
         later.c.window_end == e.window_end,
         later.c.revision > e.revision,
         later.c.rows == 0,
+        later.c.known_at <= known,
     )
     return (
         sa.select(e.window_end)
@@ -156,6 +215,7 @@ def _ends(model_id: int, spec: WindowSpec) -> sa.Select[Any]:
             # Those of an earlier granularity may end between the steps.
             e.window_end % spec.every == 0,
             e.rows > 0,
+            e.known_at <= known,
             ~emptied,
         )
         .order_by(e.window_end.desc())
@@ -212,6 +272,7 @@ def _decode(row: sa.Row[Any]) -> Evaluation:
             name: Shift(*numbers, Verdict(verdict), reason)  # type: ignore[call-arg]
             for name, (*numbers, verdict, reason, _) in shifts.items()
         },
+        delays=msgspec.msgpack.decode(row.delays or b"\x90", type=tuple[int, ...]),
         plan=row.plan_digest,
         known_offset=row.known_offset,
         known_at=row.known_at,

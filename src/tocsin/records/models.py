@@ -1,12 +1,14 @@
 """Monitored models: their monitor, plan, reference and how far they were folded."""
 
-from dataclasses import dataclass
+from collections.abc import Collection
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from tocsin.errors import UnknownModelError
+from tocsin.estimation import Maturity
 from tocsin.profiles import FORMAT, Plan, Profile
 from tocsin.records.tables import changed_buckets, counters, models
 
@@ -25,6 +27,8 @@ class ModelRecord:
     folded_offset: int
     newest_event: int | None
     evaluated_until: int | None
+    maturity: Maturity | None
+    retained_from: int | None
 
 
 def add_model(
@@ -84,6 +88,15 @@ def names_to_rebuild(connection: Connection) -> list[str]:
     return list(connection.execute(query.order_by(models.c.name)).scalars())
 
 
+def awaits_rebuild(connection: Connection, model_id: int) -> bool:
+    """Whether a model's profiles are of another plan than its own."""
+    other = models.c.profiled_digest != models.c.plan_digest
+    return (
+        connection.execute(sa.select(models.c.id).where(models.c.id == model_id, other)).first()
+        is not None
+    )
+
+
 def await_rebuild(connection: Connection, model_id: int) -> None:
     """Let the profiles be computed anew from the lake."""
     mine = models.update().where(models.c.id == model_id)
@@ -132,6 +145,11 @@ def names_of_other_formats(connection: Connection) -> list[str]:
     return [name for name, plan in connection.execute(query) if plan.get("format") != FORMAT]
 
 
+def names(connection: Connection) -> list[str]:
+    """The names of all models."""
+    return list(connection.execute(sa.select(models.c.name).order_by(models.c.name)).scalars())
+
+
 def number(connection: Connection) -> int:
     """How many models there are."""
     return connection.execute(sa.select(sa.func.count()).select_from(models)).scalar_one()
@@ -158,6 +176,18 @@ def move_evaluated(connection: Connection, model_id: int, until: int) -> None:
     connection.execute(models.update().where(models.c.id == model_id).values(evaluated_until=until))
 
 
+def set_maturity(connection: Connection, model_id: int, maturity: Maturity) -> None:
+    """Record how late labels come."""
+    mine = models.update().where(models.c.id == model_id)
+    connection.execute(mine.values(maturity=asdict(maturity)))
+
+
+def set_retained_from(connection: Connection, model_id: int, start: int) -> None:
+    """Record that rows of before have expired."""
+    mine = models.update().where(models.c.id == model_id)
+    connection.execute(mine.values(retained_from=start))
+
+
 def mark_changed(connection: Connection, model_id: int, buckets: set[int]) -> None:
     """Remember that these buckets' windows have to be evaluated again."""
     known = pending_buckets(connection, model_id)
@@ -172,15 +202,20 @@ def pending_buckets(connection: Connection, model_id: int) -> set[int]:
     return set(connection.execute(query).scalars())
 
 
-def names_with_changes(connection: Connection) -> list[str]:
-    """Names of the models that have such buckets."""
-    query = sa.select(models.c.name).join(changed_buckets).distinct().order_by(models.c.name)
-    return list(connection.execute(query).scalars())
+def names_with_changes(connection: Connection) -> dict[str, tuple[int, int]]:
+    """The models that have such buckets: up to where each is folded, and how many they are."""
+    query = (
+        sa.select(models.c.name, models.c.folded_offset, sa.func.count())
+        .join(changed_buckets)
+        .group_by(models.c.name, models.c.folded_offset)
+    )
+    return {name: (int(offset), int(n)) for name, offset, n in connection.execute(query)}
 
 
-def clear_changed(connection: Connection, model_id: int) -> None:
-    """Forget the changed buckets: their windows were evaluated."""
+def clear_changed(connection: Connection, model_id: int, *, keep: Collection[int] = ()) -> None:
+    """Forget the changed buckets but some: the windows of the others were evaluated."""
     connection.execute(changed_buckets.delete().where(changed_buckets.c.model_id == model_id))
+    mark_changed(connection, model_id, set(keep))
 
 
 def count(connection: Connection, model_id: int, **amounts: int) -> None:
@@ -213,4 +248,10 @@ def _record(row: sa.Row[Any]) -> ModelRecord:
         folded_offset=row.folded_offset,
         newest_event=row.newest_event,
         evaluated_until=row.evaluated_until,
+        maturity=None if row.maturity is None else _maturity(row.maturity),
+        retained_from=row.retained_from,
     )
+
+
+def _maturity(document: dict[str, Any]) -> Maturity:
+    return Maturity(**{**document, "arrived": tuple(map(tuple, document["arrived"]))})

@@ -38,6 +38,10 @@ models = sa.Table(
     # The newest event time seen, and the window ends up to which windows were evaluated.
     sa.Column("newest_event", _Time),
     sa.Column("evaluated_until", _Time),
+    # How late labels come, as far as it was learned.
+    sa.Column("maturity", sa.JSON),
+    # Rows of before have expired, their profiles are all that is known of them.
+    sa.Column("retained_from", _Time),
 )
 
 inbox = sa.Table(
@@ -74,6 +78,17 @@ profiles = sa.Table(
     sa.Column("bucket", _Time, nullable=False),
     sa.Column("vector", sa.LargeBinary, nullable=False),
     sa.PrimaryKeyConstraint("model_id", "plan_digest", "segment", "bucket", "version"),
+)
+
+# How far sources were read; moved in the transaction that stores their rows.
+source_positions = sa.Table(
+    "source_positions",
+    metadata,
+    _model(),
+    sa.Column("source", sa.String, nullable=False),
+    sa.Column("position", sa.Text, nullable=False),
+    sa.Column("moved_at", _Time, nullable=False),
+    sa.PrimaryKeyConstraint("model_id", "source"),
 )
 
 # Days of a table elsewhere whose profiles are stored, and what their rows were like.
@@ -113,6 +128,8 @@ evaluations = sa.Table(
     sa.Column("versions", sa.JSON, nullable=False),
     sa.Column("measures", sa.LargeBinary, nullable=False),
     sa.Column("shifts", sa.LargeBinary, nullable=False),
+    # Labelled rows by label delay.
+    sa.Column("delays", sa.LargeBinary),
     sa.UniqueConstraint("model_id", "segment", "window_size", "window_end", "revision"),
 )
 

@@ -12,27 +12,41 @@ from tocsin.records.evaluations import Evaluation
 from tocsin.records.models import ModelRecord
 from tocsin.service.alert import Alerting
 from tocsin.service.clock import Clock
+from tocsin.service.maturity import learned_maturity
 from tocsin.service.measure import measure
 from tocsin.service.stacks import window_profiles
-from tocsin.service.windows import due_windows, like_ends
+from tocsin.service.windows import Due, due_now, due_windows, like_ends
 from tocsin.values import Window, WindowSpec
 
 # Windows of one stack: what is in memory at once.
 _SPAN_BUCKETS = 2_000
+# Distances that differ by less are one, but for rounding.
+_SAME = 1e-9
 
 
 class Evaluate:
     """Evaluates one model after its folds. One at a time."""
 
-    def __init__(self, records: Records, alerting: Alerting, clock: Clock) -> None:
+    def __init__(
+        self, records: Records, alerting: Alerting, clock: Clock, *, revise_after: int
+    ) -> None:
         self._records = records
         self._alerting = alerting
         self._clock = clock
+        self._revise_after = revise_after
+        self._nothing_due: dict[str, tuple[tuple[int, int], int]] = {}
 
     def waiting(self) -> list[str]:
         """The models with buckets that changed since they were evaluated."""
+        now = self._clock()
         with self._records.read() as connection:
-            return models.names_with_changes(connection)
+            found = models.names_with_changes(connection)
+        # Revisions that have to wait are looked at again when the first of them is due.
+        return [
+            name
+            for name, state in sorted(found.items())
+            if (rest := self._nothing_due.get(name)) is None or rest[0] != state or rest[1] <= now
+        ]
 
     def evaluate(self, model: str) -> int:
         """Evaluate what is due; how many windows."""
@@ -45,22 +59,57 @@ class Evaluate:
             if record.newest_event is None or not changed:
                 return 0
             watermark = record.newest_event - monitor.lateness
-            found = {
-                spec: self._evaluate(connection, record, monitor, spec, changed, watermark, now)
+            due = {
+                spec: self._due(connection, record, spec, changed, watermark, now)
                 for spec in monitor.windows
             }
+            found = {
+                spec: self._evaluate(connection, record, monitor, spec, windows.due, now)
+                for spec, windows in due.items()
+            }
         count = sum(len(part) for part in found.values())
+        later = {bucket for windows in due.values() for bucket in windows.later}
         with self._records.write() as connection:
             for part in found.values():
                 evaluations.append(connection, record.id, part)
             self._alerting.step(connection, record, monitor, found, now=now)
             # Windows that are still open look at all their buckets when they close.
-            models.clear_changed(connection, record.id)
+            models.clear_changed(connection, record.id, keep=later)
             until = max(watermark, record.evaluated_until or watermark)
             models.move_evaluated(connection, record.id, until)
+            if until != record.evaluated_until:
+                learned = learned_maturity(connection, record, monitor, watermark=until)
+                models.set_maturity(connection, record.id, learned)
             if count:
                 changes.announce(connection, f"model/{model}", now=now)
+        if later:
+            rest = min(windows.again for windows in due.values() if windows.again is not None)
+            # Not by the offset alone: a rebuild marks buckets without any new row.
+            self._nothing_due[model] = ((record.folded_offset, len(later)), rest)
         return count
+
+    def _due(
+        self,
+        connection: Connection,
+        record: ModelRecord,
+        spec: WindowSpec,
+        changed: set[int],
+        watermark: int,
+        now: int,
+    ) -> Due:
+        """The windows of a size that closed, and those whose revision is due."""
+        since = record.evaluated_until
+        buckets = profiles.bucket_starts(
+            connection, record.id, record.plan, after=None if since is None else since - spec.size
+        )
+        windows = due_windows(
+            spec, buckets=buckets, changed=changed, evaluated_until=since, watermark=watermark
+        )
+        revised = {}
+        if self._revise_after:
+            ends = [window.end for window in windows]
+            revised = evaluations.revised(connection, record.id, spec.size, ends)
+        return due_now(windows, spec, revised, changed=changed, now=now, least=self._revise_after)
 
     def _evaluate(
         self,
@@ -68,21 +117,9 @@ class Evaluate:
         record: ModelRecord,
         monitor: Monitor,
         spec: WindowSpec,
-        changed: set[int],
-        watermark: int,
+        windows: Sequence[Window],
         now: int,
     ) -> list[Evaluation]:
-        since = record.evaluated_until
-        buckets = profiles.bucket_starts(
-            connection, record.id, record.plan, after=None if since is None else since - spec.size
-        )
-        windows = due_windows(
-            spec,
-            buckets=buckets,
-            changed=changed,
-            evaluated_until=since,
-            watermark=watermark,
-        )
         usual: dict[int, dict[str, float]] = {}
         done: list[Evaluation] = []
         for group in _groups(windows, _SPAN_BUCKETS * monitor.granularity):
@@ -132,6 +169,7 @@ class Evaluate:
                 measurements.divergences[i], measurements.q_values[i], _by_column(like)
             )
             usual[end] = {n: shift.js_distance for n, shift in known[end].items() if shift.is_usual}
+        delays = stack.delays
         return [
             Evaluation(
                 window=window,
@@ -141,6 +179,7 @@ class Evaluate:
                 versions=versions[i],
                 measures=measurements.measures[i],
                 shifts=known[window.end] if rows[i] else {},
+                delays=tuple(np.rint(delays[i]).astype(int).tolist()),
                 plan=plan,
                 known_offset=record.folded_offset,
                 known_at=now,
@@ -166,8 +205,7 @@ def _groups(windows: Sequence[Window], span: int) -> Iterator[list[Window]]:
 def _moved(shifts: Mapping[str, Shift], found: Mapping[str, Divergence]) -> bool:
     """Whether features are elsewhere than when their shifts were measured."""
     return any(
-        name not in shifts
-        or not np.isclose(shifts[name].js_distance, divergence.js_distance, rtol=0, atol=1e-9)
+        name not in shifts or not abs(shifts[name].js_distance - divergence.js_distance) <= _SAME
         for name, divergence in found.items()
     )
 

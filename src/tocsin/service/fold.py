@@ -6,9 +6,10 @@ that was cut off between the two is finished with just the entries that it had s
 the lake only up to the offset that the records know.
 """
 
+import logging
 from collections.abc import Iterator
-from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from dataclasses import dataclass, replace
+from datetime import timedelta
 
 import numpy as np
 import pyarrow as pa
@@ -16,20 +17,35 @@ import pyarrow.compute as pc
 
 from tocsin.declared import Monitor, parse_monitor
 from tocsin.engines import merged, profile_labels, profile_predictions
-from tocsin.lake import EARLIEST, OFFSET, Lake, ModelLake, Span, Table, counting_labels, shaped
+from tocsin.lake import OFFSET, PLACE, Lake, ModelLake, Table, evolved, shaped
+from tocsin.profiles import Profile, ProfileKey
 from tocsin.records import Records, changes, inbox, models, profiles
 from tocsin.records.models import ModelRecord
 from tocsin.service.clock import Clock
-from tocsin.values import DAY, to_datetime
+from tocsin.service.erasing import erasing, finish_erasures
+from tocsin.service.labels import changed_labels, days_around
+from tocsin.values import DAY
 
-MOST_ROWS = 200_000
-_CALENDAR = (datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC))
+MOST_ROWS = 100_000
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Due:
+    """When a model's inbox is folded: so many rows wait, or the first has for so long.
+
+    age: microseconds.
+    """
+
+    rows: int
+    age: int
 
 
 @dataclass(frozen=True, eq=False)
 class Batch:
     """The rows of one fold, after repeats are dropped.
 
+    replayed: ids of rows that are in quarantine no more.
     labelled, retracted: predictions with the `label` and `outcome_timestamp` that now count, and
     with those that no longer do.
     """
@@ -37,6 +53,7 @@ class Batch:
     predictions: pa.Table
     outcomes: pa.Table
     quarantine: pa.Table
+    replayed: pa.Table
     labelled: pa.Table
     retracted: pa.Table
     repeated: int
@@ -45,24 +62,34 @@ class Batch:
 class Fold:
     """Folds one model's inbox. One at a time."""
 
-    def __init__(self, records: Records, lake: Lake, clock: Clock) -> None:
+    def __init__(self, records: Records, lake: Lake, clock: Clock, due: Due) -> None:
         self._records = records
         self._lake = lake
         self._clock = clock
+        self._due = due
         self._open: dict[int, ModelLake] = {}
 
     def waiting(self) -> list[str]:
-        """The models with something to fold, the longest waiting first."""
+        """The models with enough to fold, the longest waiting first."""
+        now = self._clock()
         with self._records.read() as connection:
-            return inbox.models_waiting(connection)
+            return inbox.models_waiting(
+                connection, rows=self._due.rows, since=now - self._due.age, now=now
+            )
 
     def fold(self, model: str, *, most_rows: int = MOST_ROWS) -> int:
-        """Fold the oldest entries of a model's inbox; how many rows they had."""
+        """Fold the oldest entries of a model's inbox; how many rows they had.
+
+        Nothing while the model waits to be rebuilt: its lake may lack what a new monitor asks for.
+        """
         # In one transaction: entries are of the monitor that is known with them, or an earlier one.
         with self._records.read() as connection:
             record = models.model_named(connection, model)
+            if models.awaits_rebuild(connection, record.id):
+                return 0
             monitor = parse_monitor(record.name, record.monitor)
             lake = self._model_lake(record, monitor)
+            lake.refresh()
             # More than the records know: a fold was cut off after this seal.
             sealed = max(lake.sealed(table) for table in Table)
             entries = inbox.entries(
@@ -72,13 +99,17 @@ class Fold:
                 until=sealed if sealed > record.folded_offset else None,
                 most_rows=most_rows,
             )
+        finish_erasures(self._records, record, monitor, lake)
         if not entries:
             return 0
         offset = entries[-1].offset
+        if entries[0].kind == inbox.ERASURE:
+            return self._subtract(record, monitor, lake, entries[0])
         batch = _batch(entries, lake, monitor, folded=record.folded_offset)
         lake.seal(Table.PREDICTIONS, batch.predictions, offset)
         lake.seal(Table.OUTCOMES, batch.outcomes, offset)
         lake.seal(Table.QUARANTINE, batch.quarantine, offset)
+        lake.erase(Table.QUARANTINE, batch.replayed)
         self._count(record, monitor, batch, offset)
         lake.compact()
         return sum(entry.rows.num_rows for entry in entries)
@@ -95,40 +126,76 @@ class Fold:
         deltas = merged(
             profile_predictions(plan, schema, batch.predictions, granularity).items(),
             profile_labels(plan, schema, batch.labelled, granularity).items(),
-            (
-                (key, -gone)
-                for key, gone in profile_labels(plan, schema, batch.retracted, granularity).items()
-            ),
+            _negated(profile_labels(plan, schema, batch.retracted, granularity)),
         )
         newest = record.newest_event
         if batch.predictions.num_rows:
             seen = pc.max(batch.predictions["timestamp"].cast(pa.int64())).as_py()
             newest = seen if newest is None else max(newest, seen)
+        joined = batch.labelled.num_rows - batch.retracted.num_rows
+        counts = {"repeated": batch.repeated, "joined": joined}
+        self._add(record, deltas, offset, newest, counts)
+
+    def _subtract(
+        self, record: ModelRecord, monitor: Monitor, lake: ModelLake, entry: inbox.Entry
+    ) -> int:
+        """Take what is to be erased out of the profiles, then out of the lake."""
+        plan, schema, granularity = record.plan, monitor.schema, monitor.granularity
+        gone = erasing(entry.rows, lake, monitor, folded=record.folded_offset)
+        deltas = merged(
+            _negated(profile_predictions(plan, schema, gone.predictions, granularity)),
+            _negated(profile_labels(plan, schema, gone.began, granularity)),
+            profile_labels(plan, schema, gone.ceased, granularity).items(),
+        )
+        counts = {
+            "erased": gone.predictions.num_rows,
+            "joined": gone.ceased.num_rows - gone.began.num_rows,
+        }
+        self._add(record, deltas, entry.offset, record.newest_event, counts)
+        finish_erasures(self._records, replace(record, folded_offset=entry.offset), monitor, lake)
+        _log.info(
+            "erased %d predictions and %d outcomes of %s, by %d ids or keys",
+            *(gone.predictions.num_rows, gone.outcomes.num_rows, record.name, entry.rows.num_rows),
+        )
+        return int(entry.rows.num_rows)
+
+    def _add(
+        self,
+        record: ModelRecord,
+        deltas: dict[ProfileKey, Profile],
+        offset: int,
+        newest: int | None,
+        counts: dict[str, int],
+    ) -> None:
+        """Profiles, offset and inbox move in one transaction."""
         now = self._clock()
         with self._records.write() as connection:
-            if profiles.add(connection, record.id, plan, deltas):
+            if profiles.add(connection, record.id, record.plan, deltas):
                 models.await_rebuild(connection, record.id)
             models.mark_changed(connection, record.id, {key.bucket for key in deltas})
             models.move_folded(connection, record.id, offset=offset, newest_event=newest)
-            models.count(
-                connection,
-                record.id,
-                repeated=batch.repeated,
-                joined=batch.labelled.num_rows - batch.retracted.num_rows,
-            )
+            models.count(connection, record.id, **counts)
             inbox.empty(connection, record.id, until=offset)
             changes.announce(connection, f"model/{record.name}", now=now)
+
+
+def _negated(found: dict[ProfileKey, Profile]) -> Iterator[tuple[ProfileKey, Profile]]:
+    return ((key, -profile) for key, profile in found.items())
 
 
 def _batch(entries: list[inbox.Entry], lake: ModelLake, monitor: Monitor, *, folded: int) -> Batch:
     arrived = _of_kind(entries, Table.PREDICTIONS, lake)
     outcomes = _of_kind(entries, Table.OUTCOMES, lake)
     fresh = _without_repeats(arrived, lake, folded)
-    labelled, retracted = _labels(fresh, outcomes, lake, monitor, folded)
+    labelled, retracted = changed_labels(fresh, outcomes, lake, monitor, folded=folded)
     return Batch(
         predictions=fresh,
         outcomes=outcomes,
         quarantine=_of_kind(entries, Table.QUARANTINE, lake),
+        replayed=pa.concat_tables(
+            [pa.table({"id": pa.array([], pa.string())})]
+            + [entry.rows for entry in entries if entry.kind == inbox.REPLAY]
+        ),
         labelled=labelled,
         retracted=retracted,
         repeated=arrived.num_rows - fresh.num_rows,
@@ -137,15 +204,19 @@ def _batch(entries: list[inbox.Entry], lake: ModelLake, monitor: Monitor, *, fol
 
 def _of_kind(entries: list[inbox.Entry], table: Table, lake: ModelLake) -> pa.Table:
     wanted = lake.schema(table)
-    found = [
-        entry.rows.append_column(OFFSET, pa.repeat(pa.scalar(entry.offset), entry.rows.num_rows))
-        for entry in entries
-        if entry.kind == table
-    ]
+    found = [_placed(entry) for entry in entries if entry.kind == table]
     if not found:
         return wanted.empty_table()
-    # Entries from before a feature was added lack its column.
-    return pa.concat_tables([shaped(rows, wanted) for rows in found])
+    # Entries of an earlier monitor may lack columns, or have them under another name or kind.
+    now = [evolved(rows, lake.monitored) for rows in found]
+    return pa.concat_tables([shaped(rows, wanted) for rows in now])
+
+
+def _placed(entry: inbox.Entry) -> pa.Table:
+    """Its rows with their place in the inbox."""
+    rows, n = entry.rows, entry.rows.num_rows
+    rows = rows.append_column(OFFSET, pa.repeat(pa.scalar(entry.offset), n))
+    return rows.append_column(PLACE, pa.array(np.arange(n, dtype=np.int32)))
 
 
 def _without_repeats(arrived: pa.Table, lake: ModelLake, folded: int) -> pa.Table:
@@ -156,8 +227,11 @@ def _without_repeats(arrived: pa.Table, lake: ModelLake, folded: int) -> pa.Tabl
         Table.PREDICTIONS,
         arrived["prediction_id"].combine_chunks(),
         until=folded,
-        span=_days(arrived["timestamp"], before=timedelta(days=1), after=timedelta(days=1)),
+        span=days_around(arrived["timestamp"], before=timedelta(days=1), after=timedelta(days=1)),
+        columns=("prediction_id", "timestamp"),
     )
+    if known.num_rows == 0 and pc.count_distinct(arrived["prediction_id"]).as_py() == len(arrived):
+        return arrived
     counted: dict[str, list[int]] = {}
     for prediction_id, day in _ids_and_days(known):
         counted.setdefault(prediction_id, []).append(day)
@@ -173,44 +247,3 @@ def _without_repeats(arrived: pa.Table, lake: ModelLake, folded: int) -> pa.Tabl
 def _ids_and_days(predictions: pa.Table) -> Iterator[tuple[str, int]]:
     days = predictions["timestamp"].cast(pa.int64()).to_numpy() // DAY
     return zip(predictions["prediction_id"].to_pylist(), days.tolist(), strict=True)
-
-
-def _labels(
-    fresh: pa.Table, outcomes: pa.Table, lake: ModelLake, monitor: Monitor, folded: int
-) -> tuple[pa.Table, pa.Table]:
-    """Predictions with the labels that begin to count, and with those that cease to."""
-    horizon = timedelta(microseconds=monitor.label_horizon)
-    stored = lake.find(
-        Table.PREDICTIONS,
-        outcomes["prediction_id"].combine_chunks(),
-        until=folded,
-        span=_days(outcomes["timestamp"], before=horizon, after=EARLIEST),
-    )
-    ids = pa.chunked_array(
-        [*fresh["prediction_id"].chunks, *stored["prediction_id"].chunks], pa.string()
-    )
-    predicted = [*fresh["timestamp"].chunks, *stored["timestamp"].chunks]
-    earlier = lake.find(
-        Table.OUTCOMES,
-        ids.combine_chunks(),
-        until=folded,
-        span=_days(
-            pa.chunked_array(predicted, fresh["timestamp"].type), before=EARLIEST, after=horizon
-        ),
-    )
-    return counting_labels(
-        stored=stored, fresh=fresh, earlier=earlier, arrived=outcomes, horizon=horizon
-    )
-
-
-def _days(timestamps: pa.ChunkedArray, *, before: timedelta, after: timedelta) -> Span | None:
-    """The days from the first timestamp less `before` to the last and `after`; None of none."""
-    ends = pc.min_max(timestamps.cast(pa.int64())).as_py()
-    if ends["min"] is None:
-        return None
-    first, last = to_datetime(ends["min"]), to_datetime(ends["max"])
-    # Python's calendar has ends; nothing lies beyond them.
-    return (
-        date.min if first - _CALENDAR[0] < before else (first - before).date(),
-        date.max if _CALENDAR[1] - last < after else (last + after).date(),
-    )

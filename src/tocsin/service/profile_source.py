@@ -12,8 +12,9 @@ from tocsin.profiles import EVERYTHING, Plan, Profile, ProfileKey
 from tocsin.records import Records, changes, models, profiled_days, profiles
 from tocsin.records.models import ModelRecord
 from tocsin.service.clock import Clock
-from tocsin.service.rebuild import check_complete
-from tocsin.values import DAY, format_duration
+from tocsin.service.erasing import finish_erasures
+from tocsin.service.rebuild import check_complete, kept
+from tocsin.values import DAY, format_duration, to_datetime
 
 # Days that are profiled and stored at once: what a crash makes to be done again.
 _DAYS_AT_ONCE = 31
@@ -62,7 +63,7 @@ class ProfileSource:
         the source does not fit.
         """
         record, monitor = self._record(model)
-        self._check(record, monitor)
+        self._check(record, monitor, joined=outcomes is not None)
         source = Source(
             files_of(predictions),
             () if outcomes is None else files_of(outcomes),
@@ -93,8 +94,10 @@ class ProfileSource:
         progress(len(stale), len(stale))
         return Profiled(len(stale), len(found) - len(stale), len(gone), *map(round, total))
 
-    def _check(self, record: ModelRecord, monitor: Monitor) -> None:
+    def _check(self, record: ModelRecord, monitor: Monitor, *, joined: bool) -> None:
         """Raises: InvalidInputError when a model cannot have the profiles of a table."""
+        if joined:
+            _check_join(monitor)
         if DAY % monitor.granularity:
             raise InvalidInputError(
                 f"granularity {format_duration(monitor.granularity)} does not divide a day, by "
@@ -124,24 +127,31 @@ class ProfileSource:
         Raises: UnknownModelError; InvalidInputError when there is nothing in the lake.
         """
         record, monitor = self._record(model)
+        _check_join(monitor)
         lake = self._lake.model(record.id, record.name, monitor.schema)
+        finish_erasures(self._records, record, monitor, lake)
+        lake.evolve()
         source = Source(
             tuple(lake.files(Table.PREDICTIONS)),
             tuple(lake.files(Table.OUTCOMES)),
             monitor.label_horizon,
             until=record.folded_offset,
+            opened=lake.opener,
         )
         if not source.predictions:
             raise InvalidInputError(
                 f"model {model!r} has no predictions in its lake; name a table with --table"
             )
-        days = engine.days(source, monitor.schema)
+        start = to_datetime(record.retained_from or 0).date()
+        days = [day for day in engine.days(source, monitor.schema) if day >= start]
         part = engine.profile(source, monitor.schema, record.plan, monitor.granularity, days)
         everything = [p.total("n") for key, p in part.items() if key.segment == EVERYTHING]
         rows = round(float(sum(everything)))
+        rows += lake.predictions_before(start, until=record.folded_offset)
+        part = kept(part, record)
         with self._records.write() as connection:
-            check_complete(connection, record, rows)
-            before = profiles.clear(connection, record.id)
+            check_complete(connection, record, rows + lake.removed(Table.PREDICTIONS))
+            before = profiles.clear(connection, record.id, first=record.retained_from)
             profiles.add(connection, record.id, record.plan, part)
             models.mark_changed(connection, record.id, before | {key.bucket for key in part})
             models.rebuilt(connection, record.id, record.plan)
@@ -178,3 +188,12 @@ class ProfileSource:
                 newest_event=max(ends),
             )
             changes.announce(connection, f"model/{record.name}", now=self._clock())
+
+
+def _check_join(monitor: Monitor) -> None:
+    """Raises: InvalidInputError when outcomes are joined in a way that engines do not know."""
+    if monitor.schema.join_on:
+        raise InvalidInputError(
+            f"the outcomes of {monitor.name!r} are joined by keys, and tables are joined by "
+            "prediction id: leave out `join`, or send the rows; `tocsin rebuild` knows keys"
+        )

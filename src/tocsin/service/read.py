@@ -1,24 +1,29 @@
 """What the faces show: read only, from records and profiles, never from rows."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from enum import StrEnum
 from typing import Any
 
-import msgspec
-import numpy as np
 from sqlalchemy.engine import Connection
 
 from tocsin.declared import Monitor, parse_monitor
-from tocsin.drift import Shift
 from tocsin.errors import InvalidInputError
 from tocsin.lake import Lake
 from tocsin.metrics import Metric
 from tocsin.profiles import EVERYTHING, Profile
-from tocsin.records import Records, alerts, changes, evaluations, inbox, models, outbox
-from tocsin.records.alerts import Episode, Incident, TimelineEntry
+from tocsin.records import (
+    Records,
+    alerts,
+    changes,
+    evaluations,
+    inbox,
+    models,
+    outbox,
+    positions,
+)
+from tocsin.records.alerts import Incident
 from tocsin.records.evaluations import Evaluation
 from tocsin.records.models import ModelRecord
+from tocsin.service.maturity import final_after
 from tocsin.service.segments import (
     GroupsView,
     SegmentsView,
@@ -26,120 +31,23 @@ from tocsin.service.segments import (
     protected,
     segments_of,
 )
+from tocsin.service.series import measured_series, stored_series
 from tocsin.service.stacks import window_profiles
-from tocsin.values import DAY, Bounded, Measure, Undefined, Window, WindowSpec, format_duration
+from tocsin.service.views import (
+    Condition,
+    DriftPoint,
+    FeatureView,
+    IncidentDetail,
+    ModelDetail,
+    Overview,
+    Point,
+    Series,
+    Status,
+)
+from tocsin.values import DAY, Bounded, WindowSpec, format_duration
 
 # Points that one picture can show.
 MOST_POINTS = 500
-
-
-class Condition(StrEnum):
-    """How a model is, in a word; the worst first."""
-
-    BREACH = "breach"
-    WATCH = "watch"
-    WAITING = "waiting for labels"
-    NO_DATA = "no data"
-    HEALTHY = "healthy"
-
-
-@dataclass(frozen=True)
-class Point:
-    """One metric of one window. versions: its rows by model version."""
-
-    window: Window
-    revision: int
-    rows: int
-    coverage: float
-    versions: Mapping[str, int]
-    measure: Measure
-
-
-@dataclass(frozen=True)
-class Series:
-    """One metric over time. reference: the same metric of the reference; segment: of which rows."""
-
-    metric: Metric
-    spec: WindowSpec
-    points: tuple[Point, ...]
-    reference: Measure
-    segment: str = EVERYTHING
-
-
-@dataclass(frozen=True)
-class Overview:
-    """A model in one row.
-
-    version: that made most predictions of the newest window. headline: of the day-long windows, or
-    of the longest there are.
-    """
-
-    name: str
-    version: str
-    condition: Condition
-    headline: Series
-    coverage: float | None
-    rows_in_a_day: int
-    open_incidents: tuple[Incident, ...]
-    newest_event: int | None
-
-
-@dataclass(frozen=True)
-class ModelDetail:
-    """A model with everything that was declared, derived and counted about it.
-
-    segments: their values by the name of the dimension.
-    """
-
-    overview: Overview
-    monitor: Monitor
-    notes: tuple[str, ...]
-    counts: dict[str, int]
-    reference_rows: int
-    latest: Evaluation | None
-    segments: dict[str, tuple[str, ...]]
-
-
-@dataclass(frozen=True)
-class DriftPoint:
-    """The verdicts on all columns of one window."""
-
-    window: Window
-    rows: int
-    shifts: dict[str, Shift]
-
-
-@dataclass(frozen=True)
-class FeatureView:
-    """One feature of one window against the reference: shares of rows by bin."""
-
-    name: str
-    window: Window
-    bins: tuple[str, ...]
-    regular: int
-    reference: tuple[float, ...]
-    current: tuple[float, ...]
-    shift: Shift | None
-
-
-@dataclass(frozen=True)
-class IncidentDetail:
-    """An incident with its alerts and what happened to it."""
-
-    incident: Incident
-    episodes: tuple[Episode, ...]
-    timeline: tuple[TimelineEntry, ...]
-
-
-@dataclass(frozen=True)
-class Status:
-    """How Tocsin itself is. waiting_since: wall time of the oldest row not folded, None if none."""
-
-    models: int
-    waiting_rows: int
-    waiting_since: int | None
-    changed_models: int
-    outbox: dict[str, int]
 
 
 class Read:
@@ -170,6 +78,8 @@ class Read:
                 reference_rows=round(float(record.reference.total("n"))),
                 latest=_latest(connection, record, overview.headline.spec),
                 segments={s.name: s.values for s in record.plan.segments},
+                maturity=record.maturity,
+                final_after=final_after(record, monitor),
             )
 
     def series(
@@ -181,21 +91,25 @@ class Read:
         span: int = 30 * DAY,
         most: int = MOST_POINTS,
         segment: str = EVERYTHING,
+        as_of: int | None = None,
     ) -> Series:
         """A metric over the newest `span` of event time, thinned evenly to at most `most` windows.
 
-        window: size; the headline's when None. segment: such as `country=DE`.
-        Raises: UnknownModelError; InvalidInputError for a metric or segment that there is not.
+        window: size; the headline's when None. segment: such as `country=DE`. as_of: a wall time;
+        the numbers as they were known then, None for now.
+        Raises: UnknownModelError; InvalidInputError for a metric or segment that there is not, and
+        for an earlier time with a metric that was not stored.
         """
         with self._records.read() as connection:
             record = models.model_named(connection, name)
             monitor = parse_monitor(name, record.monitor)
             check_segment(record, segment)
-            spec, chosen = _spec(monitor, window), metric_named(monitor, metric)
-            found = _evaluations(connection, record, spec, span, most)
+            spec, chosen = _spec(monitor, window), monitor.metrics.find(metric)
+            found = _evaluations(connection, record, spec, span, most, as_of)
             if segment == EVERYTHING and all(chosen.name in e.measures for e in found):
-                return _series_of(record, chosen, spec, found)
-            return _measured_now(connection, record, monitor, [chosen], spec, found, segment)[
+                return stored_series(record, monitor, chosen, spec, found, as_of)
+            _check_stored(chosen, as_of)
+            return measured_series(connection, record, monitor, [chosen], spec, found, segment)[
                 chosen.name
             ]
 
@@ -206,6 +120,7 @@ class Read:
         window: int | None = None,
         span: int = 30 * DAY,
         segment: str = EVERYTHING,
+        as_of: int | None = None,
     ) -> dict[str, Series]:
         """All metrics as `series` gives one, in one pass.
 
@@ -216,11 +131,12 @@ class Read:
             monitor = parse_monitor(name, record.monitor)
             check_segment(record, segment)
             spec = _spec(monitor, window)
-            found = _evaluations(connection, record, spec, span, MOST_POINTS)
+            found = _evaluations(connection, record, spec, span, MOST_POINTS, as_of)
             metrics = list(monitor.metrics.values())
             if segment != EVERYTHING:
-                return _measured_now(connection, record, monitor, metrics, spec, found, segment)
-            return {m.name: _series_of(record, m, spec, found) for m in metrics}
+                _check_stored(metrics[0], as_of)
+                return measured_series(connection, record, monitor, metrics, spec, found, segment)
+            return {m.name: stored_series(record, monitor, m, spec, found, as_of) for m in metrics}
 
     def drift(
         self, name: str, *, window: int | None = None, span: int = 7 * DAY, most: int = 120
@@ -264,7 +180,7 @@ class Read:
         with self._records.read() as connection:
             record = models.model_named(connection, name)
             monitor = parse_monitor(name, record.monitor)
-            chosen = _headline(monitor) if metric is None else metric_named(monitor, metric)
+            chosen = _headline(monitor) if metric is None else monitor.metrics.find(metric)
             latest = _latest(connection, record, _spec(monitor, window))
             if latest is None:
                 return None
@@ -318,21 +234,10 @@ class Read:
                 "alerts": alerts.fired_by_rule(connection, record.id),
             }
 
-    def quarantine(self, name: str, *, limit: int = 100) -> list[dict[str, Any]]:
-        """The newest rows in quarantine, as they came. Raises: UnknownModelError."""
+    def sources(self, name: str) -> list[positions.SourcePosition]:
+        """How far the sources of a model were read. Raises: UnknownModelError."""
         with self._records.read() as connection:
-            record = models.model_named(connection, name)
-        monitor = parse_monitor(name, record.monitor)
-        rows = self._lake.model(record.id, name, monitor.schema).quarantined(limit).to_pylist()
-        return [
-            {
-                "received_at": row["timestamp"].isoformat(),
-                "kind": row["kind"],
-                "reason": row["reason"],
-                "row": msgspec.json.decode(row["row"]),
-            }
-            for row in rows
-        ]
+            return positions.positions(connection, models.model_named(connection, name).id)
 
     def changes(self, after: int) -> list[tuple[int, str]]:
         """(id, topic) of what changed after an id."""
@@ -361,7 +266,7 @@ def _overview(connection: Connection, record: ModelRecord) -> Overview:
     monitor = parse_monitor(record.name, record.monitor)
     spec = _spec(monitor, None)
     found = _evaluations(connection, record, spec, 14 * DAY, MOST_POINTS)
-    headline = _series_of(record, _headline(monitor), spec, found)
+    headline = stored_series(record, monitor, _headline(monitor), spec, found)
     latest = headline.points[-1] if headline.points else None
     open_incidents = alerts.list_incidents(connection, model_id=record.id, open_only=True)
     return Overview(
@@ -402,11 +307,6 @@ def _headline(monitor: Monitor) -> Metric:
     return monitor.metrics[ruled[0] if ruled else monitor.metrics.headline]
 
 
-def metric_named(monitor: Monitor, name: str) -> Metric:
-    """A metric of the model. Raises: InvalidInputError."""
-    return monitor.metrics.find(name)
-
-
 def check_segment(record: ModelRecord, segment: str) -> None:
     """Raises: InvalidInputError for a segment that the model does not have."""
     known = [key for values in record.plan.segments for key in values.keys()]  # noqa: SIM118
@@ -431,63 +331,27 @@ def _spec(monitor: Monitor, window: int | None) -> WindowSpec:
     raise InvalidInputError(f"window {format_duration(window)} is not one of {sizes}")
 
 
-def _series_of(
-    record: ModelRecord, metric: Metric, spec: WindowSpec, found: Sequence[Evaluation]
-) -> Series:
-    unknown = Undefined("this window was measured before the metric was declared")
-    points = tuple(
-        Point(
-            e.window, e.revision, e.rows, e.coverage, e.versions,
-            e.measures.get(metric.name, unknown),
+def _check_stored(metric: Metric, as_of: int | None) -> None:
+    """Raises: InvalidInputError when a metric is measured from the profiles of now."""
+    if as_of is not None:
+        raise InvalidInputError(
+            f"{metric.name!r} was not measured then: of an earlier time there are the metrics of "
+            "all rows that the monitor had"
         )
-        for e in found
-    )  # fmt: skip
-    return Series(metric, spec, points, _reference(record, metric, EVERYTHING))
-
-
-def _reference(record: ModelRecord, metric: Metric, segment: str) -> Measure:
-    if segment != EVERYTHING:
-        return Undefined("the reference is known of all rows only")
-    return metric.measure(record.reference).at()
-
-
-def _measured_now(
-    connection: Connection,
-    record: ModelRecord,
-    monitor: Monitor,
-    metrics: Sequence[Metric],
-    spec: WindowSpec,
-    found: Sequence[Evaluation],
-    segment: str,
-) -> dict[str, Series]:
-    """Metrics that are not stored, from the profiles of the evaluated windows."""
-    stack, versions = window_profiles(
-        connection, record, monitor.granularity, [e.window for e in found], segment=segment
-    )
-    rows, labelled = stack.total("n"), stack.total("labelled")
-    coverage = labelled / np.maximum(rows, 1)
-
-    def series(metric: Metric) -> Series:
-        measured = metric.measure(stack)
-        points = tuple(
-            Point(
-                e.window, e.revision, round(float(rows[i])), float(coverage[i]), versions[i],
-                measured.at(i),
-            )
-            for i, e in enumerate(found)
-        )  # fmt: skip
-        return Series(metric, spec, points, _reference(record, metric, segment), segment)
-
-    return {metric.name: series(metric) for metric in metrics}
 
 
 def _evaluations(
-    connection: Connection, record: ModelRecord, spec: WindowSpec, span: int, most: int
+    connection: Connection,
+    record: ModelRecord,
+    spec: WindowSpec,
+    span: int,
+    most: int,
+    as_of: int | None = None,
 ) -> list[Evaluation]:
     """The newest evaluations over a span, thinned evenly; the newest is always among them."""
-    ends = evaluations.newest_ends(connection, record.id, spec, span)
+    ends = evaluations.newest_ends(connection, record.id, spec, span, as_of=as_of)
     thinned = ends[:: max(1, -(-len(ends) // most))]
-    found = evaluations.at(connection, record.id, spec.size, thinned)
+    found = evaluations.at(connection, record.id, spec.size, thinned, as_of=as_of)
     return [found[end] for end in sorted(found)]
 
 

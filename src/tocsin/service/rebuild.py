@@ -1,17 +1,23 @@
 """Compute all profiles of a model anew from the lake, with what is sealed as the only truth."""
 
-from datetime import timedelta
+import logging
+from collections.abc import Mapping
 
 from sqlalchemy.engine import Connection
 
 from tocsin.declared import Monitor, parse_monitor
 from tocsin.engines import merged, profile_labels, profile_predictions
 from tocsin.errors import InvalidInputError
-from tocsin.lake import EARLIEST, Lake, ModelLake, Table, counting_labels
+from tocsin.lake import Lake, ModelLake, Table
 from tocsin.profiles import Profile, ProfileKey
 from tocsin.records import Records, changes, inbox, models, profiled_days, profiles
 from tocsin.records.models import ModelRecord
 from tocsin.service.clock import Clock
+from tocsin.service.erasing import finish_erasures
+from tocsin.service.labels import labels_of_day
+from tocsin.values import to_datetime
+
+_log = logging.getLogger(__name__)
 
 
 class Rebuild:
@@ -32,7 +38,9 @@ class Rebuild:
             ]
 
     def rebuild(self, model: str) -> int:
-        """Replace a model's profiles in one transaction; how many predictions they stand for.
+        """Replace a model's profiles in one transaction; how many predictions the lake has.
+
+        Those of buckets whose rows have expired stay.
 
         Raises: UnknownModelError; InvalidInputError when the lake lacks rows.
         """
@@ -45,6 +53,9 @@ class Rebuild:
                 )
         monitor = parse_monitor(record.name, record.monitor)
         lake = self._lake.model(record.id, record.name, monitor.schema)
+        finish_erasures(self._records, record, monitor, lake)
+        lake.evolve()
+        _log.info("rebuilding the profiles of %s from the lake", model)
         # Others can write meanwhile: nothing folds, so that the lake stays as it is.
         total, rows = _profiled(record, monitor, lake)
         with self._records.write() as connection:
@@ -52,17 +63,22 @@ class Rebuild:
             if (current.monitor, current.plan.digest) != (record.monitor, record.plan.digest):
                 # Changed meanwhile: it still waits to be rebuilt.
                 return rows
-            check_complete(connection, record, rows)
-            before = profiles.clear(connection, record.id)
+            check_complete(connection, record, rows + lake.removed(Table.PREDICTIONS))
+            # What expired is in its profiles alone.
+            before = profiles.clear(connection, record.id, first=record.retained_from)
             profiles.add(connection, record.id, record.plan, total)
             models.mark_changed(connection, record.id, before | {key.bucket for key in total})
             models.rebuilt(connection, record.id, record.plan)
             changes.announce(connection, f"model/{model}", now=self._clock())
+        _log.info("rebuilt the profiles of %s from %d predictions", model, rows)
         return rows
 
 
 def check_complete(connection: Connection, record: ModelRecord, rows: int) -> None:
-    """Raises: InvalidInputError when a lake of `rows` predictions lacks some that were folded."""
+    """Raises: InvalidInputError when a lake lacks predictions that were folded.
+
+    rows: how many it has, and those that expired or were erased.
+    """
     counted = models.counts(connection, record.id)
     waiting = inbox.rows_of_kind(connection, record.id, Table.PREDICTIONS)
     expected = counted.get("predictions", 0) - counted.get("repeated", 0) - waiting
@@ -76,30 +92,21 @@ def check_complete(connection: Connection, record: ModelRecord, rows: int) -> No
 def _profiled(
     record: ModelRecord, monitor: Monitor, lake: ModelLake
 ) -> tuple[dict[ProfileKey, Profile], int]:
-    """The profiles of everything that was folded, and how many predictions that is."""
+    """The profiles of all rows that are kept, and how many predictions the lake has."""
     until = record.folded_offset
-    horizon = timedelta(microseconds=monitor.label_horizon)
     plan, schema, granularity = record.plan, monitor.schema, monitor.granularity
-    total: dict[ProfileKey, Profile] = {}
-    rows = 0
-    for day, predictions in lake.scan_predictions(until=until):
-        outcomes = lake.find(
-            Table.OUTCOMES,
-            predictions["prediction_id"].combine_chunks(),
-            until=until,
-            span=(day - EARLIEST, day + timedelta(days=1) + horizon),
-        )
-        labelled, _ = counting_labels(
-            stored=predictions.slice(0, 0),
-            fresh=predictions,
-            earlier=outcomes.slice(0, 0),
-            arrived=outcomes,
-            horizon=horizon,
-        )
-        total = merged(
-            total.items(),
-            profile_predictions(plan, schema, predictions, granularity).items(),
-            profile_labels(plan, schema, labelled, granularity).items(),
-        )
+    parts: list[dict[ProfileKey, Profile]] = []
+    first = to_datetime(record.retained_from or 0).date()
+    rows = lake.predictions_before(first, until=until)
+    for day, predictions in lake.scan_predictions(until=until, first=first):
+        labelled = labels_of_day(day, predictions, lake, monitor, folded=until)
+        parts.append(profile_predictions(plan, schema, predictions, granularity))
+        parts.append(profile_labels(plan, schema, labelled, granularity))
         rows += predictions.num_rows
-    return total, rows
+    return kept(merged(item for part in parts for item in part.items()), record), rows
+
+
+def kept(found: Mapping[ProfileKey, Profile], record: ModelRecord) -> dict[ProfileKey, Profile]:
+    """The profiles that replace stored ones: those of buckets that began when rows were kept."""
+    start = record.retained_from or 0
+    return {key: profile for key, profile in found.items() if key.bucket >= start}

@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+from sqlalchemy.engine import Connection
 
 from tocsin.declared import Monitor, parse_monitor
 from tocsin.engines import reference_rows
@@ -17,9 +18,12 @@ from tocsin.profiles import (
     fold_predictions,
     plan_from_reference,
 )
-from tocsin.records import Records, changes, models
+from tocsin.records import Records, changes, models, profiles
+from tocsin.records.models import ModelRecord
 from tocsin.schema import Schema
 from tocsin.service.clock import Clock
+from tocsin.service.decoding import scrubbed_reference
+from tocsin.values import to_datetime
 
 MAX_NAME_LENGTH = 200
 
@@ -27,10 +31,11 @@ MAX_NAME_LENGTH = 200
 class Register:
     """Adds models, and changes their monitors and references."""
 
-    def __init__(self, records: Records, lake: Lake, clock: Clock) -> None:
+    def __init__(self, records: Records, lake: Lake, clock: Clock, hash_key: bytes) -> None:
         self._records = records
         self._lake = lake
         self._clock = clock
+        self._hash_key = hash_key
 
     def add(
         self, name: str, document: dict[str, Any], reference: pa.Table, notes: tuple[str, ...] = ()
@@ -42,6 +47,7 @@ class Register:
         """
         _check_name(name)
         monitor = parse_monitor(name, document, new=True)
+        reference = scrubbed_reference(reference, monitor.privacy, self._hash_key)
         profile, found = reference_profile(monitor.schema, reference)
         now = self._clock()
         with self._records.write() as connection:
@@ -74,16 +80,23 @@ class Register:
             record = models.model_named(connection, name)
         before = parse_monitor(name, record.monitor)
         _check_change(name, before.schema, monitor.schema)
-        anew = reference is not None or _profiled(before) != _profiled(monitor)
+        anew = (
+            reference is not None
+            or _profiled(before) != _profiled(monitor)
+            or before.privacy.hash != monitor.privacy.hash
+        )
         lake = self._lake.model(record.id, name, monitor.schema)
+        lake.check_evolution()
         clashes = lake.clashes()
         if clashes:
             raise SchemaError(
-                f"the lake of {name!r} has {clashes[0]} already, of another kind or spelling; give "
-                "the new feature another name"
+                f"the lake of {name!r} has {clashes[0]} already, in another spelling; give the new "
+                "feature another name, or say what it `was`"
             )
         if anew:
             kept = lake.reference(record.plan.digest) if reference is None else reference
+            kept = _renamed(kept, monitor.schema)
+            kept = scrubbed_reference(kept, monitor.privacy, self._hash_key)
             profile, notes = reference_profile(monitor.schema, kept)
             lake.keep_reference(profile.plan.digest, kept)
         with self._records.write() as connection:
@@ -92,6 +105,7 @@ class Register:
                 raise SchemaError(f"somebody else changed model {name!r} meanwhile; look again")
             models.set_monitor(connection, record.id, document)
             if anew:
+                notes = (*notes, *_dropped(connection, record))
                 models.set_reference(connection, record.id, profile, notes)
             changes.announce(connection, f"model/{name}", now=self._clock())
         return monitor
@@ -121,18 +135,36 @@ def _check_change(name: str, before: Schema, after: Schema) -> None:
             f"task, outputs, label and classes of {name!r} are what its rows mean and cannot be "
             "changed; add the model under another name"
         )
-    kinds = {feature.name: feature.kind for feature in before.features}
-    moved = [f.name for f in after.features if kinds.get(f.name, f.kind) is not f.kind]
-    if moved:
-        raise SchemaError(
-            f"feature {moved[0]!r} of {name!r} was {kinds[moved[0]]} and stays so in the lake; "
-            "give the new one another name"
-        )
+
+
+def _renamed(reference: pa.Table, schema: Schema) -> pa.Table:
+    """A reference with the features under the names of now."""
+    new = schema.renamed()
+    taken = set(reference.column_names)
+    return reference.rename_columns(
+        [new[n] if n in new and new[n] not in taken else n for n in reference.column_names]
+    )
+
+
+def _dropped(connection: Connection, record: ModelRecord) -> tuple[str, ...]:
+    """Drop the profiles whose rows have expired, which no other plan can be applied to; a note."""
+    if record.retained_from is None:
+        return ()
+    gone = profiles.clear(connection, record.id, end=record.retained_from)
+    if not gone:
+        return ()
+    day = to_datetime(record.retained_from).date()
+    return (
+        f"The profiles of before {day} were dropped when the plan changed, as their rows had "
+        "expired; evaluations of that time stay.",
+    )
 
 
 def _meaning(schema: Schema) -> Schema:
     """A schema without what may change."""
-    return replace(schema, features=(), segments=(), ratios=(), thresholds=(), threshold=0.5)
+    return replace(
+        schema, features=(), segments=(), ratios=(), thresholds=(), threshold=0.5, join_on=()
+    )
 
 
 def _profiled(monitor: Monitor) -> tuple[Schema, int, int]:

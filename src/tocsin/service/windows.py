@@ -1,9 +1,27 @@
 """Which windows are to be evaluated."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 
 from tocsin.drift import LOOK_BACK
 from tocsin.values import DAY, Window, WindowSpec
+
+# A window is revised when that much of the time since it closed has passed since the last time:
+# each label of a busy model would else be a revision of every window that it is in.
+_REVISE_SHARE = 0.1
+
+
+@dataclass(frozen=True)
+class Due:
+    """The windows to be evaluated now.
+
+    later: changed buckets of windows whose revision has to wait; again: when the first of those is
+    due, as wall time.
+    """
+
+    due: tuple[Window, ...]
+    later: frozenset[int]
+    again: int | None
 
 
 def due_windows(
@@ -34,3 +52,37 @@ def like_ends(spec: WindowSpec, end: int) -> list[int]:
     """
     lag = max(DAY, spec.size)
     return [end - k * lag for k in range(LOOK_BACK, 0, -1)]
+
+
+def due_now(
+    windows: Sequence[Window],
+    spec: WindowSpec,
+    revised: Mapping[int, tuple[int, int]],
+    *,
+    changed: Iterable[int],
+    now: int,
+    least: int,
+) -> Due:
+    """Those of some windows that are not revised too often.
+
+    revised: when each was first and last evaluated, by its end; least: how long a revision stands
+    at least. All wall times in microseconds.
+
+    >>> spec, both = WindowSpec(10, 10), [Window(0, 10), Window(10, 20)]
+    >>> found = due_now(both, spec, {10: (100, 1_000)}, changed=[5], now=1_050, least=1)
+    >>> found.due, sorted(found.later), found.again
+    ((Window(start=10, end=20),), [5], 1095)
+    """
+    waits: dict[int, int] = {}
+    for window in windows:
+        if window.end in revised:
+            first, last = revised[window.end]
+            due = last + max(least, round(_REVISE_SHARE * (now - first)))
+            if due > now:
+                waits[window.end] = due
+    later = {b for b in changed if any(end in waits for end in spec.ends_touching(b))}
+    return Due(
+        tuple(window for window in windows if window.end not in waits),
+        frozenset(later),
+        min(waits.values(), default=None),
+    )

@@ -10,14 +10,8 @@ from tocsin.charts.evidence import SPOKEN_OF
 from tocsin.declared import Monitor
 from tocsin.drift import EFFECT, ENOUGH_ROWS, Verdict
 from tocsin.records.alerts import Incident
-from tocsin.service.read import (
-    DriftPoint,
-    FeatureView,
-    IncidentDetail,
-    ModelDetail,
-    Read,
-    Series,
-)
+from tocsin.service.read import Read
+from tocsin.service.views import DriftPoint, FeatureView, IncidentDetail, ModelDetail, Series
 from tocsin.values import DAY, Bounded, Undefined, WindowSpec
 from tocsin.web import words
 from tocsin.web.rendering import picture
@@ -34,10 +28,7 @@ def metric(series: Series, monitor: Monitor, incidents: Sequence[Incident]) -> P
         b.window.end - a.window.end for a, b in zip(series.points, series.points[1:], strict=False)
     ]
     spec = charts.over_time(
-        [
-            Moment(p.window.end, p.measure, needs_labels and p.coverage < words.COMPLETE)
-            for p in series.points
-        ],
+        [Moment(p.window.end, p.measure, needs_labels and not p.final) for p in series.points],
         title=words.chart_title(series),
         unit=series.metric.title,
         every=max(series.spec.every, min(steps, default=0)),

@@ -14,7 +14,7 @@ from tocsin.metrics import Metric
 from tocsin.records.alerts import Episode
 from tocsin.rules import Rule
 from tocsin.schema import Schema, Task
-from tocsin.service.read import Condition, IncidentDetail, Overview, Point, Series
+from tocsin.service.views import Condition, IncidentDetail, ModelDetail, Overview, Point, Series
 from tocsin.values import (
     DAY,
     HOUR,
@@ -29,8 +29,6 @@ from tocsin.values import (
 
 # Numbers that people know as percentages.
 SHARES = frozenset({"label_rate", "prediction_rate", "coverage"})
-# Labels of a window count as complete from here on.
-COMPLETE = 0.95
 _MOST_SPARKS = 120
 _NO_BREAK = "\u00a0"
 
@@ -195,6 +193,17 @@ def headline(overview: Overview) -> str:
     return series_sentence(overview.headline)
 
 
+def labels_sentence(detail: ModelDetail) -> str:
+    """When the windows of a model are final, and how that is known."""
+    after = duration(detail.final_after)
+    learned = detail.maturity
+    if detail.monitor.label_delay is not None:
+        return f"{after} after it ends, as declared"
+    if learned is None or learned.delay is None:
+        return f"{after} after it ends, the longest that labels may take"
+    return f"{after} after it ends, as learned from {count(learned.labels)} labels"
+
+
 def series_sentence(series: Series) -> str:
     """The newest number of a series against its reference, and how much of it is labelled."""
     metric = series.metric
@@ -202,7 +211,8 @@ def series_sentence(series: Series) -> str:
     if not series.points:
         return f"No window of {size} has closed yet: there is nothing to measure."
     point = series.points[-1]
-    labels = f"; {percent(point.coverage)} labelled" if metric.needs_labels else ""
+    state = "" if point.final else ", provisional"
+    labels = f"; {percent(point.coverage)} labelled{state}" if metric.needs_labels else ""
     if isinstance(point.measure, Undefined):
         return f"{metric.title} over {size} has no value: {point.measure.reason}{labels}."
     return (

@@ -1,0 +1,24 @@
+"""Options of the form NAME=VALUE."""
+
+from collections.abc import Sequence
+
+from tocsin.errors import InvalidInputError
+
+
+def pairs(options: Sequence[str], what: str) -> dict[str, str]:
+    """Names and values of repeated options.
+
+    Raises: InvalidInputError for one of another form, or two of one name.
+
+    >>> pairs(["prob=p", "dist=distance"], "--rename")
+    {'prob': 'p', 'dist': 'distance'}
+    """
+    found: dict[str, str] = {}
+    for option in options:
+        name, equals, value = option.partition("=")
+        if not name or not equals or not value:
+            raise InvalidInputError(f"{what} {option!r} has to be NAME=VALUE")
+        if name in found:
+            raise InvalidInputError(f"{what} names {name!r} twice")
+        found[name] = value
+    return found

@@ -1,0 +1,185 @@
+"""The documents that people write, as pydantic reads them: strictly, fault by fault."""
+
+from typing import Annotated, Literal, Self
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    model_validator,
+)
+
+from tocsin.errors import InvalidInputError
+from tocsin.rules import Operator
+from tocsin.schema import Kind, Task
+from tocsin.values import DAY, HOUR, MINUTE, format_duration, parse_duration
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
+
+
+def _duration(value: object) -> int:
+    if not isinstance(value, str):
+        raise ValueError("write a duration such as 15m or 24h")
+    try:
+        duration = parse_duration(value)
+    except InvalidInputError as error:
+        raise ValueError(str(error)) from error
+    # Event times further off than this do not fit into a datetime.
+    if duration > _LONGEST:
+        raise ValueError(f"{value} is too long; at most {format_duration(_LONGEST)}")
+    return duration
+
+
+def _names(value: object) -> object:
+    """One name is a list of one."""
+    return [value] if isinstance(value, str) else value
+
+
+def _not_zero(duration: int) -> int:
+    if duration == 0:
+        raise ValueError("a duration of 0 has no room for rows; write one such as 15m or 24h")
+    return duration
+
+
+_LONGEST = 3_650 * DAY
+_Duration = Annotated[int, BeforeValidator(_duration)]
+_Span = Annotated[_Duration, AfterValidator(_not_zero)]
+_Name = Annotated[str, Field(min_length=1)]
+
+
+class FeatureDocument(_Strict):
+    """A column that is watched."""
+
+    name: _Name
+    kind: Kind
+    was: Annotated[tuple[_Name, ...], BeforeValidator(_names)] = ()
+
+
+class SchemaDocument(_Strict):
+    """The columns of a model and their roles."""
+
+    task: Task = Task.BINARY
+    features: list[FeatureDocument] = Field(min_length=1)
+    score: _Name | None = None
+    prediction: _Name | None = None
+    label: _Name
+    positive: str = "1"
+    negative: str = "0"
+    threshold: float = 0.5
+    thresholds: list[float] = []
+    classes: list[str] = []
+    scores: list[_Name] = []
+
+
+class SegmentDocument(_Strict):
+    """A dimension along which rows are told apart."""
+
+    name: _Name | None = None
+    column: _Name | None = None
+    cuts: list[float] = Field(default=[], max_length=100)
+    where: _Name | None = None
+
+
+class MetricDocument(_Strict):
+    """A metric of one's own."""
+
+    name: _Name
+    sum: _Name | None = None
+    per: _Name | None = None
+    costs: dict[str, float | dict[str, float]] | None = None
+    function: _Name | None = None
+
+    @model_validator(mode="after")
+    def _one_of_three(self) -> Self:
+        given = [part for part in (self.sum, self.costs, self.function) if part is not None]
+        if len(given) != 1 or (self.per is not None and self.sum is None):
+            raise ValueError("needs either `sum` (and perhaps `per`), `costs` or `function`")
+        return self
+
+
+class LabelsDocument(_Strict):
+    """How long labels take: at most, and as a rule."""
+
+    max: _Duration = 30 * DAY
+    delay: _Duration | None = None
+
+
+class JoinDocument(_Strict):
+    """How outcomes without an id find their prediction."""
+
+    on: list[_Name] = Field(min_length=1)
+    within: _Span
+
+
+class PrivacyDocument(_Strict):
+    """Fields with personal data."""
+
+    hash: list[_Name] = []
+    drop: list[_Name] = []
+
+
+class ExpressionDocument(_Strict):
+    """What a rule looks at."""
+
+    metric: str
+    window: _Span
+    op: Operator | None = None
+    value: float | None = None
+    clear: float | None = None
+
+
+class RuleLabelsDocument(_Strict):
+    """How urgent a rule is, and what it is about."""
+
+    severity: Literal["info", "warning", "critical"] = "warning"
+    category: str = "performance"
+
+
+class RuleDocument(_Strict):
+    """A rule."""
+
+    alert: str = Field(min_length=1, max_length=128)
+    expr: ExpressionDocument
+    for_windows: Annotated[int, Field(ge=1, alias="for")] = 1
+    keep_firing_for: Annotated[int, Field(ge=1)] = 1
+    min_samples: Annotated[int, Field(ge=1)] = 1
+    min_coverage: Annotated[float, Field(ge=0, le=1)] = 0.5
+    confidence: Literal["interval", "none"] = "interval"
+    labels: RuleLabelsDocument = RuleLabelsDocument()
+
+
+class MonitorDocument(_Strict):
+    """A whole monitor."""
+
+    model: str | None = None
+    version: str = "unknown"
+    data: Annotated[SchemaDocument, Field(alias="schema")]
+    granularity: _Span = HOUR
+    windows: list[_Span] = Field(default=[HOUR, DAY, 7 * DAY], min_length=1)
+    lateness: _Duration = MINUTE
+    clock_skew: _Duration = 10 * MINUTE
+    retention: _Span | None = None
+    labels: LabelsDocument = LabelsDocument()
+    join: JoinDocument | None = None
+    privacy: PrivacyDocument = PrivacyDocument()
+    segments: list[_Name | SegmentDocument] = []
+    protected: list[_Name] = []
+    metrics: list[MetricDocument] = []
+    rules: list[RuleDocument] | None = None
+
+
+class WebhookDocument(_Strict):
+    """Where notifications are posted."""
+
+    url: str = Field(pattern=r"^https?://[^\s]+$")
+    secret_env: str | None = None
+
+
+class ReceiverDocument(_Strict):
+    """A receiver of notifications."""
+
+    webhook: WebhookDocument

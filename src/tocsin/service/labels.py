@@ -1,0 +1,137 @@
+"""Which labels rows change: all that may decide it is found, by id and by keys."""
+
+from collections.abc import Sequence
+from datetime import UTC, date, datetime, timedelta
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from tocsin.declared import Monitor
+from tocsin.lake import EARLIEST, ModelLake, Span, Table, counting_labels
+from tocsin.values import to_datetime
+
+_CALENDAR = (datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC))
+
+
+def changed_labels(
+    fresh: pa.Table, outcomes: pa.Table, lake: ModelLake, monitor: Monitor, *, folded: int
+) -> tuple[pa.Table, pa.Table]:
+    """Predictions with the labels that begin to count, and with those that cease to.
+
+    fresh, outcomes: rows that are not counted yet; those of offsets up to `folded` are.
+    """
+    horizon = timedelta(microseconds=monitor.label_horizon)
+    stored = lake.find(
+        Table.PREDICTIONS,
+        _known(outcomes["prediction_id"]),
+        until=folded,
+        span=days_around(outcomes["timestamp"], before=horizon, after=EARLIEST),
+    )
+    keys = monitor.schema.key_columns()
+    keyed = outcomes.slice(0, 0)
+    if keys:
+        stored, keyed = _by_keys(fresh, stored, outcomes, lake, monitor, folded)
+    predicted = pa.concat_tables(
+        [part.select(["prediction_id", "timestamp"]) for part in (fresh, stored)]
+    )
+    earlier = lake.find(
+        Table.OUTCOMES,
+        predicted["prediction_id"].combine_chunks(),
+        until=folded,
+        span=days_around(predicted["timestamp"], before=EARLIEST, after=horizon),
+    )
+    return counting_labels(
+        stored=stored,
+        fresh=fresh,
+        earlier=pa.concat_tables([earlier, keyed]),
+        arrived=outcomes,
+        horizon=horizon,
+        keys=keys,
+    )
+
+
+def labels_of_day(
+    day: date, predictions: pa.Table, lake: ModelLake, monitor: Monitor, *, folded: int
+) -> pa.Table:
+    """The predictions of one day that have a label, with it."""
+    horizon = timedelta(microseconds=monitor.label_horizon)
+    after = day + timedelta(days=1) + horizon
+    span = (day - EARLIEST, after)
+    ids = predictions["prediction_id"].combine_chunks()
+    told = lake.find(Table.OUTCOMES, ids, until=folded, span=span)
+    keys = monitor.schema.key_columns()
+    candidates = predictions
+    if keys:
+        wanted = distinct_keys([predictions], keys)
+        # A later prediction takes the outcomes that come after it.
+        later = (day + timedelta(days=1), after)
+        others = lake.find_by(Table.PREDICTIONS, wanted, until=folded, span=later)
+        candidates = pa.concat_tables([predictions, others])
+        found = lake.find_by(Table.OUTCOMES, wanted, until=folded, span=(day, after))
+        told = pa.concat_tables([told, found.filter(found["prediction_id"].is_null())])
+    labelled, _ = counting_labels(
+        stored=candidates.slice(0, 0),
+        fresh=candidates,
+        earlier=told.slice(0, 0),
+        arrived=told,
+        horizon=horizon,
+        keys=keys,
+    )
+    if candidates is predictions:
+        return labelled
+    start = pa.scalar(datetime(day.year, day.month, day.day, tzinfo=UTC))
+    return labelled.filter(pc.less(labelled["timestamp"], pc.add(start, timedelta(days=1))))
+
+
+def days_around(timestamps: pa.ChunkedArray, *, before: timedelta, after: timedelta) -> Span | None:
+    """The days from the first timestamp less `before` to the last and `after`; None of none."""
+    ends = pc.min_max(timestamps.cast(pa.int64())).as_py()
+    if ends["min"] is None:
+        return None
+    first, last = to_datetime(ends["min"]), to_datetime(ends["max"])
+    # Python's calendar has ends; nothing lies beyond them.
+    return (
+        date.min if first - _CALENDAR[0] < before else (first - before).date(),
+        date.max if _CALENDAR[1] - last < after else (last + after).date(),
+    )
+
+
+def _by_keys(
+    fresh: pa.Table,
+    stored: pa.Table,
+    outcomes: pa.Table,
+    lake: ModelLake,
+    monitor: Monitor,
+    folded: int,
+) -> tuple[pa.Table, pa.Table]:
+    """All counted predictions and outcomes that share keys with rows that may change.
+
+    A fresh prediction takes outcomes from the one before it, which is at most the horizon older
+    than they are; to tell whose each of those is, one more horizon has to be looked at.
+    """
+    horizon = timedelta(microseconds=monitor.label_horizon)
+    by_keys = outcomes.filter(outcomes["prediction_id"].is_null())
+    changing = [fresh, stored, by_keys]
+    wanted = distinct_keys(changing, monitor.schema.key_columns())
+    times = pa.chunked_array(
+        [chunk for part in changing for chunk in part["timestamp"].chunks],
+        fresh["timestamp"].type,
+    )
+    around = days_around(times, before=2 * horizon, after=2 * horizon)
+    found = lake.find_by(Table.PREDICTIONS, wanted, until=folded, span=around)
+    told = lake.find_by(Table.OUTCOMES, wanted, until=folded, span=around)
+    known = pc.is_in(stored["prediction_id"], value_set=found["prediction_id"].combine_chunks())
+    return (
+        pa.concat_tables([found, stored.filter(pc.invert(known))]),
+        told.filter(told["prediction_id"].is_null()),
+    )
+
+
+def distinct_keys(parts: list[pa.Table], keys: Sequence[str]) -> pa.Table:
+    """The distinct keys of some rows, those that are complete."""
+    together = pa.concat_tables([part.select(list(keys)) for part in parts])
+    return together.drop_null().group_by(list(keys)).aggregate([])
+
+
+def _known(ids: pa.ChunkedArray) -> pa.Array:
+    return ids.combine_chunks().drop_null()

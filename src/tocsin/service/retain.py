@@ -1,0 +1,73 @@
+"""Let go of what a model's lake need not keep: rows that are too old, files that nobody needs."""
+
+from datetime import timedelta
+
+from tocsin.declared import Monitor, parse_monitor
+from tocsin.lake import Lake, ModelLake, Table
+from tocsin.records import Records, models
+from tocsin.records.models import ModelRecord
+from tocsin.service.clock import Clock
+from tocsin.values import DAY, HOUR, to_datetime
+
+_EXPIRE_EVERY = HOUR
+_TIDY_EVERY = DAY
+
+
+class Retain:
+    """Keeps lakes as small as their monitors say. One at a time, and nobody may fold meanwhile."""
+
+    def __init__(self, records: Records, lake: Lake, clock: Clock) -> None:
+        self._records = records
+        self._lake = lake
+        self._clock = clock
+        self._expired: dict[str, int] = {}
+        self._tidied: dict[str, int] = {}
+
+    def waiting(self) -> list[str]:
+        """The models that were not looked after for an hour."""
+        with self._records.read() as connection:
+            names = models.names(connection)
+        return [name for name in names if self._due(self._expired, name, _EXPIRE_EVERY)]
+
+    def retain(self, model: str) -> int:
+        """Delete rows that are older than the monitor keeps them; how many predictions they were.
+
+        Profiles stay. Once a day files are merged, and removed if nobody needs them.
+        Raises: UnknownModelError.
+        """
+        now = self._clock()
+        with self._records.read() as connection:
+            record = models.model_named(connection, model)
+        monitor = parse_monitor(record.name, record.monitor)
+        lake = self._lake.model(record.id, record.name, monitor.schema)
+        expired = self._expire(record, monitor, lake)
+        if self._due(self._tidied, model, _TIDY_EVERY):
+            lake.tidy(now=to_datetime(now))
+            self._tidied[model] = now
+        self._expired[model] = now
+        return expired
+
+    def _expire(self, record: ModelRecord, monitor: Monitor, lake: ModelLake) -> int:
+        kept_from = _kept_from(record, monitor)
+        if kept_from is None:
+            return 0
+        day = to_datetime(kept_from).date()
+        if any(held < day for held in lake.days()):
+            # First what a rebuild has to know: it finds no rows of before any longer.
+            with self._records.write() as connection:
+                models.set_retained_from(connection, record.id, kept_from)
+        # An outcome may be dated up to a day before its prediction.
+        lake.expire(Table.OUTCOMES, day - timedelta(days=1))
+        lake.expire(Table.QUARANTINE, day)
+        return lake.expire(Table.PREDICTIONS, day)
+
+    def _due(self, done: dict[str, int], model: str, every: int) -> bool:
+        return model not in done or not 0 <= self._clock() - done[model] < every
+
+
+def _kept_from(record: ModelRecord, monitor: Monitor) -> int | None:
+    """The start of the first day that is kept, None when all are."""
+    if monitor.retention is None or record.newest_event is None:
+        return None
+    oldest = record.newest_event - monitor.lateness - monitor.retention
+    return max(oldest // DAY * DAY, record.retained_from or 0)

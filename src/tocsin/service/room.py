@@ -1,0 +1,86 @@
+"""Whether there is room for more rows, so that nothing is acknowledged that cannot be kept."""
+
+import shutil
+import threading
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+
+from tocsin.errors import UnavailableError
+from tocsin.records import Records, changes, inbox
+
+# What folding needs to make room again: lake files, and the write-ahead log of the records.
+LEAST_FREE = 64 * 2**20
+# How often to look; in between, a few bodies more cannot fill what is left.
+_EVERY_S = 0.5
+# More than the pages that a full database may have left.
+_TRIAL = 2**20
+
+
+class _TakenBackError(Exception):
+    """Undoes a transaction on purpose."""
+
+
+def free_bytes(folder: Path) -> int:
+    """What is left on the disk of a folder."""
+    return shutil.disk_usage(folder).free
+
+
+class Room:
+    """Looks at the inbox and the disk, at most twice a second. Any thread may ask."""
+
+    def __init__(
+        self,
+        records: Records,
+        folder: Path,
+        *,
+        most_bytes: int,
+        free: Callable[[Path], int] = free_bytes,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._records = records
+        self._folder = folder
+        self._most_bytes = most_bytes
+        self._free = free
+        self._monotonic = monotonic
+        self._lock = threading.Lock()
+        self._looked: float | None = None
+        self._lack: str | None = None
+
+    def check(self) -> None:
+        """Raises: UnavailableError when there is no room now."""
+        with self._lock:
+            now = self._monotonic()
+            if self._looked is None or now - self._looked >= _EVERY_S:
+                self._lack = self.lack()
+                self._looked = now
+            if self._lack is not None:
+                raise UnavailableError(self._lack)
+
+    def try_to_store(self) -> None:
+        """Write as much as a request may have, and take it back.
+
+        Raises: UnavailableError when rows could not be stored now.
+        """
+        with suppress(_TakenBackError), self._records.write() as connection:
+            changes.announce(connection, "x" * _TRIAL, now=0)
+            raise _TakenBackError
+
+    def lack(self) -> str | None:
+        """What there is too little of, looked at now; None when there is room."""
+        free = self._free(self._folder)
+        if free < LEAST_FREE:
+            return (
+                f"the disk of {self._folder} has {free // 2**20} MB left; free some, and senders "
+                "will go on by themselves"
+            )
+        with self._records.read() as connection:
+            waiting = inbox.size(connection)
+        if waiting >= self._most_bytes:
+            return (
+                f"{waiting // 2**20} MB wait in the inbox to be folded, and its limit is "
+                f"{self._most_bytes // 2**20} MB "
+                "(TOCSIN_INBOX_MB); senders will go on by themselves"
+            )
+        return None

@@ -1,0 +1,132 @@
+"""What the faces show of a model: values, read only."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+
+from tocsin.declared import Monitor
+from tocsin.drift import Shift
+from tocsin.estimation import Maturity
+from tocsin.metrics import Metric
+from tocsin.profiles import EVERYTHING
+from tocsin.records.alerts import Episode, Incident, TimelineEntry
+from tocsin.records.evaluations import Evaluation
+from tocsin.values import Measure, Window, WindowSpec
+
+
+class Condition(StrEnum):
+    """How a model is, in a word; the worst first."""
+
+    BREACH = "breach"
+    WATCH = "watch"
+    WAITING = "waiting for labels"
+    NO_DATA = "no data"
+    HEALTHY = "healthy"
+
+
+@dataclass(frozen=True)
+class Point:
+    """One metric of one window.
+
+    known_at: wall time of its revision. final: nearly all labels that will come have come; until
+    then it is provisional. versions: its rows by model version.
+    """
+
+    window: Window
+    revision: int
+    known_at: int
+    final: bool
+    rows: int
+    coverage: float
+    versions: Mapping[str, int]
+    measure: Measure
+
+
+@dataclass(frozen=True)
+class Series:
+    """One metric over time. reference: the same metric of the reference; segment: of which rows."""
+
+    metric: Metric
+    spec: WindowSpec
+    points: tuple[Point, ...]
+    reference: Measure
+    segment: str = EVERYTHING
+
+
+@dataclass(frozen=True)
+class Overview:
+    """A model in one row.
+
+    version: that made most predictions of the newest window. headline: of the day-long windows, or
+    of the longest there are.
+    """
+
+    name: str
+    version: str
+    condition: Condition
+    headline: Series
+    coverage: float | None
+    rows_in_a_day: int
+    open_incidents: tuple[Incident, ...]
+    newest_event: int | None
+
+
+@dataclass(frozen=True)
+class ModelDetail:
+    """A model with everything that was declared, derived and counted about it.
+
+    segments: their values by the name of the dimension. maturity: how late labels come, None before
+    a window has closed; final_after: how long after its end a window is provisional, microseconds.
+    """
+
+    overview: Overview
+    monitor: Monitor
+    notes: tuple[str, ...]
+    counts: dict[str, int]
+    reference_rows: int
+    latest: Evaluation | None
+    segments: dict[str, tuple[str, ...]]
+    maturity: Maturity | None
+    final_after: int
+
+
+@dataclass(frozen=True)
+class DriftPoint:
+    """The verdicts on all columns of one window."""
+
+    window: Window
+    rows: int
+    shifts: dict[str, Shift]
+
+
+@dataclass(frozen=True)
+class FeatureView:
+    """One feature of one window against the reference: shares of rows by bin."""
+
+    name: str
+    window: Window
+    bins: tuple[str, ...]
+    regular: int
+    reference: tuple[float, ...]
+    current: tuple[float, ...]
+    shift: Shift | None
+
+
+@dataclass(frozen=True)
+class IncidentDetail:
+    """An incident with its alerts and what happened to it."""
+
+    incident: Incident
+    episodes: tuple[Episode, ...]
+    timeline: tuple[TimelineEntry, ...]
+
+
+@dataclass(frozen=True)
+class Status:
+    """How Tocsin itself is. waiting_since: wall time of the oldest row not folded, None if none."""
+
+    models: int
+    waiting_rows: int
+    waiting_since: int | None
+    changed_models: int
+    outbox: dict[str, int]
