@@ -203,21 +203,32 @@ def many(folder: Path, reference: Path, files: data.Files) -> Iterator[Row]:
         late_s = time.perf_counter() - begin
         bar = Bar(least=0.0, within_s=2.0)
         yield Row("late outcomes over HTTP, seal age 1 s", LATE, late_s, "bar", 2.0, bar)
-    yield from _fold(folder, _late(files, seed=1))
+    yield from _folds(folder, files)
 
 
-def _fold(folder: Path, late: pa.Table) -> Iterator[Row]:
-    """The fold of late outcomes alone, without the wait for a batch to be full."""
+def _folds(folder: Path, files: data.Files) -> Iterator[Row]:
+    """The folds of late outcomes alone, without the wait for a batch to be full."""
     from tocsin.app import opened
     from tocsin.service.decoding import Body
     from tocsin.settings import Settings
 
+    spread = {"as they come": _coming(files), "spread over thirty days": _late(files, seed=1)}
     with opened(Settings(folder, "127.0.0.1", 1, "http://x", None)) as app:
-        app.ingest.accept("m", "outcomes", Body(arrow(late)))
-        begin = time.perf_counter()
-        app.fold.fold("m")
-        fold_s = time.perf_counter() - begin
-    yield Row("fold of late outcomes", LATE, fold_s, "bar", 1.0, Bar(least=1))
+        for how, late in spread.items():
+            app.ingest.accept("m", "outcomes", Body(arrow(late)))
+            begin = time.perf_counter()
+            app.fold.fold("m")
+            fold_s = time.perf_counter() - begin
+            yield Row(f"fold of late outcomes, {how}", LATE, fold_s, "bar", 1.0, Bar(least=1))
+
+
+def _coming(files: data.Files) -> pa.Table:
+    """Outcomes that come one after the other: most of hours ago, some of days ago."""
+    first = pq.ParquetFile(files.outcomes).metadata.num_rows // 2
+    table = pq.read_table(files.outcomes).slice(first, LATE)
+    return table.rename_columns(
+        ["actual_outcome" if name == "label" else name for name in table.column_names]
+    )
 
 
 def _late(files: data.Files, *, seed: int = 0) -> pa.Table:

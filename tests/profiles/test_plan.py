@@ -358,7 +358,7 @@ def test_an_expression_that_does_not_fit_is_told_when_it_is_declared(fields, mes
 
 
 def test_a_plan_of_another_format_is_refused() -> None:
-    with pytest.raises(SchemaError, match=r"format 1 .* writes format 2"):
+    with pytest.raises(SchemaError, match=r"format 1 .* writes format 3"):
         Plan.from_dict({**plan_of([0.5]).to_dict(), "format": 1})
 
 

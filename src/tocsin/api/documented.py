@@ -72,6 +72,10 @@ _MEANING = {
 MOST = 2**63 - 1
 # What every route may answer.
 USUAL = problems(400, 404, 422, 503)
+# The model in the path, for routes that read it themselves.
+MODEL: list[dict[str, Any]] = [
+    {"name": "model", "in": "path", "required": True, "schema": {"type": "string"}}
+]
 # Rows in any form; a record at least says what it is about.
 ROWS: dict[str, Any] = {
     "requestBody": {

@@ -1,21 +1,18 @@
 """Rows in: raw bodies, so that nothing is parsed twice."""
 
-from typing import Annotated, Any
+from typing import Any
 
-from fastapi import APIRouter, Depends, Request
+from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse
 
-from tocsin.api.documented import ROWS, Received, problems
+from tocsin.api.documented import MODEL, ROWS, Received, problems
 from tocsin.api.gather import Gathering
-from tocsin.api.sources import step
+from tocsin.api.sources import STEP, step
 from tocsin.app import App
 from tocsin.errors import BodyTooLargeError
-from tocsin.records.positions import Move
 from tocsin.service import ingest
 from tocsin.service.decoding import MOST_BYTES, Body
 from tocsin.service.ingest import Kind, Receipt, first_reasons
-
-Step = Annotated[Move | None, Depends(step)]
 
 
 async def _body(request: Request) -> Body:
@@ -67,23 +64,25 @@ def router(app: App) -> APIRouter:
         "response_model": None,
         "responses": problems(409, 413, 415)
         | {202: {"model": Received, "description": "stored, or in quarantine with a reason"}},
-        "openapi_extra": ROWS,
+        "openapi_extra": ROWS | {"parameters": [*MODEL, *STEP]},
     }
 
-    async def accept(model: str, kind: Kind, request: Request, move: Move | None) -> JSONResponse:
+    async def accept(kind: Kind, request: Request) -> JSONResponse:
+        # Not as parameters: FastAPI would take longer to look for them than all the rest takes.
+        model, move = request.path_params["model"], step(request)
         body = await _body(request)
         dropped = _dropped(request)
         receipt = await gathering.accept(ingest.Request(model, kind, body, dropped, move))
         return JSONResponse(_answer(receipt), 202)
 
     @routes.post("/models/{model}/predictions", **documented)
-    async def predictions(model: str, request: Request, move: Step = None) -> JSONResponse:
+    async def predictions(request: Request) -> JSONResponse:
         """Accept predictions, with their outcomes where known; answered once they are durable."""
-        return await accept(model, "predictions", request, move)
+        return await accept("predictions", request)
 
     @routes.post("/models/{model}/outcomes", **documented)
-    async def outcomes(model: str, request: Request, move: Step = None) -> JSONResponse:
+    async def outcomes(request: Request) -> JSONResponse:
         """Accept outcomes; their predictions may come later."""
-        return await accept(model, "outcomes", request, move)
+        return await accept("outcomes", request)
 
     return routes

@@ -7,7 +7,6 @@ from statistics import median
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import false_discovery_control
 
 from tocsin.drift.divergence import EFFECT, Divergence
 
@@ -69,7 +68,13 @@ def false_discovery_rates(p_values: Floats) -> Floats:
     p_values: (w, c) of c columns in each of w windows.
     Source: Benjamini & Hochberg (1995), doi:10.1111/j.2517-6161.1995.tb02031.x.
     """
-    return np.asarray(false_discovery_control(p_values, axis=-1), np.float64)
+    count = p_values.shape[-1]
+    order = np.argsort(p_values, axis=-1)[..., ::-1]
+    ranks = np.arange(count, 0, -1)
+    falling = np.take_along_axis(p_values, order, axis=-1) * (count / ranks)
+    rates = np.empty_like(p_values)
+    np.put_along_axis(rates, order, np.minimum.accumulate(falling, axis=-1), axis=-1)
+    return np.minimum(rates, 1.0)
 
 
 def shifts(

@@ -7,7 +7,6 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pyarrow as pa
-import pyarrow.dataset as ds
 import pyarrow.fs as pafs
 
 from tocsin.errors import StartupError
@@ -58,6 +57,9 @@ class Folder:
 
     def batches(self, files: Sequence[str], schema: pa.Schema) -> pa.RecordBatchReader:
         """Rows of files, a few at a time, null where a file lacks a column, and last their file."""
+        # It brings pandas along, and who keeps the lake on this machine needs neither.
+        import pyarrow.dataset as ds
+
         dataset = ds.dataset(
             [self.path_of(file) for file in files],
             schema=schema,

@@ -71,6 +71,9 @@ def counting_labels(
     them before it, no more than `horizon` ago; of two at one time, the one with the larger id.
     Returns: two tables of predictions with `label` and `outcome_timestamp`.
     """
+    if earlier.num_rows == 0 and arrived.num_rows == 0:
+        none = _unlabelled(fresh.slice(0, 0), arrived)
+        return none, none
     pairs = [_BY_ID]
     if keys:
         quoted = ", ".join('"' + key.replace('"', '""') + '"' for key in keys)
@@ -84,6 +87,13 @@ def counting_labels(
     began = joined.filter(joined["now_label"].is_valid())
     ceased = joined.filter(joined["was_label"].is_valid())
     return _labelled(began, "now"), _labelled(ceased, "was")
+
+
+def _unlabelled(predictions: pa.Table, outcomes: pa.Table) -> pa.Table:
+    """No predictions, with the columns of a label."""
+    return predictions.append_column("label", outcomes["label"].slice(0, 0)).append_column(
+        "outcome_timestamp", outcomes["timestamp"].slice(0, 0)
+    )
 
 
 def _labelled(joined: pa.Table, which: str) -> pa.Table:

@@ -32,7 +32,7 @@ from tocsin.schema import Ratio, Schema, Task
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-FORMAT = 2
+FORMAT = 3
 
 
 @dataclass(frozen=True)

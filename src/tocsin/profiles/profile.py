@@ -1,6 +1,5 @@
 """A profile: the vector of sums and counts that stands for rows."""
 
-import zlib
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,6 +9,7 @@ from tocsin.errors import IncompatibleProfilesError
 from tocsin.profiles.bins import FeatureBins
 from tocsin.profiles.layout import DELAYS, FEATURE_FIELDS, RATIO_FIELDS
 from tocsin.profiles.outputs import BinaryOutput, MulticlassOutput, RegressionOutput
+from tocsin.profiles.packing import packed, unpacked
 from tocsin.profiles.plan import Plan
 
 Array = NDArray[np.float64]
@@ -120,8 +120,8 @@ class Profile:
         return other.vector
 
     def to_bytes(self) -> bytes:
-        """The vector, compressed: mostly zeros in a short bucket."""
-        return zlib.compress(self.vector.astype("<f8").tobytes(), level=1)
+        """The vector, packed: mostly zeros in a short bucket."""
+        return packed(self.vector)
 
     @classmethod
     def from_bytes(cls, plan: Plan, data: bytes) -> "Profile":
@@ -129,7 +129,7 @@ class Profile:
 
         Raises: IncompatibleProfilesError when its size is not that of the plan.
         """
-        vector = np.frombuffer(zlib.decompress(data), dtype="<f8").astype(np.float64)
+        vector = unpacked(data)
         if vector.size != plan.layout.size:
             raise IncompatibleProfilesError(
                 f"stored profile has {vector.size} sums, but plan {plan.digest} has "

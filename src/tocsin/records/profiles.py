@@ -1,6 +1,7 @@
 """Stored profiles, one row per version, bucket and segment."""
 
 from collections.abc import Iterator, Mapping
+from typing import Any
 
 import numpy as np
 import sqlalchemy as sa
@@ -11,6 +12,18 @@ from tocsin.records.tables import profiles
 
 # What is left of a sum, as a share of it, when half of its digits are gone.
 _LOST = 1e-8
+# Late truth may touch hundreds of profiles in one transaction: made once, not for each of them.
+_PLACE: dict[str, sa.BindParameter[Any]] = {
+    "model_id": sa.bindparam("of_model"),
+    "plan_digest": sa.bindparam("of_plan"),
+    "segment": sa.bindparam("of_segment"),
+    "bucket": sa.bindparam("of_bucket"),
+    "version": sa.bindparam("of_version"),
+}
+_HERE = sa.and_(*(profiles.c[name] == value for name, value in _PLACE.items()))
+_VECTOR = sa.select(profiles.c.vector).where(_HERE)
+_INSERT = profiles.insert().values(**_PLACE, vector=sa.bindparam("sums"))
+_UPDATE = profiles.update().where(_HERE).values(vector=sa.bindparam("sums"))
 
 
 def add(
@@ -21,32 +34,28 @@ def add(
     Returns: whether sums lost their digits, as what was taken back was far larger than the rest.
     """
     lost = False
+    fresh: list[dict[str, Any]] = []
+    known: list[dict[str, Any]] = []
     for key, delta in deltas.items():
-        mine = (
-            (profiles.c.model_id == model_id)
-            & (profiles.c.plan_digest == plan.digest)
-            & (profiles.c.segment == key.segment)
-            & (profiles.c.bucket == key.bucket)
-            & (profiles.c.version == key.version)
-        )
-        stored = connection.execute(sa.select(profiles.c.vector).where(mine)).scalar()
+        place = {
+            "of_model": model_id,
+            "of_plan": plan.digest,
+            "of_segment": key.segment,
+            "of_bucket": key.bucket,
+            "of_version": key.version,
+        }
+        stored = connection.execute(_VECTOR, place).scalar()
         if stored is None:
-            connection.execute(
-                profiles.insert().values(
-                    model_id=model_id,
-                    plan_digest=plan.digest,
-                    version=key.version,
-                    segment=key.segment,
-                    bucket=key.bucket,
-                    vector=delta.to_bytes(),
-                )
-            )
+            fresh.append(place | {"sums": delta.to_bytes()})
         else:
             before = Profile.from_bytes(plan, stored)
             total = before + delta
             left = np.abs(total.vector)
             lost |= bool(((left > 0) & (left < _LOST * np.abs(before.vector))).any())
-            connection.execute(profiles.update().where(mine).values(vector=total.to_bytes()))
+            known.append(place | {"sums": total.to_bytes()})
+    for statement, rows in ((_INSERT, fresh), (_UPDATE, known)):
+        if rows:
+            connection.execute(statement, rows)
     return lost
 
 

@@ -10,6 +10,8 @@ import logging
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import timedelta
+from itertools import groupby
+from operator import attrgetter
 
 import numpy as np
 import pyarrow as pa
@@ -26,7 +28,7 @@ from tocsin.service.erasing import erasing, finish_erasures
 from tocsin.service.labels import changed_labels, days_around
 from tocsin.values import DAY
 
-MOST_ROWS = 100_000
+MOST_ROWS = 50_000
 _log = logging.getLogger(__name__)
 
 
@@ -208,7 +210,8 @@ def _of_kind(entries: list[inbox.Entry], table: Table, lake: ModelLake) -> pa.Ta
     if not found:
         return wanted.empty_table()
     # Entries of an earlier monitor may lack columns, or have them under another name or kind.
-    now = [evolved(rows, lake.monitored) for rows in found]
+    alike = [pa.concat_tables(group) for _, group in groupby(found, key=attrgetter("schema"))]
+    now = [evolved(rows, lake.monitored) for rows in alike]
     return pa.concat_tables([shaped(rows, wanted) for rows in now])
 
 
