@@ -103,7 +103,7 @@ def test_it_is_one_commit_that_keeps_offsets_days_and_what_was_removed(
     assert again.clashes() == []
     assert delta.metadata().configuration["delta.dataSkippingStatsColumns"] == "timestamp"
     rows = again.find(
-        Table.PREDICTIONS, pa.array(["b"]), until=9, span=(DAY_1.date(), DAY_1.date())
+        Table.PREDICTIONS, pa.array(["b"]), until=9, spans=((DAY_1.date(), DAY_1.date()),)
     )
     assert rows["input_town"].to_pylist() == ["x y"]
     again.seal(

@@ -16,7 +16,7 @@ from tocsin.lake import Folder, ModelLake, Table, folder_at
 from tocsin.lake.identity import id_hashes
 from tocsin.schema import Feature, Kind
 
-EVER = (date(2000, 1, 1), date(2100, 1, 1))
+EVER = ((date(2000, 1, 1), date(2100, 1, 1)),)
 _numbers = count()
 
 
@@ -39,7 +39,7 @@ def lake(place: Folder) -> ModelLake:
 
 
 def found_ids(lake: ModelLake, *ids: str, until: int = 9, **more: object) -> list[str]:
-    options = {"span": EVER, **more}
+    options = {"spans": EVER, **more}
     rows = lake.find(Table.PREDICTIONS, pa.array(ids, pa.string()), until=until, **options)
     return sorted(rows["prediction_id"].to_pylist())
 
@@ -53,17 +53,17 @@ def test_rows_are_found_by_id_in_all_files_that_hold_some(lake: ModelLake) -> No
 def test_rows_beyond_the_offset_or_the_days_are_not_looked_at(lake: ModelLake) -> None:
     assert found_ids(lake, "1-1", "3-1", until=2) == ["1-1"]
     days = lake.days()
-    assert found_ids(lake, "0-1", "1-1", "2-1", span=(days[1], days[1])) == ["1-1"]
-    assert found_ids(lake, "0-1", span=None) == []
+    assert found_ids(lake, "0-1", "1-1", "2-1", spans=((days[1], days[1]),)) == ["1-1"]
+    assert found_ids(lake, "0-1", spans=()) == []
 
 
 def test_a_row_has_all_columns_or_those_that_are_asked_for(lake: ModelLake) -> None:
     wanted = pa.array(["1-4"])
-    whole = lake.find(Table.PREDICTIONS, wanted, until=9, span=EVER)
+    whole = lake.find(Table.PREDICTIONS, wanted, until=9, spans=EVER)
     assert whole.schema == lake.schema(Table.PREDICTIONS)
     assert whole["input_amount"].to_pylist() == [6.0]
     few = lake.find(
-        Table.PREDICTIONS, wanted, until=9, span=EVER, columns=("prediction_id", "timestamp")
+        Table.PREDICTIONS, wanted, until=9, spans=EVER, columns=("prediction_id", "timestamp")
     )
     assert few.column_names == ["prediction_id", "timestamp"]
     assert few["timestamp"].equals(whole["timestamp"])
@@ -73,7 +73,7 @@ def test_a_row_has_all_columns_or_those_that_are_asked_for(lake: ModelLake) -> N
 def test_an_older_row_is_null_in_a_newer_feature(place: Folder) -> None:
     wider = replace(SCHEMA, features=(*SCHEMA.features, Feature("wind", Kind.NUMERIC)))
     again = lake_in(place, wider)
-    rows = again.find(Table.PREDICTIONS, pa.array(["1-4"]), until=9, span=EVER)
+    rows = again.find(Table.PREDICTIONS, pa.array(["1-4"]), until=9, spans=EVER)
     assert rows["input_wind"].to_pylist() == [None]
     assert len(list(again.scan_predictions(until=9))) == 4
 
@@ -160,7 +160,7 @@ def test_whatever_is_done_to_a_lake_its_rows_are_read_where_it_lies(
     again.refresh()
 
     assert found_ids(again, "0-1", "1-1", "more-9", until=99) == ["1-1", "more-9"]
-    rows = again.find(Table.PREDICTIONS, pa.array(["1-4"]), until=99, span=EVER)
+    rows = again.find(Table.PREDICTIONS, pa.array(["1-4"]), until=99, spans=EVER)
     assert rows["input_amount"].to_pylist() == ["6"]
     assert again.predictions_before(days[2], until=99) == 40
     assert (again.sealed(Table.PREDICTIONS), again.removed(Table.PREDICTIONS)) == (14, 30)

@@ -140,8 +140,8 @@ def test_a_table_of_an_earlier_version_is_read_and_kept_short_too(tmp_path: Path
     lake.tidy(now=NOW)
 
     wanted = rows["prediction_id"].slice(1).combine_chunks()
-    span = (NOW.date() - timedelta(days=36_500), NOW.date())
-    found = lake.find(Table.PREDICTIONS, wanted, until=9, span=span)
+    spans = ((NOW.date() - timedelta(days=36_500), NOW.date()),)
+    found = lake.find(Table.PREDICTIONS, wanted, until=9, spans=spans)
     assert found["prediction_id"].to_pylist() == ["b"]
     assert lake.erase(Table.PREDICTIONS, pa.table({"prediction_id": wanted})) == 1
     assert ids_in(lake) == ["a", "c"]

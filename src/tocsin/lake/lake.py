@@ -1,7 +1,7 @@
 """The lake: rows are sealed into it exactly once, and found again by id."""
 
 import re
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Sequence
 from datetime import date, datetime
 
 import pyarrow as pa
@@ -100,32 +100,34 @@ class ModelLake:
         ids: pa.Array,
         *,
         until: int,
-        span: Span | None,
+        spans: Sequence[Span],
         columns: Collection[str] | None = None,
     ) -> pa.Table:
-        """Rows with one of these prediction ids, offsets up to `until`, in the days of `span`.
+        """Rows with one of these prediction ids, offsets up to `until`, in the days of `spans`.
 
         columns: those that are needed, of id, timestamp and offset; all when None.
         """
         schema = self.schema(table)
         if columns is not None:
             schema = pa.schema([field for field in schema if field.name in columns])
-        files = self._tables.files(table, span) if span is not None and len(ids) else []
+        files = self._tables.files(table, spans) if len(ids) else []
         narrow = columns is not None
         rows = found(self._tables, table, files, ids, schema, until=until, narrow=narrow)
         return shaped(rows, schema)
 
-    def find_by(self, table: Table, wanted: pa.Table, *, until: int, span: Span | None) -> pa.Table:
+    def find_by(
+        self, table: Table, wanted: pa.Table, *, until: int, spans: Sequence[Span]
+    ) -> pa.Table:
         """Rows that agree in all columns of `wanted` with one of its rows; else as `find`."""
         if wanted.column_names == [ID]:
-            return self.find(table, wanted[ID].combine_chunks(), until=until, span=span)
-        if span is None or wanted.num_rows == 0:
+            return self.find(table, wanted[ID].combine_chunks(), until=until, spans=spans)
+        if wanted.num_rows == 0:
             return self.schema(table).empty_table()
         sql = (
             f"SELECT rows.* FROM rows SEMI JOIN wanted USING ({names(wanted)}) "
             f"WHERE {OFFSET} <= {until}"
         )
-        return self._query(table, sql, span, wanted=wanted)
+        return self._query(table, sql, spans, wanted=wanted)
 
     def days(self) -> list[date]:
         """The days that hold predictions, ascending."""
@@ -138,11 +140,11 @@ class ModelLake:
         for day in self.days():
             if day >= first:
                 sql = f"SELECT rows.* FROM rows WHERE {OFFSET} <= {until}"
-                yield day, self._query(Table.PREDICTIONS, sql, (day, day))
+                yield day, self._query(Table.PREDICTIONS, sql, ((day, day),))
 
     def predictions_before(self, day: date, *, until: int) -> int:
         """How many predictions of offsets up to `until` lie before a day."""
-        files = self._tables.files(Table.PREDICTIONS, (date.min, day - date.resolution))
+        files = self._tables.files(Table.PREDICTIONS, ((date.min, day - date.resolution),))
         if not files:
             return 0
         folder = self._tables.folder.child(Table.PREDICTIONS)
@@ -217,9 +219,9 @@ class ModelLake:
         """Raises: SchemaError when `evolve` would."""
         evolution.check_evolution(self._tables, self.monitored)
 
-    def _query(self, table: Table, sql: str, span: Span, **tables: pa.Table) -> pa.Table:
+    def _query(self, table: Table, sql: str, spans: Sequence[Span], **tables: pa.Table) -> pa.Table:
         """The answer over `rows`, the table's rows of some days."""
-        schema, files = self.schema(table), self._tables.files(table, span)
+        schema, files = self.schema(table), self._tables.files(table, spans)
         if not files:
             return schema.empty_table()
         folder = self._tables.folder.child(table)

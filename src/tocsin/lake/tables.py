@@ -1,6 +1,7 @@
 """The Delta tables of one model: opened once, appended to, and which files they have."""
 
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
@@ -16,7 +17,7 @@ from tocsin.lake.identity import ID_HASH, id_hashes
 
 # The first and the last day, both included.
 Span = tuple[date, date]
-ALWAYS = (date.min, date.max)
+ALWAYS: tuple[Span, ...] = ((date.min, date.max),)
 DAY_COLUMN = "date"
 # Files below this are merged.
 SMALL = 16 * 2**20
@@ -128,15 +129,21 @@ class DeltaTables:
             return []
         return sorted({date.fromisoformat(part[DAY_COLUMN]) for part in delta.partitions()})
 
-    def files(self, table: Table, span: Span = ALWAYS) -> list[str]:
+    def files(self, table: Table, spans: Sequence[Span] = ALWAYS) -> list[str]:
         """The addresses of the Parquet files that hold the rows of some days."""
         delta = self.table(table)
         if delta is None:
             return []
-        first, last = span
-        days = [(DAY_COLUMN, ">=", first.isoformat()), (DAY_COLUMN, "<=", last.isoformat())]
-        uris = delta.file_uris(file_pruning_predicate=None if span == ALWAYS else days)
-        return [unquote(uri) for uri in uris]
+        if spans == ALWAYS:
+            return [unquote(uri) for uri in delta.file_uris()]
+        uris = (uri for span in spans for uri in delta.file_uris(file_pruning_predicate=_in(span)))
+        return [unquote(uri) for uri in dict.fromkeys(uris)]
+
+
+def _in(span: Span) -> list[tuple[str, str, str]]:
+    """What tells the files of some days."""
+    first, last = span
+    return [(DAY_COLUMN, ">=", first.isoformat()), (DAY_COLUMN, "<=", last.isoformat())]
 
 
 def stored_files(delta: DeltaTable) -> list[StoredFile]:

@@ -38,20 +38,20 @@ def erasing(wanted: pa.Table, lake: ModelLake, monitor: Monitor, *, folded: int)
 
     With a prediction goes an outcome that names it; one that is joined by keys goes with the keys.
     """
-    rows = {t: lake.find_by(t, wanted, until=folded, span=ALWAYS) for t in _COUNTED}
+    rows = {t: lake.find_by(t, wanted, until=folded, spans=ALWAYS) for t in _COUNTED}
     erased, told = rows[Table.PREDICTIONS], rows[Table.OUTCOMES]
     kept, known = erased.slice(0, 0), told.slice(0, 0)
     keys = monitor.schema.key_columns()
     if ID not in wanted.column_names:
-        named = lake.find(Table.OUTCOMES, _ids(erased), until=folded, span=ALWAYS)
+        named = lake.find(Table.OUTCOMES, _ids(erased), until=folded, spans=ALWAYS)
         told = pa.concat_tables([told, named])
     elif keys:
         # Without it, the outcomes that are joined by keys are those of a prediction before it.
         by_keys = distinct_keys([erased], keys)
-        others = lake.find_by(Table.PREDICTIONS, by_keys, until=folded, span=ALWAYS)
+        others = lake.find_by(Table.PREDICTIONS, by_keys, until=folded, spans=ALWAYS)
         kept = others.filter(pc.invert(pc.is_in(others[ID], value_set=_ids(erased))))
-        keyed = lake.find_by(Table.OUTCOMES, by_keys, until=folded, span=ALWAYS)
-        named = lake.find(Table.OUTCOMES, _ids(kept), until=folded, span=ALWAYS)
+        keyed = lake.find_by(Table.OUTCOMES, by_keys, until=folded, spans=ALWAYS)
+        named = lake.find(Table.OUTCOMES, _ids(kept), until=folded, spans=ALWAYS)
         known = pa.concat_tables([keyed, named])
     began, ceased = counting_labels(
         stored=kept,
@@ -88,7 +88,7 @@ def _erase(lake: ModelLake, wanted: pa.Table, monitor: Monitor, *, folded: int) 
         of_keys, ids = set[str](), set(wanted[ID].to_pylist())
     else:
         of_keys = {row for row, objects in said.items() if _has_keys(objects, wanted, names)}
-        found = lake.find_by(Table.PREDICTIONS, wanted, until=folded, span=ALWAYS)
+        found = lake.find_by(Table.PREDICTIONS, wanted, until=folded, spans=ALWAYS)
         misfits = set[str]().union(*(_given_ids(said[row]) for row in of_keys))
         ids = {*_ids(found).to_pylist(), *_uncounted(misfits, lake, folded=folded)}
     lake.erase(Table.OUTCOMES, pa.table({ID: pa.array(sorted(ids), pa.string())}), at_once=True)
@@ -121,7 +121,7 @@ def _given_ids(objects: list[dict[str, Any]]) -> set[str]:
 def _uncounted(ids: set[str], lake: ModelLake, *, folded: int) -> set[str]:
     """Those that no counted prediction has; outcomes of others may count for somebody else."""
     wanted = pa.array(sorted(ids), pa.string())
-    known = lake.find(Table.PREDICTIONS, wanted, until=folded, span=ALWAYS, columns=(ID,))
+    known = lake.find(Table.PREDICTIONS, wanted, until=folded, spans=ALWAYS, columns=(ID,))
     return ids - set(_ids(known).to_pylist())
 
 

@@ -230,7 +230,7 @@ def _without_repeats(arrived: pa.Table, lake: ModelLake, folded: int) -> pa.Tabl
         Table.PREDICTIONS,
         arrived["prediction_id"].combine_chunks(),
         until=folded,
-        span=days_around(arrived["timestamp"], before=timedelta(days=1), after=timedelta(days=1)),
+        spans=days_around(arrived["timestamp"], before=timedelta(days=1), after=timedelta(days=1)),
         columns=("prediction_id", "timestamp"),
     )
     if known.num_rows == 0 and pc.count_distinct(arrived["prediction_id"]).as_py() == len(arrived):

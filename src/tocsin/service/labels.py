@@ -3,14 +3,16 @@
 from collections.abc import Sequence
 from datetime import UTC, date, datetime, timedelta
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from tocsin.declared import Monitor
 from tocsin.lake import EARLIEST, ModelLake, Span, Table, counting_labels
-from tocsin.values import to_datetime
+from tocsin.values import DAY
 
-_CALENDAR = (datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC))
+_ONE_DAY = timedelta(days=1)
+_EPOCH = date(1970, 1, 1).toordinal()
 
 
 def changed_labels(
@@ -25,7 +27,7 @@ def changed_labels(
         Table.PREDICTIONS,
         _known(outcomes["prediction_id"]),
         until=folded,
-        span=days_around(outcomes["timestamp"], before=horizon, after=EARLIEST),
+        spans=days_around(outcomes["timestamp"], before=horizon, after=EARLIEST),
     )
     keys = monitor.schema.key_columns()
     keyed = outcomes.slice(0, 0)
@@ -38,7 +40,7 @@ def changed_labels(
         Table.OUTCOMES,
         predicted["prediction_id"].combine_chunks(),
         until=folded,
-        span=days_around(predicted["timestamp"], before=EARLIEST, after=horizon),
+        spans=days_around(predicted["timestamp"], before=EARLIEST, after=horizon),
     )
     return counting_labels(
         stored=stored,
@@ -56,18 +58,18 @@ def labels_of_day(
     """The predictions of one day that have a label, with it."""
     horizon = timedelta(microseconds=monitor.label_horizon)
     after = day + timedelta(days=1) + horizon
-    span = (day - EARLIEST, after)
+    spans = ((day - EARLIEST, after),)
     ids = predictions["prediction_id"].combine_chunks()
-    told = lake.find(Table.OUTCOMES, ids, until=folded, span=span)
+    told = lake.find(Table.OUTCOMES, ids, until=folded, spans=spans)
     keys = monitor.schema.key_columns()
     candidates = predictions
     if keys:
         wanted = distinct_keys([predictions], keys)
         # A later prediction takes the outcomes that come after it.
-        later = (day + timedelta(days=1), after)
-        others = lake.find_by(Table.PREDICTIONS, wanted, until=folded, span=later)
+        later = ((day + timedelta(days=1), after),)
+        others = lake.find_by(Table.PREDICTIONS, wanted, until=folded, spans=later)
         candidates = pa.concat_tables([predictions, others])
-        found = lake.find_by(Table.OUTCOMES, wanted, until=folded, span=(day, after))
+        found = lake.find_by(Table.OUTCOMES, wanted, until=folded, spans=((day, after),))
         told = pa.concat_tables([told, found.filter(found["prediction_id"].is_null())])
     labelled, _ = counting_labels(
         stored=candidates.slice(0, 0),
@@ -83,17 +85,30 @@ def labels_of_day(
     return labelled.filter(pc.less(labelled["timestamp"], pc.add(start, timedelta(days=1))))
 
 
-def days_around(timestamps: pa.ChunkedArray, *, before: timedelta, after: timedelta) -> Span | None:
-    """The days from the first timestamp less `before` to the last and `after`; None of none."""
-    ends = pc.min_max(timestamps.cast(pa.int64())).as_py()
-    if ends["min"] is None:
-        return None
-    first, last = to_datetime(ends["min"]), to_datetime(ends["max"])
-    # Python's calendar has ends; nothing lies beyond them.
-    return (
-        date.min if first - _CALENDAR[0] < before else (first - before).date(),
-        date.max if _CALENDAR[1] - last < after else (last + after).date(),
-    )
+def days_around(
+    timestamps: pa.ChunkedArray, *, before: timedelta, after: timedelta
+) -> tuple[Span, ...]:
+    """The days of some times, from `before` each to `after` it, as spans that do not meet.
+
+    Not all from the first to the last: one row that is dated decades ago would have every day
+    between looked through.
+    """
+    days = np.unique(timestamps.cast(pa.int64()).to_numpy() // DAY).tolist()
+    earlier, later = -(-before // _ONE_DAY), -(-after // _ONE_DAY)
+    spans: list[tuple[int, int]] = []
+    for day in days:
+        first, last = day - earlier, day + later
+        if spans and first <= spans[-1][1] + 1:
+            spans[-1] = (spans[-1][0], last)
+        else:
+            spans.append((first, last))
+    return tuple((_date(first), _date(last)) for first, last in spans)
+
+
+def _date(day: int) -> date:
+    """A day since 1970; Python's calendar has ends, and nothing lies beyond them."""
+    ordinal = day + _EPOCH
+    return date.fromordinal(min(max(ordinal, date.min.toordinal()), date.max.toordinal()))
 
 
 def _by_keys(
@@ -118,8 +133,8 @@ def _by_keys(
         fresh["timestamp"].type,
     )
     around = days_around(times, before=2 * horizon, after=2 * horizon)
-    found = lake.find_by(Table.PREDICTIONS, wanted, until=folded, span=around)
-    told = lake.find_by(Table.OUTCOMES, wanted, until=folded, span=around)
+    found = lake.find_by(Table.PREDICTIONS, wanted, until=folded, spans=around)
+    told = lake.find_by(Table.OUTCOMES, wanted, until=folded, spans=around)
     known = pc.is_in(stored["prediction_id"], value_set=found["prediction_id"].combine_chunks())
     return (
         pa.concat_tables([found, stored.filter(pc.invert(known))]),
