@@ -9,11 +9,11 @@ from tocsin.service.evaluate import Evaluate
 from tocsin.service.fold import Fold
 from tocsin.service.rebuild import Rebuild
 from tocsin.service.retain import Retain
+from tocsin.service.trouble import Failing, Trouble
 
 _log = logging.getLogger(__name__)
 _PAUSE_S = 0.1
 _LEAST_PAUSE_S = 0.02
-_LONGEST_PAUSE_S = 10.0
 
 
 class Worker:
@@ -32,11 +32,11 @@ class Worker:
         # Folds and evaluations of a model follow each other, whoever asks for them.
         self._working = threading.Lock()
         self._threads: list[threading.Thread] = []
-        self._trouble: dict[str, str] = {}
+        self._trouble = Trouble()
 
     def start(self) -> None:
         """Begin to work."""
-        for name, work in (("fold", self.work), ("deliver", self._deliver.deliver)):
+        for name, work in (("work", self._turn), ("deliver", self._deliver.deliver)):
             thread = threading.Thread(target=self._loop, args=(name, work), name=f"tocsin-{name}")
             thread.start()
             self._threads.append(thread)
@@ -49,9 +49,9 @@ class Worker:
             thread.join()
 
     @property
-    def trouble(self) -> dict[str, str]:
-        """What keeps failing, by thread: `fold` or `deliver`; empty when all is well."""
-        return dict(self._trouble)
+    def trouble(self) -> list[Failing]:
+        """What keeps failing, by work and model; empty when all is well."""
+        return self._trouble.failing()
 
     @property
     def stopping(self) -> bool:
@@ -63,61 +63,72 @@ class Worker:
         self._woken.set()
 
     def work(self) -> bool:
-        """Rebuild, fold and evaluate once each model that waits; False when none did."""
-        with self._working:
-            failures: list[Exception] = []
-            waiting = self._rebuild.waiting()
-            rebuilt = _each(waiting, self._rebuild.rebuild, failures)
-            # What could not be rebuilt has profiles of two plans: better none than half of them.
-            halves = set(self._rebuild.waiting()) if waiting else set()
-            folded = _each(_without(self._fold.waiting(), halves), self._fold.fold, failures)
-            changed = _without(self._evaluate.waiting(), halves)
-            evaluated = _each(changed, self._evaluate.evaluate, failures)
-            _each(self._retain.waiting(), self._retain.retain, failures)
+        """Rebuild, fold and evaluate once each model that waits; False when none did.
+
+        Raises: ExceptionGroup of what failed, once all others had their turn; those rest a while.
+        """
+        failures: list[Exception] = []
+        worked = self._turn(failures)
         if failures:
             raise ExceptionGroup("some models could not be worked on", failures)
-        return rebuilt or folded or evaluated
+        return worked
+
+    def _turn(self, failures: list[Exception] | None = None) -> bool:
+        """As `work`; what fails is remembered, and added to `failures`."""
+        told: list[Exception] = [] if failures is None else failures
+        with self._working:
+            waiting = self._rebuild.waiting()
+            rebuilt = self._each("rebuild", waiting, self._rebuild.rebuild, told)
+            # What could not be rebuilt has profiles of two plans: better none than half of them.
+            halves = set(self._rebuild.waiting()) if waiting else set()
+            full = _without(self._fold.waiting(), halves)
+            folded = self._each("fold", full, self._fold.fold, told)
+            changed = _without(self._evaluate.waiting(), halves)
+            evaluated = self._each("evaluate", changed, self._evaluate.evaluate, told)
+            # One at a time: to tidy all of them would keep rows waiting.
+            due = [m for m in self._retain.waiting() if not self._trouble.rests("retain", m)]
+            self._each("retain", due[:1], self._retain.retain, told)
+        return rebuilt or folded or evaluated or len(due) > 1
+
+    def _each(
+        self,
+        work: str,
+        models: list[str],
+        do: Callable[[str], int],
+        failures: list[Exception],
+    ) -> bool:
+        """Work on every model that does not rest; one that fails keeps none of the others."""
+        worked = False
+        for model in models:
+            if self._trouble.rests(work, model):
+                continue
+            try:
+                worked = do(model) > 0 or worked
+            except Exception as error:  # noqa: BLE001 - told, and tried again after a pause
+                pause_s = self._trouble.failed(work, model, error)
+                _log.exception("%s of %s failed; again in %.1f s", work, model, pause_s)
+                failures.append(error)
+            else:
+                self._trouble.passed(work, model)
+        return worked
 
     def _loop(self, name: str, work: Callable[[], bool]) -> None:
-        pause = _PAUSE_S
         while not self._stopped.is_set():
             self._woken.clear()
             try:
                 worked = work()
             except Exception as error:  # noqa: BLE001 - this thread's entry point: told, tried again
-                self._trouble[name] = _told(error)
-                _log.exception("work failed; trying again in %.1f s", pause)
+                pause_s = self._trouble.failed(name, None, error)
+                _log.exception("%s failed; again in %.1f s", name, pause_s)
                 # Not to be woken: rows that arrive do not mend what failed.
-                self._stopped.wait(pause)
-                pause = min(pause * 2, _LONGEST_PAUSE_S)
+                self._stopped.wait(pause_s)
                 continue
-            self._trouble.pop(name, None)
-            pause = _PAUSE_S
+            self._trouble.passed(name, None)
             if not worked:
-                self._woken.wait(pause)
+                self._woken.wait(_PAUSE_S)
                 # Rows that arrive wake us, and wait for their like: not to look for each of them.
                 self._stopped.wait(_LEAST_PAUSE_S)
 
 
 def _without(models: list[str], left_out: set[str]) -> list[str]:
     return [model for model in models if model not in left_out]
-
-
-def _told(error: BaseException) -> str:
-    """An error in one line: what it says, and of which model."""
-    if isinstance(error, BaseExceptionGroup):
-        return "; ".join(_told(part) for part in error.exceptions)
-    notes = "".join(f"{note}: " for note in getattr(error, "__notes__", ()))
-    return f"{notes}{type(error).__name__}: {error}"
-
-
-def _each(models: list[str], work: Callable[[str], int], failures: list[Exception]) -> bool:
-    """Work on every model; one that fails is added to `failures` and keeps none of the others."""
-    worked = False
-    for model in models:
-        try:
-            worked = work(model) > 0 or worked
-        except Exception as error:  # noqa: BLE001 - raised by the caller, once all had their turn
-            error.add_note(f"model {model}")
-            failures.append(error)
-    return worked

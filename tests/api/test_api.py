@@ -405,7 +405,7 @@ def test_the_status_tells_what_keeps_failing_and_of_which_model(
     app: App, client: TestClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     add(client)
-    assert client.get("/api/v1/status").json()["trouble"] == {}
+    assert client.get("/api/v1/status").json()["trouble"] == []
 
     def failing(*_: Any, **__: Any) -> int:
         raise OSError("the disk is gone")
@@ -415,7 +415,13 @@ def test_the_status_tells_what_keeps_failing_and_of_which_model(
     deadline = time.monotonic() + 30
     while not (trouble := client.get("/api/v1/status").json()["trouble"]):
         assert time.monotonic() < deadline
-    assert trouble == {"fold": "model late: OSError: the disk is gone"}
+    (failing_one,) = trouble
+    assert failing_one["failures"] >= 1
+    assert failing_one["again_s"] <= 30
+    said = {"work": "fold", "model": "late", "error": "OSError: the disk is gone"}
+    assert {**failing_one, **said} == failing_one
+    ready = client.get("/ready")
+    assert (ready.status_code, ready.json()["trouble"][0]["model"]) == (200, "late")
 
     monkeypatch.undo()
     while client.get("/api/v1/status").json()["trouble"]:

@@ -1,5 +1,6 @@
 """Faults that stay where they are: one model, one rule, one receiver, one row at a time."""
 
+import time
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -56,6 +57,41 @@ def test_one_model_that_cannot_be_folded_keeps_no_other_from_its_windows(
         app.worker.work()
 
     assert app.read.summary("other")["windows_evaluated"] > 0
+
+
+def test_a_model_that_fails_each_time_rests_while_the_others_go_on_at_once(
+    app: App, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("late", "other"):
+        app.register.add(name, monitor_document(), reference(400))
+        Feed(app, name).hours(0, 1)
+    real, tries = Fold.fold, []
+
+    def failing(self: Fold, model: str, **options: Any) -> int:
+        if model == "late":
+            tries.append(model)
+            raise OSError("the disk of this model is gone")
+        return real(self, model, **options)
+
+    monkeypatch.setattr(Fold, "fold", failing)
+    app.worker.start()
+    try:
+        deadline = time.monotonic() + 60
+        while len(tries) < 6:
+            assert time.monotonic() < deadline
+        # Its pause is more than three seconds by now.
+        began = time.monotonic()
+        for hour in range(1, 5):
+            Feed(app, "other").hours(hour, hour + 1)
+            app.worker.wake()
+            while Feed(app, "other").total("n") < 80 * hour:
+                assert time.monotonic() < deadline
+        assert len(tries) == 6 or time.monotonic() - began > 3
+        (trouble,) = app.worker.trouble
+        assert (trouble.work, trouble.model, trouble.failures) == ("fold", "late", len(tries))
+        assert trouble.error == "OSError: the disk of this model is gone"
+    finally:
+        app.worker.stop()
 
 
 @pytest.mark.parametrize("together", [True, False])

@@ -9,12 +9,13 @@ import numpy as np
 import pytest
 from tests.world import START, Feed, monitor_document, outcome, prediction, reference
 
-from tocsin.app import opened
+from tocsin.app import App, opened
 from tocsin.declared import parse_monitor
 from tocsin.engines import LocalEngine
 from tocsin.errors import InvalidInputError, SchemaError
 from tocsin.lake import ModelLake, Table
 from tocsin.records import models
+from tocsin.service.retain import Retain
 from tocsin.settings import Settings
 from tocsin.values import DAY, SECOND, from_datetime
 from tocsin.values import HOUR as HOUR_US
@@ -244,3 +245,23 @@ def test_a_retention_shorter_than_the_join_is_refused() -> None:
     with pytest.raises(SchemaError, match=r"shorter than join\.within 5d"):
         parse_monitor("late", document(retention="3d", **joined))
     assert parse_monitor("late", document(retention="6d", **joined)).retention == 6 * DAY
+
+
+def test_models_are_looked_after_one_at_a_time_between_folds(
+    app: App, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("a", "b", "c"):
+        app.register.add(name, monitor_document(), reference(100))
+    real, looked_after = type(app.retain).retain, []
+
+    def told(self: Retain, model: str) -> int:
+        looked_after.append(model)
+        return real(self, model)
+
+    monkeypatch.setattr(Retain, "retain", told)
+    app.worker.work()
+    assert looked_after == ["a"]
+    Feed(app, "c").predictions(prediction("x"))
+    Feed(app, "c").work()
+
+    assert looked_after == ["a", "b", "c"]

@@ -46,11 +46,22 @@ class Received(BaseModel):
     prediction_ids: list[Assigned] | None = None
 
 
+class Failing(BaseModel):
+    """Work that failed when it was last tried; model: none where it is not a model's."""
+
+    work: str
+    model: str | None
+    error: str
+    failures: int
+    again_s: float
+
+
 class Readiness(BaseModel):
-    """Whether rows can be stored, and what is in the way."""
+    """Whether rows can be stored, what is in the way, and what keeps failing meanwhile."""
 
     ready: bool
     reasons: list[str]
+    trouble: list[Failing]
 
 
 def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:

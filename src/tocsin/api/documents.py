@@ -1,11 +1,13 @@
 """Values as JSON documents: times in ISO 8601, durations as people write them."""
 
+from collections.abc import Sequence
 from dataclasses import asdict
 from math import isfinite
 from typing import Any
 
 from tocsin.records.alerts import Incident
 from tocsin.service.segments import GroupsView, SegmentsView
+from tocsin.service.trouble import Failing
 from tocsin.service.views import DriftPoint, IncidentDetail, ModelDetail, Overview, Series
 from tocsin.values import Measure, Undefined, Window, format_duration, isoformat
 
@@ -185,6 +187,11 @@ def incident_document(incident: Incident, detail: IncidentDetail | None = None) 
             for entry in detail.timeline
         ]
     return document
+
+
+def trouble_document(failing: Sequence[Failing]) -> list[dict[str, Any]]:
+    """What keeps failing, of which model, and when it is tried again."""
+    return [{**asdict(each), "again_s": round(each.again_s, 1)} for each in failing]
 
 
 def _window(window: Window) -> dict[str, str]:

@@ -6,6 +6,7 @@ from fastapi import APIRouter
 from fastapi.responses import JSONResponse
 
 from tocsin.api.documented import Readiness
+from tocsin.api.documents import trouble_document
 from tocsin.app import App
 from tocsin.errors import UnavailableError
 
@@ -27,7 +28,8 @@ def router(app: App) -> APIRouter:
     def ready() -> JSONResponse:
         """200 while rows can be stored, else 503 with what is in the way.
 
-        What keeps a model from being folded is told by `/api/v1/status`: its rows wait meanwhile.
+        `trouble` says what keeps failing, of which model: it is tried again while its rows wait,
+        and takes nothing from the readiness.
         """
         reasons: list[str] = []
         try:
@@ -38,6 +40,13 @@ def router(app: App) -> APIRouter:
         except UnavailableError as error:
             reasons.append(str(error))
         status = 503 if reasons else 200
-        return JSONResponse({"ready": not reasons, "reasons": reasons}, status)
+        return JSONResponse(
+            {
+                "ready": not reasons,
+                "reasons": reasons,
+                "trouble": trouble_document(app.worker.trouble),
+            },
+            status,
+        )
 
     return routes

@@ -22,6 +22,7 @@ from tocsin.api.documents import (
     overview_document,
     segments_document,
     series_document,
+    trouble_document,
 )
 from tocsin.api.errors import not_found
 from tocsin.app import App
@@ -205,7 +206,7 @@ def router(app: App) -> APIRouter:
             "waiting_since": found.waiting_since,
             "changed_models": found.changed_models,
             "outbox": found.outbox,
-            "trouble": app.worker.trouble,
+            "trouble": trouble_document(app.worker.trouble),
         }
 
     return routes
