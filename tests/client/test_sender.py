@@ -10,6 +10,7 @@ from tocsin.client._log import Warnings
 from tocsin.client._queue import Limits, RowQueue, Woken
 from tocsin.client._rows import Outcome, Prediction, Row
 from tocsin.client._sender import Route, Sender, user_agent
+from tocsin.client._transport import MOST_FAULTS
 
 NOW = datetime(2013, 1, 1, tzinfo=UTC)
 
@@ -155,6 +156,25 @@ def test_a_batch_is_dropped_when_the_client_closes_between_tries(script: Any, be
     board.send(prediction("a"))
     assert board.queue.stats.dropped == 1
     assert len(server.requests) == 3
+
+
+def test_rows_that_the_server_fails_at_each_time_are_rejected_and_the_next_go_out(
+    script: Any, bench: Any
+) -> None:
+    server = script(*[httpx2.Response(500, json={"error": {"message": "oops"}})] * MOST_FAULTS)
+    board = bench(server)
+    board.send(prediction("a"), prediction("b"), Outcome("a", NOW, 1))
+    stats = board.queue.stats
+    assert (stats.rejected, stats.sent, len(server.requests)) == (2, 1, MOST_FAULTS + 1)
+    assert stats.last_error == f"the server failed {MOST_FAULTS} times: 500: oops"
+
+
+def test_an_outage_between_faults_begins_their_count_anew(script: Any, bench: Any) -> None:
+    fault = httpx2.Response(500)
+    server = script(*[fault] * (MOST_FAULTS - 1), busy(), *[fault] * (MOST_FAULTS - 1))
+    board = bench(server)
+    board.send(prediction("a"))
+    assert (board.queue.stats.sent, board.queue.stats.rejected) == (1, 0)
 
 
 def test_an_outage_is_said_once_and_its_end_too(

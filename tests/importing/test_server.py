@@ -11,6 +11,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 from tests.servers import free_port
 
+from tocsin.client._transport import MOST_FAULTS
 from tocsin.errors import InvalidInputError
 from tocsin.importing import Server
 
@@ -86,6 +87,17 @@ def test_a_server_that_is_busy_is_given_the_rest_it_asks_for() -> None:
         f"{url} answered 503; waiting for it, Ctrl-C ends",
         f"{url} answers again",
     ]
+
+
+def test_a_server_that_fails_each_time_ends_the_import_with_what_it_says() -> None:
+    oops = (500, {"error": {"message": "something failed; the server's log says what"}}, {})
+    with (
+        answering(*[oops] * MOST_FAULTS) as (url, asked),
+        server(url, said=[], wait=lambda _: True) as to,
+        pytest.raises(InvalidInputError, match=r"failed 10 times in a row with 500 \(something"),
+    ):
+        to.store([{}], after="", position="1")
+    assert len(asked) == MOST_FAULTS
 
 
 def test_a_server_that_is_away_is_waited_for_until_the_import_ends() -> None:

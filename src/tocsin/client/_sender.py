@@ -14,7 +14,7 @@ from tocsin.client._log import Warnings, logger, told
 from tocsin.client._overflow import Overflow
 from tocsin.client._queue import Batch, RowQueue, Woken
 from tocsin.client._spill_file import SpillFile
-from tocsin.client._transport import Accepted, Refused, TryAgain, backoff_s, post
+from tocsin.client._transport import MOST_FAULTS, Accepted, Refused, TryAgain, backoff_s, post
 
 DROPPED_HEADER = "Tocsin-Dropped"
 
@@ -122,13 +122,17 @@ class Sender:
         if self._http is None:
             self._http = self._route.open_http()
         url = f"{self._route.url}/{body.kind}"
-        attempt = 0
+        attempt = faults = 0
         while True:
             untold = self._queue.dropped_untold
             dropped = {DROPPED_HEADER: str(untold)} if untold else {}
             answer = post(self._http, url, body.content, body.headers | dropped)
             if not isinstance(answer, TryAgain):
                 break
+            faults = faults + 1 if answer.fault else 0
+            if faults == MOST_FAULTS:
+                # Others wait behind these rows, which it may be that the server fails at.
+                return Refused(f"the server failed {faults} times: {answer.reason}")
             self._queue.note_error(answer.reason)
             self._warnings.warn("away", f"no rows to {url}, trying again: {answer.reason}")
             rest_s = answer.after_s

@@ -13,9 +13,20 @@ import httpx2
 FIRST_BACKOFF_S = 0.2
 MAX_BACKOFF_S = 30.0
 MAX_RETRY_AFTER_S = 3600.0
+# A server that is away, busy or told to wait answers these; in time it takes the same rows.
 PASSING_STATUSES = frozenset(
-    {HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_EARLY, HTTPStatus.TOO_MANY_REQUESTS}
+    {
+        HTTPStatus.REQUEST_TIMEOUT,
+        HTTPStatus.TOO_EARLY,
+        HTTPStatus.TOO_MANY_REQUESTS,
+        HTTPStatus.BAD_GATEWAY,
+        HTTPStatus.SERVICE_UNAVAILABLE,
+        HTTPStatus.GATEWAY_TIMEOUT,
+    }
 )
+# A fault of the server may pass as well, or come with these very rows each time: so many answers
+# in a row, over half a minute or so, are enough to know.
+MOST_FAULTS = 10
 
 
 @dataclass(frozen=True)
@@ -35,10 +46,14 @@ class Refused:
 
 @dataclass(frozen=True)
 class TryAgain:
-    """The server may take these rows later; `after_s` is when, if it said so."""
+    """The server may take these rows later; `after_s` is when, if it said so.
+
+    fault: it failed in a way that these rows may be the cause of.
+    """
 
     reason: str
     after_s: float | None = None
+    fault: bool = False
 
 
 Answer = Accepted | Refused | TryAgain
@@ -70,9 +85,19 @@ def answer(response: httpx2.Response, now: datetime) -> Answer:
     if response.is_success:
         return _acknowledgement(response)
     reason = f"{status}: {_error_message(response)}"
-    if status >= HTTPStatus.INTERNAL_SERVER_ERROR or status in PASSING_STATUSES:
-        return TryAgain(reason, retry_after_s(response.headers.get("Retry-After", ""), now))
+    if faulty(status) or status in PASSING_STATUSES:
+        after_s = retry_after_s(response.headers.get("Retry-After", ""), now)
+        return TryAgain(reason, after_s, faulty(status))
     return Refused(reason)
+
+
+def faulty(status: int) -> bool:
+    """Whether a server says that it failed, and not that it is away or busy.
+
+    >>> faulty(500), faulty(503), faulty(422)
+    (True, False, False)
+    """
+    return status >= HTTPStatus.INTERNAL_SERVER_ERROR and status not in PASSING_STATUSES
 
 
 def retry_after_s(header: str, now: datetime) -> float | None:

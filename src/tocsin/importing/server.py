@@ -12,7 +12,13 @@ import httpx2
 import msgspec
 import pyarrow as pa
 
-from tocsin.client._transport import PASSING_STATUSES, backoff_s, retry_after_s
+from tocsin.client._transport import (
+    MOST_FAULTS,
+    PASSING_STATUSES,
+    backoff_s,
+    faulty,
+    retry_after_s,
+)
 from tocsin.errors import InvalidInputError
 from tocsin.importing.model import Kind, Model
 from tocsin.sources import Say, Wait
@@ -136,9 +142,23 @@ class Server:
             message or f"{self._base} answered {response.status_code}; is it a Tocsin server?"
         )
 
+    def _check_faults(self, response: httpx2.Response, faults: int) -> None:
+        """Raises: InvalidInputError when the server failed so often that it will again."""
+        if faults < MOST_FAULTS:
+            return
+        told = _content(response).get("error", {}).get("message", "it does not say why")
+        raise InvalidInputError(
+            f"{self._base} failed {faults} times in a row with {response.status_code} ({told}); "
+            "nothing of this batch was stored. When it is mended, the same command goes on from "
+            "here"
+        )
+
     def _asked(self, ask: Callable[[], httpx2.Response]) -> httpx2.Response | None:
-        """The answer, however long the server stays away; None when the import has to end."""
-        attempt, waited_s, said_s = 0, 0.0, -_SAID_EVERY_S
+        """The answer, however long the server stays away; None when the import has to end.
+
+        Raises: InvalidInputError when it fails each time.
+        """
+        attempt, faults, waited_s, said_s = 0, 0, 0.0, -_SAID_EVERY_S
         while True:
             try:
                 response = ask()
@@ -146,8 +166,11 @@ class Server:
                 raise InvalidInputError(f"--url {self._base!r} is no address: {error}") from error
             except httpx2.TransportError as error:
                 reason, rest_s = f"does not answer ({error})", None
+                faults = 0
             else:
-                if not _passes(response.status_code):
+                faults = faults + 1 if faulty(response.status_code) else 0
+                self._check_faults(response, faults)
+                if not faults and response.status_code not in PASSING_STATUSES:
                     if attempt:
                         self._say(f"{self._base} answers again")
                     return response
@@ -162,10 +185,6 @@ class Server:
                 return None
             waited_s += rest_s
             attempt += 1
-
-
-def _passes(status: int) -> bool:
-    return status >= HTTPStatus.INTERNAL_SERVER_ERROR or status in PASSING_STATUSES
 
 
 def _content(response: httpx2.Response) -> dict[str, Any]:
