@@ -1,6 +1,7 @@
 """The command line as people use it: real processes, real messages."""
 
 import json
+import os
 import socket
 import subprocess
 import sys
@@ -22,7 +23,7 @@ def run(*arguments: str) -> subprocess.CompletedProcess[str]:
         text=True,
         timeout=120,
         check=False,
-        env={"COLUMNS": "200", "PATH": "/usr/bin:/bin"},
+        env={"COLUMNS": "200", "PATH": "/usr/bin:/bin", "PYTHONPATH": os.pathsep.join(sys.path)},
     )
 
 
@@ -51,6 +52,17 @@ def test_help_lists_every_command() -> None:
     text = run("--help").stdout
     for command in ("server", "demo", "watch", "models", "metrics", "incidents", "rebuild"):
         assert command in text
+
+
+def test_status_tells_of_the_server_and_of_the_rows_of_a_model(server: Server) -> None:
+    text = run("status", "--url", server.url).stdout
+    assert "monitors 1 models" in text
+    assert "0 rows wait to be folded" in text
+
+    text = run("status", "late", "--url", server.url).stdout
+    assert "480 predictions" in text
+    assert "480 outcomes" in text
+    assert "quarantine" not in text
 
 
 def test_models_shows_condition_and_headline(server: Server) -> None:

@@ -9,19 +9,17 @@ from rich.console import Console
 from rich.progress import Progress
 
 import tocsin
-from tocsin.cli import watching
-from tocsin.cli.options import pairs
+from tocsin.cli import rows, state, watching
+from tocsin.cli.options import Url, remote_at
 from tocsin.cli.tables import (
     groups_table,
     incident_table,
     incidents_table,
     metrics_table,
     models_table,
-    quarantine_table,
     segments_table,
 )
 from tocsin.errors import InvalidInputError, StartupError
-from tocsin.remote import Remote
 from tocsin.settings import settings
 from tocsin.values import SECOND, parse_duration
 
@@ -34,7 +32,6 @@ commands = typer.Typer(
 _out = Console()
 
 Kinds = Literal["local", "spark"]
-Url = Annotated[str | None, typer.Option(help="The server (default: http://127.0.0.1:8765).")]
 Data = Annotated[Path | None, typer.Option(help="The folder of the data (default: tocsin-data).")]
 Host = Annotated[str | None, typer.Option(help="The address to listen on (default: 127.0.0.1).")]
 Port = Annotated[int | None, typer.Option(help="The port to listen on (default: 8765).")]
@@ -112,17 +109,17 @@ def watch(
     }
     request = {"uri": uri, **{role: part for role, part in said.items() if part is not None}}
     name = name or uri.removeprefix("models:/").split("@")[0].split("/")[0]
-    added = _remote(url).post(f"/models/{name}/watch", request)
+    added = remote_at(url).post(f"/models/{name}/watch", request)
     _out.print(f"Tocsin watches {added['name']} version {added['version']}.")
     for note in added["notes"]:
         _out.print(f"  {note}")
-    _out.print(f"See {_remote(url).base}/models/{added['name']}")
+    _out.print(f"See {remote_at(url).base}/models/{added['name']}")
 
 
 @commands.command()
 def models(url: Url = None) -> None:
     """List all models, the worst first."""
-    found = _remote(url).get("/models")
+    found = remote_at(url).get("/models")
     if not found:
         _out.print("No model is monitored yet: tocsin watch models:/NAME@champion")
         return
@@ -140,7 +137,7 @@ def metrics(
     url: Url = None,
 ) -> None:
     """Show a metric over time with its intervals."""
-    remote = _remote(url)
+    remote = remote_at(url)
     metric = metric or remote.get(f"/models/{model}")["metric"]
     asked = {"window": window, "segment": segment, "as_of": as_of}
     chosen = {name: value for name, value in asked.items() if value is not None}
@@ -156,7 +153,7 @@ def segments(
 ) -> None:
     """Show a metric of the newest window by segments."""
     chosen = {k: v for k, v in (("metric", metric), ("window", window)) if v is not None}
-    _out.print(segments_table(_remote(url).get(f"/models/{model}/segments", **chosen)))
+    _out.print(segments_table(remote_at(url).get(f"/models/{model}/segments", **chosen)))
 
 
 @commands.command()
@@ -168,7 +165,7 @@ def groups(
 ) -> None:
     """Compare how the groups of a protected attribute are treated."""
     chosen = {} if window is None else {"window": window}
-    _out.print(groups_table(_remote(url).get(f"/models/{model}/groups/{attribute}", **chosen)))
+    _out.print(groups_table(remote_at(url).get(f"/models/{model}/groups/{attribute}", **chosen)))
 
 
 @commands.command()
@@ -179,7 +176,7 @@ def incidents(
     url: Url = None,
 ) -> None:
     """List incidents, or show one with its causes."""
-    remote = _remote(url)
+    remote = remote_at(url)
     if number is not None:
         _out.print(incident_table(remote.get(f"/incidents/{number}")))
         return
@@ -187,48 +184,8 @@ def incidents(
     _out.print(incidents_table(found) if found else "No incidents.")
 
 
-@commands.command()
-def quarantine(model: str, url: Url = None) -> None:
-    """Show why rows of a model did not fit, and how many."""
-    found = _remote(url).get(f"/models/{model}/quarantine/reasons")
-    if not found:
-        _out.print(f"No row of {model} is in quarantine.")
-        return
-    _out.print(quarantine_table(found))
-    _out.print(f"Once they fit: tocsin replay {model}")
-
-
-@commands.command()
-def replay(
-    model: str,
-    rename: Annotated[
-        list[str] | None, typer.Option(help="OLD=NEW: what a field should have been called.")
-    ] = None,
-    reason: Annotated[str | None, typer.Option(help="Only rows whose reason has this.")] = None,
-    url: Url = None,
-) -> None:
-    """Try the rows in quarantine again, with the monitor of now."""
-    request = {"rename": pairs(rename or [], "--rename"), "reason": reason}
-    done = _remote(url).post(f"/models/{model}/quarantine/replay", request)
-    _out.print(f"Accepted {done['accepted']:,} rows; {done['kept']:,} still do not fit.")
-    for still in done["reasons"]:
-        _out.print(f"  {still['rows']:,}  {still['reason']}", markup=False)
-
-
-@commands.command()
-def erase(
-    model: str,
-    prediction_id: Annotated[list[str] | None, typer.Argument(help="Whose rows to erase.")] = None,
-    key: Annotated[
-        list[str] | None, typer.Option(help="NAME=VALUE: all keys of `join`, instead of ids.")
-    ] = None,
-    url: Url = None,
-) -> None:
-    """Erase predictions and their outcomes, from lake, quarantine and profiles."""
-    keys = pairs(key or [], "--key")
-    request = {"prediction_ids": prediction_id or [], "keys": [keys] if keys else []}
-    done = _remote(url).post(f"/models/{model}/erase", request)
-    _out.print(f"Erasing {done['requested']:,}; it is done once the rows before it are folded.")
+for command in (state.status, rows.quarantine, rows.replay, rows.erase):
+    commands.command()(command)
 
 
 @commands.command()
@@ -373,7 +330,7 @@ def ingest(
         columns=columns,
         options=options,
         every_s=every_s,
-        url=_remote(url).base,
+        url=remote_at(url).base,
     )
 
 
@@ -381,10 +338,6 @@ def ingest(
 def version() -> None:
     """Print the version."""
     _out.print(tocsin.__version__)
-
-
-def _remote(url: str | None) -> Remote:
-    return Remote(url or settings().url)
 
 
 def _fail(message: str) -> int:

@@ -1,8 +1,20 @@
-"""Options of the form NAME=VALUE."""
+"""What several commands are given: the server, and options of the form NAME=VALUE."""
 
 from collections.abc import Sequence
+from typing import Annotated
+
+import typer
 
 from tocsin.errors import InvalidInputError
+from tocsin.remote import Remote
+from tocsin.settings import settings
+
+Url = Annotated[str | None, typer.Option(help="The server (default: http://127.0.0.1:8765).")]
+
+
+def remote_at(url: str | None) -> Remote:
+    """The server of an option, or else of the settings."""
+    return Remote(url or settings().url)
 
 
 def pairs(options: Sequence[str], what: str) -> dict[str, str]:

@@ -8,6 +8,7 @@ from tocsin.lake.columns import (
     predictions_schema,
     quarantine_schema,
 )
+from tocsin.lake.distance import far_outcomes
 from tocsin.lake.evolution import evolved
 from tocsin.lake.files import files_of
 from tocsin.lake.folder import Folder, folder_at
@@ -28,6 +29,7 @@ __all__ = [
     "Table",
     "counting_labels",
     "evolved",
+    "far_outcomes",
     "files_of",
     "folder_at",
     "outcomes_schema",

@@ -26,6 +26,7 @@ from tocsin.records.models import ModelRecord
 from tocsin.service.clock import Clock
 from tocsin.service.erasing import erasing, finish_erasures
 from tocsin.service.labels import changed_labels, days_around
+from tocsin.service.uncountable import uncountable
 from tocsin.values import DAY
 
 MOST_ROWS = 50_000
@@ -59,6 +60,7 @@ class Batch:
     labelled: pa.Table
     retracted: pa.Table
     repeated: int
+    uncountable: dict[str, int]
 
 
 class Fold:
@@ -135,7 +137,7 @@ class Fold:
             seen = pc.max(batch.predictions["timestamp"].cast(pa.int64())).as_py()
             newest = seen if newest is None else max(newest, seen)
         joined = batch.labelled.num_rows - batch.retracted.num_rows
-        counts = {"repeated": batch.repeated, "joined": joined}
+        counts = {"repeated": batch.repeated, "joined": joined, **batch.uncountable}
         self._add(record, deltas, offset, newest, counts)
 
     def _subtract(
@@ -201,6 +203,7 @@ def _batch(entries: list[inbox.Entry], lake: ModelLake, monitor: Monitor, *, fol
         labelled=labelled,
         retracted=retracted,
         repeated=arrived.num_rows - fresh.num_rows,
+        uncountable=uncountable(fresh, outcomes, labelled, lake, monitor, folded=folded),
     )
 
 

@@ -204,6 +204,20 @@ def labels_sentence(detail: ModelDetail) -> str:
     return f"{after} after it ends, as learned from {count(learned.labels)} labels"
 
 
+def uncountable_sentence(counts: Mapping[str, int], horizon: int) -> str:
+    """How many outcomes can never count, and why; nothing when there are none.
+
+    horizon: how long labels are waited for, microseconds.
+    """
+    late, early = counts.get("outcomes_too_late", 0), counts.get("outcomes_too_early", 0)
+    parts = []
+    if late:
+        parts.append(f"{count(late)} later than {duration(horizon)} after their prediction")
+    if early:
+        parts.append(f"{count(early)} more than a day before it")
+    return ", ".join(parts)
+
+
 def series_sentence(series: Series) -> str:
     """The newest number of a series against its reference, and how much of it is labelled."""
     metric = series.metric

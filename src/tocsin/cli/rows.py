@@ -1,0 +1,52 @@
+"""Commands about single rows: those that did not fit, and those that have to go."""
+
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from tocsin.cli.options import Url, pairs, remote_at
+from tocsin.cli.tables import quarantine_table
+
+_out = Console()
+
+
+def quarantine(model: str, url: Url = None) -> None:
+    """Show why rows of a model did not fit, and how many."""
+    found = remote_at(url).get(f"/models/{model}/quarantine/reasons")
+    if not found:
+        _out.print(f"No row of {model} is in quarantine.")
+        return
+    _out.print(quarantine_table(found))
+    _out.print(f"Once they fit: tocsin replay {model}")
+
+
+def replay(
+    model: str,
+    rename: Annotated[
+        list[str] | None, typer.Option(help="OLD=NEW: what a field should have been called.")
+    ] = None,
+    reason: Annotated[str | None, typer.Option(help="Only rows whose reason has this.")] = None,
+    url: Url = None,
+) -> None:
+    """Try the rows in quarantine again, with the monitor of now."""
+    request = {"rename": pairs(rename or [], "--rename"), "reason": reason}
+    done = remote_at(url).post(f"/models/{model}/quarantine/replay", request)
+    _out.print(f"Accepted {done['accepted']:,} rows; {done['kept']:,} still do not fit.")
+    for still in done["reasons"]:
+        _out.print(f"  {still['rows']:,}  {still['reason']}", markup=False)
+
+
+def erase(
+    model: str,
+    prediction_id: Annotated[list[str] | None, typer.Argument(help="Whose rows to erase.")] = None,
+    key: Annotated[
+        list[str] | None, typer.Option(help="NAME=VALUE: all keys of `join`, instead of ids.")
+    ] = None,
+    url: Url = None,
+) -> None:
+    """Erase predictions and their outcomes, from lake, quarantine and profiles."""
+    keys = pairs(key or [], "--key")
+    request = {"prediction_ids": prediction_id or [], "keys": [keys] if keys else []}
+    done = remote_at(url).post(f"/models/{model}/erase", request)
+    _out.print(f"Erasing {done['requested']:,}; it is done once the rows before it are folded.")

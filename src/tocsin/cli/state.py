@@ -1,0 +1,25 @@
+"""Commands about how the server and its models are."""
+
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from tocsin.cli.options import Url, remote_at
+from tocsin.cli.states import model_lines, server_lines
+
+_out = Console()
+
+
+def status(
+    model: Annotated[str | None, typer.Argument(help="What became of the rows of one.")] = None,
+    url: Url = None,
+) -> None:
+    """Show how far the server is behind and what fails, or what became of a model's rows."""
+    remote = remote_at(url)
+    if model is None:
+        lines = server_lines(remote.get("/status"))
+    else:
+        lines = model_lines(remote.get(f"/models/{model}"))
+    for line in lines:
+        _out.print(line, markup=False, highlight=False)

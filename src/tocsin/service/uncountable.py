@@ -1,0 +1,50 @@
+"""Outcomes that can never count: their time is too far from that of the prediction they name."""
+
+from datetime import timedelta
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from tocsin.declared import Monitor
+from tocsin.lake import EARLIEST, ModelLake, Table, far_outcomes
+from tocsin.service.labels import days_around
+
+# The model's counters of them.
+TOO_EARLY = "outcomes_too_early"
+TOO_LATE = "outcomes_too_late"
+_COLUMNS = ("prediction_id", "timestamp")
+# So much further away a prediction is looked for: not in all the years of a lake.
+_AROUND = timedelta(days=90)
+
+
+def uncountable(
+    fresh: pa.Table,
+    outcomes: pa.Table,
+    labelled: pa.Table,
+    lake: ModelLake,
+    monitor: Monitor,
+    *,
+    folded: int,
+) -> dict[str, int]:
+    """How many new outcomes can never count, by counter.
+
+    fresh: predictions of the same fold. labelled: those that have a label by it. Outcomes that come
+    before their prediction are not told, nor those that are joined by keys.
+    """
+    said = pc.and_(outcomes["prediction_id"].is_valid(), outcomes["label"].is_valid())
+    given = outcomes.filter(said).select(_COLUMNS)
+    joined = pc.is_in(given["prediction_id"], value_set=labelled["prediction_id"].combine_chunks())
+    told = given.filter(pc.invert(joined))
+    if told.num_rows == 0:
+        return {}
+    horizon = timedelta(microseconds=monitor.label_horizon)
+    stored = lake.find(
+        Table.PREDICTIONS,
+        told["prediction_id"].combine_chunks(),
+        until=folded,
+        span=days_around(told["timestamp"], before=horizon + _AROUND, after=_AROUND),
+        columns=_COLUMNS,
+    )
+    known = pa.concat_tables([fresh.select(_COLUMNS), stored.select(_COLUMNS)])
+    early, late = far_outcomes(told, known, earliest=EARLIEST, horizon=horizon)
+    return {name: rows for name, rows in ((TOO_EARLY, early), (TOO_LATE, late)) if rows}

@@ -1,0 +1,62 @@
+"""Outcomes that can never count are told apart, with the reason."""
+
+from datetime import timedelta
+
+import pytest
+from tests.world import START, Feed, monitor_document, outcome, prediction, reference
+
+from tocsin.app import App
+
+HORIZON = timedelta(days=3)
+
+
+@pytest.fixture
+def feed(app: App) -> Feed:
+    app.register.add("late", monitor_document(labels={"max": "3d"}), reference(400))
+    return Feed(app, "late")
+
+
+def far(feed: Feed) -> tuple[int, int]:
+    counts = feed.app.read.summary("late")
+    return counts.get("outcomes_too_early", 0), counts.get("outcomes_too_late", 0)
+
+
+@pytest.mark.parametrize("together", [True, False])
+def test_outcomes_too_early_and_too_late_are_counted_apart(feed: Feed, *, together: bool) -> None:
+    feed.predictions(*(prediction(name) for name in "abcde"))
+    if not together:
+        feed.work()
+    moment = timedelta(microseconds=1)
+    feed.outcomes(
+        outcome("a", 1, timestamp=START + HORIZON),
+        outcome("b", 1, timestamp=START + HORIZON + moment),
+        outcome("c", 1, timestamp=START + timedelta(days=60)),
+        outcome("d", 1, timestamp=START - timedelta(days=1)),
+        outcome("e", 1, timestamp=START - timedelta(days=1) - moment),
+        outcome("of nobody", 1, timestamp=START + timedelta(days=60)),
+    )
+    feed.work()
+
+    assert feed.total("labelled") == 2
+    assert far(feed) == (1, 2)
+
+
+def test_a_correction_that_is_too_late_is_counted_and_the_first_label_stays(feed: Feed) -> None:
+    feed.predictions(prediction("a"))
+    feed.outcomes(outcome("a", 1, timestamp=START))
+    feed.work()
+    feed.outcomes(outcome("a", 0, timestamp=START + timedelta(days=9)))
+    feed.work()
+
+    assert feed.total("label") == 1
+    assert far(feed) == (0, 1)
+
+
+def test_an_outcome_that_only_loses_to_a_later_one_is_none_of_them(feed: Feed) -> None:
+    feed.predictions(prediction("a"))
+    feed.outcomes(outcome("a", 1, timestamp=START + timedelta(hours=2)))
+    feed.work()
+    feed.outcomes(outcome("a", 0, timestamp=START + timedelta(hours=1)))
+    feed.work()
+
+    assert far(feed) == (0, 0)
