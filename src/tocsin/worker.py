@@ -63,11 +63,12 @@ class Worker:
         self._woken.set()
 
     def work(self) -> bool:
-        """Rebuild, fold and evaluate once each model that waits; False when none did.
+        """Rebuild, fold and evaluate once each model that waits, rest or not; False when none did.
 
-        Raises: ExceptionGroup of what failed, once all others had their turn; those rest a while.
+        Raises: ExceptionGroup of what failed, once all others had their turn.
         """
         failures: list[Exception] = []
+        self._trouble.rest_no_more()
         worked = self._turn(failures)
         if failures:
             raise ExceptionGroup("some models could not be worked on", failures)

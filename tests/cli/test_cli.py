@@ -159,3 +159,19 @@ def test_the_sdk_imports_nothing_but_httpx2_and_the_standard_library() -> None:
     )
     heavy = {"numpy", "pandas", "pyarrow", "sqlalchemy", "fastapi", "mlflow", "pydantic", "duckdb"}
     assert heavy.isdisjoint(loaded)
+
+
+def test_erase_waits_until_it_can_say_how_many_rows_they_were(tmp_path: Path) -> None:
+    where = Settings(tmp_path / "data", "127.0.0.1", 1, "http://tocsin.test", None)
+    with opened(where) as app:
+        app.register.add("late", monitor_document(), reference(500))
+        Feed(app, "late").hours(0, 1)
+    with Server(tmp_path / "data") as running:
+        done = run("erase", "late", "h0-1", "h0-2", "nobody", "--wait", "--url", running.url)
+        assert done.stdout == "Erased 2 predictions, 2 outcomes and 0 rows in quarantine.\n"
+
+        asked = run("erase", "late", "h0-3", "--url", running.url).stdout
+        running.caught_up()
+        (newest, _) = running.get("/models/late/erasures")
+        assert (newest["state"], newest["predictions"], newest["outcomes"]) == ("done", 1, 1)
+        assert f"/api/v1/models/late/erasures/{newest['offset']}" in asked

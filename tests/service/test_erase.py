@@ -124,3 +124,45 @@ def test_a_replay_does_not_bring_back_what_is_being_erased(feed: Feed) -> None:
     assert feed.app.quarantine.replay("late", rename={"probability": "p"}).accepted == 0
     feed.work()
     assert feed.total("n") == 0
+
+
+def test_an_erasure_tells_how_many_rows_it_took(feed: Feed) -> None:
+    feed.predictions(prediction("a"), prediction("b"), prediction("a", p=9))
+    feed.outcomes(outcome("a", 1), outcome("a", 0))
+    feed.work()
+    erase = feed.app.erase
+    offset = erase.erase("late", prediction_ids=["a", "nobody"])
+    waiting = erase.erasure("late", offset)
+    assert waiting is not None
+    assert (waiting.requested, waiting.predictions, waiting.done_at) == (2, None, None)
+
+    feed.work()
+    done = erase.erasure("late", offset)
+    assert done is not None
+    assert (done.predictions, done.outcomes, done.quarantined) == (1, 2, 1)
+    assert done.done_at is not None
+    assert erase.erasures("late") == [done]
+    assert erase.erasure("late", offset + 1) is None
+
+
+def test_an_erasure_that_is_cut_off_in_the_lake_still_tells_all_rows(
+    feed: Feed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    feed.predictions(prediction("a"), prediction("a", p=9))
+    feed.outcomes(outcome("a", 1))
+    feed.work()
+    offset = feed.app.erase.erase("late", prediction_ids=["a"])
+
+    def cut_off(*_: object) -> None:
+        raise OSError("killed")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(feed.app.records, "forget", cut_off)
+        with pytest.raises(OSError, match="killed"):
+            feed.app.fold.fold("late")
+    feed.app.fold.fold("late")
+
+    done = feed.app.erase.erasure("late", offset)
+    assert done is not None
+    assert (done.predictions, done.outcomes, done.quarantined) == (1, 1, 1)
+    assert done.done_at is not None

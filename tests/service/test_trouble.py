@@ -28,6 +28,15 @@ def test_only_the_work_that_failed_rests_and_only_until_its_time() -> None:
     assert [(f.model, f.again_s) for f in trouble.failing()] == [("late", 0.0)]
 
 
+def test_whoever_cannot_wait_lets_all_be_tried_now() -> None:
+    trouble = Trouble(lambda: 0.0)
+    trouble.failed("fold", "late", OSError("gone"))
+    trouble.rest_no_more()
+
+    assert not trouble.rests("fold", "late")
+    assert trouble.failing()[0].failures == 1
+
+
 def test_a_model_that_is_gone_has_no_trouble() -> None:
     trouble = Trouble(lambda: 0.0)
     trouble.failed("fold", "late", OSError("gone"))

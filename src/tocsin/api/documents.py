@@ -6,6 +6,7 @@ from math import isfinite
 from typing import Any
 
 from tocsin.records.alerts import Incident
+from tocsin.records.erasures import Erasure
 from tocsin.service.segments import GroupsView, SegmentsView
 from tocsin.service.trouble import Failing
 from tocsin.service.views import DriftPoint, IncidentDetail, ModelDetail, Overview, Series
@@ -192,6 +193,20 @@ def incident_document(incident: Incident, detail: IncidentDetail | None = None) 
 def trouble_document(failing: Sequence[Failing]) -> list[dict[str, Any]]:
     """What keeps failing, of which model, and when it is tried again."""
     return [{**asdict(each), "again_s": round(each.again_s, 1)} for each in failing]
+
+
+def erasure_document(erasure: Erasure) -> dict[str, Any]:
+    """A request to erase, and how many rows it took; no numbers before its turn."""
+    counted = (erasure.predictions, erasure.outcomes, erasure.quarantined)
+    done = erasure.done_at is not None
+    return {
+        "offset": erasure.offset,
+        "state": "done" if done else "waiting" if counted[0] is None else "erasing",
+        "requested": erasure.requested,
+        "requested_at": isoformat(erasure.requested_at),
+        "done_at": _time(erasure.done_at),
+        **dict(zip(("predictions", "outcomes", "quarantined"), counted, strict=True)),
+    }
 
 
 def _window(window: Window) -> dict[str, str]:

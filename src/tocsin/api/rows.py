@@ -3,9 +3,13 @@
 from dataclasses import asdict
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, Path, Query
+from fastapi.responses import JSONResponse
 from pydantic import BaseModel, ConfigDict, Field
 
+from tocsin.api.documented import MOST
+from tocsin.api.documents import erasure_document
+from tocsin.api.errors import not_found
 from tocsin.app import App
 from tocsin.ids import MAX_ID_LENGTH
 
@@ -61,10 +65,30 @@ def router(app: App) -> APIRouter:
 
     @routes.post("/models/{model}/erase", status_code=202)
     def erase(model: str, request: _Erase) -> dict[str, Any]:
-        """Erase predictions and their outcomes, from the profiles as well."""
+        """Erase predictions and their outcomes, from the profiles as well.
+
+        `GET /models/{model}/erasures/{offset}` tells what became of it.
+        """
         keys = [{name: str(value) for name, value in each.items()} for each in request.keys]
         offset = app.erase.erase(model, prediction_ids=request.prediction_ids, keys=keys)
         app.worker.wake()
         return {"requested": len(request.prediction_ids) + len(request.keys), "offset": offset}
+
+    @routes.get("/models/{model}/erasures")
+    def erasures(
+        model: str, limit: Annotated[int, Query(ge=1, le=_MOST)] = 100
+    ) -> list[dict[str, Any]]:
+        """The requests to erase, the newest first, and how many rows each took."""
+        return [erasure_document(found) for found in app.erase.erasures(model, limit=limit)]
+
+    @routes.get("/models/{model}/erasures/{offset}", response_model=None)
+    def erasure(
+        model: str, offset: Annotated[int, Path(ge=0, le=MOST)]
+    ) -> dict[str, Any] | JSONResponse:
+        """What became of one request to erase."""
+        found = app.erase.erasure(model, offset)
+        if found is None:
+            return not_found(f"no erasure of {model!r} has offset {offset}")
+        return erasure_document(found)
 
     return routes

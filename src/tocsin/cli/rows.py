@@ -1,5 +1,6 @@
 """Commands about single rows: those that did not fit, and those that have to go."""
 
+import time
 from typing import Annotated
 
 import typer
@@ -9,6 +10,7 @@ from tocsin.cli.options import Url, pairs, remote_at
 from tocsin.cli.tables import quarantine_table
 
 _out = Console()
+_LOOK_S = 0.2
 
 
 def quarantine(model: str, url: Url = None) -> None:
@@ -43,10 +45,25 @@ def erase(
     key: Annotated[
         list[str] | None, typer.Option(help="NAME=VALUE: all keys of `join`, instead of ids.")
     ] = None,
+    *,
+    wait: Annotated[bool, typer.Option("--wait", help="Until they are gone.")] = False,
     url: Url = None,
 ) -> None:
     """Erase predictions and their outcomes, from lake, quarantine and profiles."""
     keys = pairs(key or [], "--key")
     request = {"prediction_ids": prediction_id or [], "keys": [keys] if keys else []}
-    done = remote_at(url).post(f"/models/{model}/erase", request)
-    _out.print(f"Erasing {done['requested']:,}; it is done once the rows before it are folded.")
+    remote = remote_at(url)
+    asked = remote.post(f"/models/{model}/erase", request)
+    at = f"/models/{model}/erasures/{asked['offset']}"
+    if not wait:
+        _out.print(
+            f"Erasing {asked['requested']:,}; it is done once the rows before it are folded."
+        )
+        _out.print(f"What became of it: {remote.base}/api/v1{at}", soft_wrap=True)
+        return
+    while (done := remote.get(at))["state"] != "done":
+        time.sleep(_LOOK_S)
+    _out.print(
+        f"Erased {done['predictions']:,} predictions, {done['outcomes']:,} outcomes and "
+        f"{done['quarantined']:,} rows in quarantine."
+    )

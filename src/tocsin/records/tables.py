@@ -42,6 +42,9 @@ models = sa.Table(
     sa.Column("maturity", sa.JSON),
     # Rows of before have expired, their profiles are all that is known of them.
     sa.Column("retained_from", _Time),
+    # How many days of the lake a rebuild reads, and has read; null while there is none.
+    sa.Column("rebuild_days", sa.Integer),
+    sa.Column("rebuild_days_done", sa.Integer),
 )
 
 inbox = sa.Table(
@@ -56,6 +59,31 @@ inbox = sa.Table(
     sa.Index("ix_inbox_model_id_offset", "model_id", "offset"),
     # An offset is never given twice, even when the inbox has been emptied.
     sqlite_autoincrement=True,
+)
+
+# What became of requests to erase, by their offset: numbers, and nothing of whom they were about.
+erasures = sa.Table(
+    "erasures",
+    metadata,
+    sa.Column("offset", sa.BigInteger, primary_key=True, autoincrement=False),
+    _model(),
+    sa.Column("requested", sa.Integer, nullable=False),
+    sa.Column("requested_at", _Time, nullable=False),
+    sa.Column("predictions", sa.BigInteger),
+    sa.Column("outcomes", sa.BigInteger),
+    sa.Column("quarantined", sa.BigInteger),
+    sa.Column("done_at", _Time),
+)
+
+# Models that are no more. Their ids are in the names of folders, and not given again.
+deletions = sa.Table(
+    "deletions",
+    metadata,
+    sa.Column("model_id", sa.BigInteger, primary_key=True, autoincrement=False),
+    sa.Column("name", sa.String, nullable=False),
+    sa.Column("requested_at", _Time, nullable=False),
+    # When its folder was removed; all else goes with the request.
+    sa.Column("done_at", _Time),
 )
 
 counters = sa.Table(

@@ -7,7 +7,8 @@ import pyarrow as pa
 
 from tocsin.declared import Monitor, parse_monitor
 from tocsin.errors import InvalidInputError
-from tocsin.records import Records, changes, inbox, models, profiled_days
+from tocsin.records import Records, changes, erasures, inbox, models, profiled_days
+from tocsin.records.erasures import Erasure
 from tocsin.service.clock import Clock
 from tocsin.service.decoding import hashed
 from tocsin.service.erasing import ID
@@ -30,8 +31,8 @@ class Erase:
     ) -> int:
         """Ask for predictions to be erased, with their outcomes, by id or by the keys of `join`.
 
-        What is recorded after this is not touched. Returns: the offset of the request; it is done
-        once the model is folded beyond it.
+        What is recorded after this is not touched. Returns: the offset of the request, by which
+        `erasure` tells what became of it.
         Raises: UnknownModelError; InvalidInputError when neither or both are given, when a key is
         missing or unknown, or when the model has the rows of a table.
         """
@@ -48,8 +49,22 @@ class Erase:
                 raise InvalidInputError("name either `prediction_ids` or `keys` to be erased")
             wanted = self._wanted(monitor, prediction_ids, keys)
             offset = inbox.append(connection, model_id, inbox.ERASURE, wanted, now=now)
+            requested = len(prediction_ids) + len(keys)
+            erasures.request(connection, model_id, offset, requested=requested, now=now)
             changes.announce(connection, f"model/{model}", now=now)
         return offset
+
+    def erasure(self, model: str, offset: int) -> Erasure | None:
+        """A request by its offset, None when there is none. Raises: UnknownModelError."""
+        with self._records.read() as connection:
+            model_id, _ = models.monitor_named(connection, model)
+            return erasures.erasure(connection, model_id, offset)
+
+    def erasures(self, model: str, *, limit: int = 100) -> list[Erasure]:
+        """The requests of a model, the newest first. Raises: UnknownModelError."""
+        with self._records.read() as connection:
+            model_id, _ = models.monitor_named(connection, model)
+            return erasures.newest(connection, model_id, limit)
 
     def _wanted(
         self, monitor: Monitor, ids: Sequence[str], keys: Sequence[Mapping[str, str]]

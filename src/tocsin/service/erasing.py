@@ -10,7 +10,7 @@ import pyarrow.compute as pc
 
 from tocsin.declared import Monitor
 from tocsin.lake import ALWAYS, ModelLake, Table, counting_labels
-from tocsin.records import Records, inbox
+from tocsin.records import Records, erasures, inbox
 from tocsin.records.models import ModelRecord
 from tocsin.service.decoding import ID_NAMES, as_text
 from tocsin.service.labels import distinct_keys
@@ -65,23 +65,29 @@ def erasing(wanted: pa.Table, lake: ModelLake, monitor: Monitor, *, folded: int)
 
 
 def finish_erasures(
-    records: Records, record: ModelRecord, monitor: Monitor, lake: ModelLake
+    records: Records, record: ModelRecord, monitor: Monitor, lake: ModelLake, *, now: int
 ) -> None:
     """Delete from the lake what is out of the profiles; nothing else may look at it before."""
     with records.read() as connection:
         left = inbox.open_erasures(connection, record.id, folded=record.folded_offset)
     for entry in left:
-        _erase(lake, entry.rows, monitor, folded=entry.offset)
+        ids, quarantined = _named(lake, entry.rows, monitor, folded=entry.offset)
+        with records.write() as connection:
+            erasures.found_in_quarantine(connection, entry.offset, len(quarantined))
+        _erase(lake, entry.rows, ids, quarantined)
         with records.write() as connection:
             inbox.blank(connection, entry)
         # Only then is it done: what is cut off before is finished later.
         records.forget()
         with records.write() as connection:
             inbox.erased(connection, entry.offset)
+            erasures.done(connection, entry.offset, now=now)
 
 
-def _erase(lake: ModelLake, wanted: pa.Table, monitor: Monitor, *, folded: int) -> None:
-    """Delete rows, and the files that held them; a repeat changes nothing."""
+def _named(
+    lake: ModelLake, wanted: pa.Table, monitor: Monitor, *, folded: int
+) -> tuple[set[str], list[str]]:
+    """The prediction ids whose outcomes have to go, and the rows in quarantine by their own ids."""
     names = dict(zip(monitor.schema.key_columns(), monitor.schema.join_on, strict=True))
     said = _quarantined(lake)
     if ID in wanted.column_names:
@@ -91,10 +97,15 @@ def _erase(lake: ModelLake, wanted: pa.Table, monitor: Monitor, *, folded: int) 
         found = lake.find_by(Table.PREDICTIONS, wanted, until=folded, spans=ALWAYS)
         misfits = set[str]().union(*(_given_ids(said[row]) for row in of_keys))
         ids = {*_ids(found).to_pylist(), *_uncounted(misfits, lake, folded=folded)}
-    lake.erase(Table.OUTCOMES, pa.table({ID: pa.array(sorted(ids), pa.string())}), at_once=True)
     of_ids = {row for row, objects in said.items() if not ids.isdisjoint(_given_ids(objects))}
-    quarantined = pa.table({"id": pa.array(sorted(of_keys | of_ids), pa.string())})
-    lake.erase(Table.QUARANTINE, quarantined, at_once=True)
+    return ids, sorted(of_keys | of_ids)
+
+
+def _erase(lake: ModelLake, wanted: pa.Table, ids: set[str], quarantined: list[str]) -> None:
+    """Delete rows, and the files that held them; a repeat changes nothing."""
+    lake.erase(Table.OUTCOMES, pa.table({ID: pa.array(sorted(ids), pa.string())}), at_once=True)
+    misfits = pa.table({"id": pa.array(quarantined, pa.string())})
+    lake.erase(Table.QUARANTINE, misfits, at_once=True)
     # Predictions last: they tell which outcomes go with them, should this be cut off.
     for table in reversed(_COUNTED):
         lake.erase(table, wanted, at_once=True)

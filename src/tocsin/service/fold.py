@@ -21,7 +21,7 @@ from tocsin.declared import Monitor, parse_monitor
 from tocsin.engines import merged, profile_labels, profile_predictions
 from tocsin.lake import OFFSET, PLACE, Lake, ModelLake, Table, evolved, shaped
 from tocsin.profiles import Profile, ProfileKey
-from tocsin.records import Records, changes, inbox, models, profiles
+from tocsin.records import Records, changes, erasures, inbox, models, profiles
 from tocsin.records.models import ModelRecord
 from tocsin.service.clock import Clock
 from tocsin.service.erasing import erasing, finish_erasures
@@ -103,7 +103,7 @@ class Fold:
                 until=sealed if sealed > record.folded_offset else None,
                 most_rows=most_rows,
             )
-        finish_erasures(self._records, record, monitor, lake)
+        finish_erasures(self._records, record, monitor, lake, now=self._clock())
         if not entries:
             return 0
         offset = entries[-1].offset
@@ -155,8 +155,12 @@ class Fold:
             "erased": gone.predictions.num_rows,
             "joined": gone.ceased.num_rows - gone.began.num_rows,
         }
+        rows = {"predictions": gone.predictions.num_rows, "outcomes": gone.outcomes.num_rows}
+        with self._records.write() as connection:
+            erasures.counted(connection, entry.offset, **rows)
         self._add(record, deltas, entry.offset, record.newest_event, counts)
-        finish_erasures(self._records, replace(record, folded_offset=entry.offset), monitor, lake)
+        done = replace(record, folded_offset=entry.offset)
+        finish_erasures(self._records, done, monitor, lake, now=self._clock())
         _log.info(
             "erased %d predictions and %d outcomes of %s, by %d ids or keys",
             *(gone.predictions.num_rows, gone.outcomes.num_rows, record.name, entry.rows.num_rows),

@@ -129,7 +129,7 @@ class ProfileSource:
         record, monitor = self._record(model)
         _check_join(monitor)
         lake = self._lake.model(record.id, record.name, monitor.schema)
-        finish_erasures(self._records, record, monitor, lake)
+        finish_erasures(self._records, record, monitor, lake, now=self._clock())
         lake.evolve()
         source = Source(
             tuple(lake.files(Table.PREDICTIONS)),

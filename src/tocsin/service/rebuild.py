@@ -53,7 +53,7 @@ class Rebuild:
                 )
         monitor = parse_monitor(record.name, record.monitor)
         lake = self._lake.model(record.id, record.name, monitor.schema)
-        finish_erasures(self._records, record, monitor, lake)
+        finish_erasures(self._records, record, monitor, lake, now=self._clock())
         lake.evolve()
         _log.info("rebuilding the profiles of %s from the lake", model)
         # Others can write meanwhile: nothing folds, so that the lake stays as it is.

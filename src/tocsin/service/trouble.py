@@ -3,7 +3,7 @@
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 FIRST_PAUSE_S = 0.1
 LONGEST_PAUSE_S = 30.0
@@ -59,6 +59,12 @@ class Trouble:
         with self._lock:
             for key in [key for key in self._entries if key[1] == model]:
                 del self._entries[key]
+
+    def rest_no_more(self) -> None:
+        """Let all be tried again now."""
+        with self._lock:
+            for key, entry in self._entries.items():
+                self._entries[key] = replace(entry, again_at_s=self._monotonic())
 
     def rests(self, work: str, model: str) -> bool:
         """Whether it failed so lately that it is not to be tried now."""
