@@ -1,5 +1,6 @@
 """What profiles are made of can change: they are rebuilt from the lake, as if it had been so."""
 
+from datetime import date
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,8 @@ from tests.world import START, Feed, monitor_document, outcome, prediction, refe
 from tocsin.app import App
 from tocsin.errors import SchemaError
 from tocsin.records import models
+from tocsin.records.models import Rebuilding
+from tocsin.service import rebuild as rebuild_module
 from tocsin.values import HOUR as HOUR_US
 
 FEATURES = [
@@ -159,3 +162,32 @@ def test_the_time_of_a_prediction_is_kept_by_a_rebuild(feed: Feed) -> None:
     feed.app.register.change("late", monitor_document(granularity="5m"))
     feed.work()
     assert [key.bucket for key in feed.profiles()] == [int(START.timestamp() * 1e6)]
+
+
+def test_a_rebuild_tells_how_many_days_are_done_until_it_is(
+    feed: Feed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for day in range(3):
+        feed.hours(24 * day, 24 * day + 2)
+    feed.work()
+    assert feed.app.read.status().rebuilding == ()
+    real, read = rebuild_module.labels_of_day, []
+
+    def failing(day: date, *rest: Any, **more: Any) -> pa.Table:
+        read.append(day)
+        if len(read) == 3:
+            raise OSError("the disk is gone")
+        return real(day, *rest, **more)
+
+    feed.app.register.replace_reference("late", reference(300))
+    assert feed.app.read.status().rebuilding == (Rebuilding("late", None, None),)
+    monkeypatch.setattr(rebuild_module, "labels_of_day", failing)
+    monkeypatch.setattr(rebuild_module, "_TOLD_EVERY", 0)
+    with pytest.raises(OSError, match="gone"):
+        feed.app.rebuild.rebuild("late")
+    assert feed.app.read.model("late").rebuilding == Rebuilding("late", 2, 3)
+
+    told: list[tuple[int, int]] = []
+    feed.app.rebuild.rebuild("late", progress=lambda done, days: told.append((done, days)))
+    assert told == [(0, 3), (1, 3), (2, 3)]
+    assert feed.app.read.model("late").rebuilding is None

@@ -6,6 +6,7 @@ import pytest
 
 from tocsin.charts import DARK, LIGHT
 from tocsin.metrics import METRICS
+from tocsin.records.models import Rebuilding
 from tocsin.values import DAY, HOUR, MINUTE, Bounded, Undefined, from_datetime
 from tocsin.web import words
 
@@ -137,3 +138,15 @@ def contrast(one, other):
 
     bright, faint = sorted((luminance(one), luminance(other)), reverse=True)
     return (bright + 0.05) / (faint + 0.05)
+
+
+def test_a_rebuild_says_how_far_it_is_and_outcomes_why_they_cannot_count():
+    begun = words.rebuilding_sentence(Rebuilding("late", 12, 90))
+    assert plain(begun).startswith("The profiles are being rebuilt: 12 of 90 days.")
+    assert words.rebuilding_sentence(Rebuilding("late", None, None)).startswith(
+        "The profiles wait to be rebuilt."
+    )
+    far = {"outcomes_too_late": 3, "outcomes_too_early": 1}
+    said = plain(words.uncountable_sentence(far, 30 * DAY))
+    assert said == "3 later than 30 days after their prediction, 1 more than a day before it"
+    assert words.uncountable_sentence({}, DAY) == ""

@@ -7,6 +7,7 @@ from typing import Any
 
 from tocsin.records.alerts import Incident
 from tocsin.records.erasures import Erasure
+from tocsin.records.models import Rebuilding
 from tocsin.service.segments import GroupsView, SegmentsView
 from tocsin.service.trouble import Failing
 from tocsin.service.views import DriftPoint, IncidentDetail, ModelDetail, Overview, Series
@@ -59,6 +60,16 @@ def model_document(detail: ModelDetail) -> dict[str, Any]:
         "notes": list(detail.notes),
         "counts": detail.counts,
         "reference_rows": detail.reference_rows,
+        "rebuilding": None if detail.rebuilding is None else rebuilding_document(detail.rebuilding),
+    }
+
+
+def rebuilding_document(rebuilding: Rebuilding) -> dict[str, Any]:
+    """How many days of the lake a rebuild has read; null before it begins."""
+    return {
+        "model": rebuilding.model,
+        "days_done": rebuilding.done,
+        "days": rebuilding.days,
     }
 
 

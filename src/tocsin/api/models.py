@@ -20,6 +20,7 @@ from tocsin.api.documents import (
     incident_document,
     model_document,
     overview_document,
+    rebuilding_document,
     segments_document,
     series_document,
     trouble_document,
@@ -206,6 +207,7 @@ def router(app: App) -> APIRouter:
             "waiting_since": found.waiting_since,
             "changed_models": found.changed_models,
             "outbox": found.outbox,
+            "rebuilding": [rebuilding_document(each) for each in found.rebuilding],
             "trouble": trouble_document(app.worker.trouble),
         }
 

@@ -196,9 +196,15 @@ def rebuild(model: str, data: Data = None, lake: LakeAt = None) -> None:
     chosen = settings(data=data, lake=lake)
     if not chosen.data.is_dir():
         raise StartupError(f"there is no data in {chosen.data}; name the folder with --data")
-    with opened(chosen) as app:
-        rows = app.rebuild.rebuild(model)
-    _out.print(f"Rebuilt the profiles of {model} from {rows:,} predictions.")
+    with (
+        opened(chosen) as app,
+        Progress(console=_out, transient=True, disable=not _out.is_terminal) as bar,
+    ):
+        task = bar.add_task("days", total=None)
+        rows_rebuilt = app.rebuild.rebuild(
+            model, progress=lambda days, every: bar.update(task, completed=days, total=every)
+        )
+    _out.print(f"Rebuilt the profiles of {model} from {rows_rebuilt:,} predictions.")
 
 
 @commands.command()

@@ -27,6 +27,8 @@ def server_lines(status: dict[str, Any]) -> Iterator[str]:
     yield f"{status['waiting_rows']:,} rows wait to be folded."
     if status["changed_models"]:
         yield f"{status['changed_models']:,} models have windows to be evaluated."
+    for rebuilding in status["rebuilding"]:
+        yield f"{rebuilding['model']}: {_rebuilt(rebuilding)}"
     for trouble in status["trouble"]:
         of = f" of {trouble['model']}" if trouble["model"] else ""
         times = "once" if trouble["failures"] == 1 else f"{trouble['failures']:,} times in a row"
@@ -39,9 +41,19 @@ def server_lines(status: dict[str, Any]) -> Iterator[str]:
 def model_lines(model: dict[str, Any]) -> Iterator[str]:
     """What became of a model's rows, and what was assumed of it."""
     yield f"{model['name']}, version {model['version']}: {model['condition']}"
+    if model["rebuilding"]:
+        yield f"  {_rebuilt(model['rebuilding'])}"
     counts = model["counts"]
     for name, words in _BECAME:
         if counts.get(name, 0) or name == "predictions":
             yield f"  {counts.get(name, 0):,} {words}"
     for note in model["notes"]:
         yield f"  {note}"
+
+
+def _rebuilt(rebuilding: dict[str, Any]) -> str:
+    if rebuilding["days"] is None:
+        return "profiles wait to be rebuilt"
+    return (
+        f"profiles are rebuilt, {rebuilding['days_done']:,} of {rebuilding['days']:,} days are done"
+    )

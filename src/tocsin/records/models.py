@@ -31,6 +31,15 @@ class ModelRecord:
     retained_from: int | None
 
 
+@dataclass(frozen=True)
+class Rebuilding:
+    """A rebuild of a model's profiles: days of the lake that are read, None before it begins."""
+
+    model: str
+    done: int | None
+    days: int | None
+
+
 def add_model(
     connection: Connection,
     *,
@@ -106,7 +115,23 @@ def await_rebuild(connection: Connection, model_id: int) -> None:
 def rebuilt(connection: Connection, model_id: int, plan: Plan) -> None:
     """Record that the profiles are of this plan."""
     mine = models.update().where(models.c.id == model_id)
-    connection.execute(mine.values(profiled_digest=plan.digest))
+    connection.execute(
+        mine.values(profiled_digest=plan.digest, rebuild_days=None, rebuild_days_done=None)
+    )
+
+
+def rebuild_went_on(connection: Connection, model_id: int, *, done: int, days: int) -> None:
+    """Record how many days of the lake a rebuild has read, of how many."""
+    mine = models.update().where(models.c.id == model_id)
+    connection.execute(mine.values(rebuild_days=days, rebuild_days_done=done))
+
+
+def rebuilds(connection: Connection) -> list[Rebuilding]:
+    """The models whose profiles are of another plan, or are just made anew, by name."""
+    query = sa.select(models.c.name, models.c.rebuild_days_done, models.c.rebuild_days).where(
+        sa.or_(models.c.profiled_digest != models.c.plan_digest, models.c.rebuild_days.is_not(None))
+    )
+    return [Rebuilding(*row) for row in connection.execute(query.order_by(models.c.name))]
 
 
 def model_named(connection: Connection, name: str) -> ModelRecord:

@@ -80,6 +80,7 @@ class Read:
                 segments={s.name: s.values for s in record.plan.segments},
                 maturity=record.maturity,
                 final_after=final_after(record, monitor),
+                rebuilding=next((r for r in models.rebuilds(connection) if r.model == name), None),
             )
 
     def series(
@@ -259,6 +260,7 @@ class Read:
                 waiting_since=min((since for _, since in waiting.values()), default=None),
                 changed_models=len(models.names_with_changes(connection)),
                 outbox=outbox.by_state(connection),
+                rebuilding=tuple(models.rebuilds(connection)),
             )
 
 

@@ -1,7 +1,7 @@
 """Compute all profiles of a model anew from the lake, with what is sealed as the only truth."""
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from sqlalchemy.engine import Connection
 
@@ -15,9 +15,16 @@ from tocsin.records.models import ModelRecord
 from tocsin.service.clock import Clock
 from tocsin.service.erasing import finish_erasures
 from tocsin.service.labels import labels_of_day
-from tocsin.values import to_datetime
+from tocsin.values import SECOND, to_datetime
 
 _log = logging.getLogger(__name__)
+_TOLD_EVERY = SECOND
+# Told how many days are done, of how many.
+Progress = Callable[[int, int], None]
+
+
+def _untold(done: int, days: int) -> None:
+    """Nobody watches."""
 
 
 class Rebuild:
@@ -37,10 +44,11 @@ class Rebuild:
                 if not profiled_days.any_of(connection, models.model_named(connection, name).id)
             ]
 
-    def rebuild(self, model: str) -> int:
+    def rebuild(self, model: str, *, progress: Progress = _untold) -> int:
         """Replace a model's profiles in one transaction; how many predictions the lake has.
 
-        Those of buckets whose rows have expired stay.
+        Those of buckets whose rows have expired stay. progress: told how many days of the lake are
+        read, of how many; the records know it too.
 
         Raises: UnknownModelError; InvalidInputError when the lake lacks rows.
         """
@@ -57,7 +65,7 @@ class Rebuild:
         lake.evolve()
         _log.info("rebuilding the profiles of %s from the lake", model)
         # Others can write meanwhile: nothing folds, so that the lake stays as it is.
-        total, rows = _profiled(record, monitor, lake)
+        total, rows = _profiled(record, monitor, lake, self._told(record, progress))
         with self._records.write() as connection:
             current = models.model_named(connection, model)
             if (current.monitor, current.plan.digest) != (record.monitor, record.plan.digest):
@@ -72,6 +80,22 @@ class Rebuild:
             changes.announce(connection, f"model/{model}", now=self._clock())
         _log.info("rebuilt the profiles of %s from %d predictions", model, rows)
         return rows
+
+    def _told(self, record: ModelRecord, progress: Progress) -> Progress:
+        """Progress as the records are told it, now and then."""
+        told: list[int] = []
+
+        def tell(done: int, days: int) -> None:
+            progress(done, days)
+            now = self._clock()
+            if told and abs(now - told[-1]) < _TOLD_EVERY:
+                return
+            told.append(now)
+            with self._records.write() as connection:
+                models.rebuild_went_on(connection, record.id, done=done, days=days)
+                changes.announce(connection, f"model/{record.name}", now=now)
+
+        return tell
 
 
 def check_complete(connection: Connection, record: ModelRecord, rows: int) -> None:
@@ -90,7 +114,7 @@ def check_complete(connection: Connection, record: ModelRecord, rows: int) -> No
 
 
 def _profiled(
-    record: ModelRecord, monitor: Monitor, lake: ModelLake
+    record: ModelRecord, monitor: Monitor, lake: ModelLake, progress: Progress
 ) -> tuple[dict[ProfileKey, Profile], int]:
     """The profiles of all rows that are kept, and how many predictions the lake has."""
     until = record.folded_offset
@@ -98,7 +122,10 @@ def _profiled(
     parts: list[dict[ProfileKey, Profile]] = []
     first = to_datetime(record.retained_from or 0).date()
     rows = lake.predictions_before(first, until=until)
-    for day, predictions in lake.scan_predictions(until=until, first=first):
+    days = sum(day >= first for day in lake.days())
+    scanned = lake.scan_predictions(until=until, first=first)
+    for done, (day, predictions) in enumerate(scanned):
+        progress(done, days)
         labelled = labels_of_day(day, predictions, lake, monitor, folded=until)
         parts.append(profile_predictions(plan, schema, predictions, granularity))
         parts.append(profile_labels(plan, schema, labelled, granularity))

@@ -11,6 +11,7 @@ from tocsin.metrics import Metric
 from tocsin.profiles import EVERYTHING
 from tocsin.records.alerts import Episode, Incident, TimelineEntry
 from tocsin.records.evaluations import Evaluation
+from tocsin.records.models import Rebuilding
 from tocsin.values import Measure, Window, WindowSpec
 
 
@@ -77,6 +78,7 @@ class ModelDetail:
 
     segments: their values by the name of the dimension. maturity: how late labels come, None before
     a window has closed; final_after: how long after its end a window is provisional, microseconds.
+    rebuilding: how far, None while nothing is rebuilt.
     """
 
     overview: Overview
@@ -88,6 +90,7 @@ class ModelDetail:
     segments: dict[str, tuple[str, ...]]
     maturity: Maturity | None
     final_after: int
+    rebuilding: Rebuilding | None
 
 
 @dataclass(frozen=True)
@@ -130,3 +133,4 @@ class Status:
     waiting_since: int | None
     changed_models: int
     outbox: dict[str, int]
+    rebuilding: tuple[Rebuilding, ...]

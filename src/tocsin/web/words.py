@@ -12,6 +12,7 @@ from markupsafe import Markup, escape
 from tocsin.charts import Threshold, sparkline
 from tocsin.metrics import Metric
 from tocsin.records.alerts import Episode
+from tocsin.records.models import Rebuilding
 from tocsin.rules import Rule
 from tocsin.schema import Schema, Task
 from tocsin.service.views import Condition, IncidentDetail, ModelDetail, Overview, Point, Series
@@ -202,6 +203,15 @@ def labels_sentence(detail: ModelDetail) -> str:
     if learned is None or learned.delay is None:
         return f"{after} after it ends, the longest that labels may take"
     return f"{after} after it ends, as learned from {count(learned.labels)} labels"
+
+
+def rebuilding_sentence(rebuilding: Rebuilding) -> str:
+    """How far a rebuild is, and what that means for the numbers."""
+    if rebuilding.done is None or rebuilding.days is None:
+        progress = "wait to be rebuilt"
+    else:
+        progress = f"are being rebuilt: {count(rebuilding.done)} of {count(rebuilding.days)} days"
+    return f"The profiles {progress}. Until then the numbers stay, and new rows wait."
 
 
 def uncountable_sentence(counts: Mapping[str, int], horizon: int) -> str:
