@@ -16,6 +16,7 @@ from tocsin.records import Records, models, outbox
 from tocsin.records.outbox import Receiver
 from tocsin.service.alert import Alerting
 from tocsin.service.clock import Clock, wall_clock
+from tocsin.service.delete import Delete
 from tocsin.service.deliver import Deliver
 from tocsin.service.erase import Erase
 from tocsin.service.evaluate import Evaluate
@@ -50,6 +51,7 @@ class App:
     room: Room
     quarantine: Quarantine
     erase: Erase
+    delete: Delete
     fold: Fold
     evaluate: Evaluate
     rebuild: Rebuild
@@ -83,6 +85,7 @@ def opened(settings: Settings, clock: Clock = wall_clock) -> Iterator[App]:
         deliver = Deliver(records, clock, secret)
         rebuild = Rebuild(records, lake, clock)
         retain = Retain(records, lake, clock)
+        delete = Delete(records, lake, clock)
         hash_key = settings.hash_key or _hash_key(settings.data / "hash.key")
         room = Room(records, settings.data, most_bytes=settings.inbox_bytes)
         yield App(
@@ -93,6 +96,7 @@ def opened(settings: Settings, clock: Clock = wall_clock) -> Iterator[App]:
             room=room,
             quarantine=Quarantine(records, lake, clock, hash_key),
             erase=Erase(records, clock, hash_key),
+            delete=delete,
             fold=fold,
             evaluate=evaluate,
             rebuild=rebuild,
@@ -101,7 +105,7 @@ def opened(settings: Settings, clock: Clock = wall_clock) -> Iterator[App]:
             receivers=Receivers(records),
             deliver=deliver,
             read=Read(records, lake),
-            worker=Worker(rebuild, fold, evaluate, retain, deliver),
+            worker=Worker(rebuild, fold, evaluate, retain, delete, deliver),
         )
         records.close()
 

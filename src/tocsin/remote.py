@@ -23,6 +23,10 @@ class Remote:
         """The answer to POST. Raises: InvalidInputError, StartupError."""
         return self._ask("POST", path, json=document)
 
+    def delete(self, path: str) -> Any:
+        """The answer to DELETE. Raises: InvalidInputError, StartupError."""
+        return self._ask("DELETE", path)
+
     def _ask(self, method: str, path: str, **request: Any) -> Any:
         try:
             answer = httpx2.request(

@@ -4,6 +4,9 @@ import logging
 import threading
 from collections.abc import Callable
 
+from tocsin.errors import UnknownModelError
+from tocsin.records.deletions import Deletion
+from tocsin.service.delete import Delete
 from tocsin.service.deliver import Deliver
 from tocsin.service.evaluate import Evaluate
 from tocsin.service.fold import Fold
@@ -20,12 +23,19 @@ class Worker:
     """Two threads: one folds and evaluates in order, one delivers and may wait for a network."""
 
     def __init__(
-        self, rebuild: Rebuild, fold: Fold, evaluate: Evaluate, retain: Retain, deliver: Deliver
+        self,
+        rebuild: Rebuild,
+        fold: Fold,
+        evaluate: Evaluate,
+        retain: Retain,
+        delete: Delete,
+        deliver: Deliver,
     ) -> None:
         self._rebuild = rebuild
         self._fold = fold
         self._evaluate = evaluate
         self._retain = retain
+        self._delete = delete
         self._deliver = deliver
         self._stopped = threading.Event()
         self._woken = threading.Event()
@@ -78,6 +88,7 @@ class Worker:
         """As `work`; what fails is remembered, and added to `failures`."""
         told: list[Exception] = [] if failures is None else failures
         with self._working:
+            self._finish_deletions(told)
             waiting = self._rebuild.waiting()
             rebuilt = self._each("rebuild", waiting, self._rebuild.rebuild, told)
             # What could not be rebuilt has profiles of two plans: better none than half of them.
@@ -90,6 +101,18 @@ class Worker:
             due = [m for m in self._retain.waiting() if not self._trouble.rests("retain", m)]
             self._each("retain", due[:1], self._retain.retain, told)
         return rebuilt or folded or evaluated or len(due) > 1
+
+    def _finish_deletions(self, failures: list[Exception]) -> None:
+        """Remove the files of deleted models, now that nothing works on them."""
+        for gone in self._delete.waiting():
+            # Of whatever was under way when it was deleted.
+            self._trouble.forget(gone.name, but="delete")
+
+            def finish(_: str, gone: Deletion = gone) -> int:
+                self._delete.finish(gone)
+                return 1
+
+            self._each("delete", [gone.name], finish, failures)
 
     def _each(
         self,
@@ -105,6 +128,8 @@ class Worker:
                 continue
             try:
                 worked = do(model) > 0 or worked
+            except UnknownModelError:
+                continue  # it was deleted meanwhile
             except Exception as error:  # noqa: BLE001 - told, and tried again after a pause
                 pause_s = self._trouble.failed(work, model, error)
                 _log.exception("%s of %s failed; again in %.1f s", work, model, pause_s)

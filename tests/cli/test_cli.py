@@ -175,3 +175,19 @@ def test_erase_waits_until_it_can_say_how_many_rows_they_were(tmp_path: Path) ->
         (newest, _) = running.get("/models/late/erasures")
         assert (newest["state"], newest["predictions"], newest["outcomes"]) == ("done", 1, 1)
         assert f"/api/v1/models/late/erasures/{newest['offset']}" in asked
+
+
+def test_delete_asks_first_and_then_leaves_nothing(tmp_path: Path) -> None:
+    where = Settings(tmp_path / "data", "127.0.0.1", 1, "http://tocsin.test", None)
+    with opened(where) as app:
+        app.register.add("late", monitor_document(), reference(500))
+        Feed(app, "late").hours(0, 1)
+    with Server(tmp_path / "data") as running:
+        asked = run("delete", "late", "--url", running.url)
+        assert "Delete late with its 80 predictions, for good?" in asked.stdout
+        assert (asked.returncode, len(running.get("/models"))) == (1, 1)
+
+        done = run("delete", "late", "--yes", "--url", running.url)
+        assert (done.returncode, running.get("/models")) == (0, [])
+        gone = run("delete", "late", "--yes", "--url", running.url)
+        assert (gone.returncode, "'late'" in gone.stderr) == (1, True)

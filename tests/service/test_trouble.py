@@ -41,6 +41,7 @@ def test_a_model_that_is_gone_has_no_trouble() -> None:
     trouble = Trouble(lambda: 0.0)
     trouble.failed("fold", "late", OSError("gone"))
     trouble.failed("deliver", None, OSError("no network"))
-    trouble.forget("late")
+    trouble.failed("delete", "late", OSError("gone"))
+    trouble.forget("late", but="delete")
 
-    assert [failing.work for failing in trouble.failing()] == ["deliver"]
+    assert [failing.work for failing in trouble.failing()] == ["delete", "deliver"]

@@ -84,6 +84,13 @@ def router(app: App) -> APIRouter:
         app.worker.wake()
         return model_document(read.model(model))
 
+    @routes.delete("/models/{model}", status_code=202)
+    def delete(model: str) -> dict[str, Any]:
+        """Delete a model with all that was recorded of it; its files go a moment later."""
+        app.delete.delete(model)
+        app.worker.wake()
+        return {"deleted": model}
+
     @routes.put("/models/{model}/reference")
     def reference(
         model: str, reference: Annotated[UploadFile, File(description="the reference as Parquet")]

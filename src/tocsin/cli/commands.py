@@ -184,7 +184,7 @@ def incidents(
     _out.print(incidents_table(found) if found else "No incidents.")
 
 
-for command in (state.status, rows.quarantine, rows.replay, rows.erase):
+for command in (state.status, state.delete, rows.quarantine, rows.replay, rows.erase):
     commands.command()(command)
 
 

@@ -1,4 +1,4 @@
-"""Commands about how the server and its models are."""
+"""Commands about the server and its models as a whole."""
 
 from typing import Annotated
 
@@ -23,3 +23,19 @@ def status(
         lines = model_lines(remote.get(f"/models/{model}"))
     for line in lines:
         _out.print(line, markup=False, highlight=False)
+
+
+def delete(
+    model: str,
+    *,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    url: Url = None,
+) -> None:
+    """Delete a model: its rows, profiles, numbers and incidents, for good."""
+    remote = remote_at(url)
+    counts = remote.get(f"/models/{model}")["counts"]
+    if not yes:
+        rows = counts.get("predictions", 0)
+        typer.confirm(f"Delete {model} with its {rows:,} predictions, for good?", abort=True)
+    remote.delete(f"/models/{model}")
+    _out.print(f"{model} is deleted; its files go as soon as nothing works on them.", markup=False)

@@ -47,6 +47,12 @@ class Folder:
         if self.local:
             Path(self.path).mkdir(parents=True, exist_ok=True)
 
+    def remove(self) -> None:
+        """Delete the folder with all that is in it, if it is there."""
+        found = self.filesystem.get_file_info(self.path)
+        if found.type != pafs.FileType.NotFound:
+            self.filesystem.delete_dir(self.path)
+
     def opened(self, address: str) -> pa.NativeFile:
         """A file inside, by its address."""
         return self.filesystem.open_input_file(self.path_of(address))

@@ -34,8 +34,15 @@ class Lake:
 
     def model(self, model_id: int, name: str, schema: Schema) -> "ModelLake":
         """The tables of one model; they come to be with their first row."""
+        return ModelLake(self._folder(model_id, name), schema)
+
+    def remove(self, model_id: int, name: str) -> None:
+        """Delete all files of a model, whoever reads them; a repeat changes nothing."""
+        self._folder(model_id, name).remove()
+
+    def _folder(self, model_id: int, name: str) -> Folder:
         slug = re.sub(r"[^A-Za-z0-9_-]+", "-", name)
-        return ModelLake(self._root.child(f"{slug}-{model_id}"), schema)
+        return self._root.child(f"{slug}-{model_id}")
 
 
 class ModelLake:

@@ -10,7 +10,7 @@ from sqlalchemy.engine import Connection
 from tocsin.errors import UnknownModelError
 from tocsin.estimation import Maturity
 from tocsin.profiles import FORMAT, Plan, Profile
-from tocsin.records.tables import changed_buckets, counters, models
+from tocsin.records.tables import changed_buckets, counters, deletions, models
 
 
 @dataclass(frozen=True)
@@ -53,6 +53,7 @@ def add_model(
     plan = reference.plan
     result = connection.execute(
         models.insert().values(
+            id=_next_id(connection),
             name=name,
             monitor=monitor,
             plan=plan.to_dict(),
@@ -66,6 +67,12 @@ def add_model(
     )
     assert result.inserted_primary_key is not None
     return int(result.inserted_primary_key[0])
+
+
+def _next_id(connection: Connection) -> int:
+    """An id that no model has or had: files of a deleted one may still be there."""
+    newest = (sa.func.max(models.c.id), sa.func.max(deletions.c.model_id))
+    return 1 + max(connection.execute(sa.select(found)).scalar() or 0 for found in newest)
 
 
 def set_monitor(connection: Connection, model_id: int, monitor: dict[str, Any]) -> None:

@@ -54,10 +54,10 @@ class Trouble:
         with self._lock:
             self._entries.pop((work, model), None)
 
-    def forget(self, model: str) -> None:
-        """Forget all of a model: there is none of the name any more."""
+    def forget(self, model: str, *, but: str) -> None:
+        """Forget all work of a model but one: there is none of the name any more."""
         with self._lock:
-            for key in [key for key in self._entries if key[1] == model]:
+            for key in [key for key in self._entries if key[1] == model and key[0] != but]:
                 del self._entries[key]
 
     def rest_no_more(self) -> None:

@@ -1,0 +1,42 @@
+"""Delete a model with all that was recorded of it."""
+
+from tocsin.lake import Lake
+from tocsin.records import Records, changes, deletions, models
+from tocsin.records.deletions import Deletion
+from tocsin.service.clock import Clock
+
+
+class Delete:
+    """Deletes models: they are gone with the request, their files once nobody works on them."""
+
+    def __init__(self, records: Records, lake: Lake, clock: Clock) -> None:
+        self._records = records
+        self._lake = lake
+        self._clock = clock
+
+    def delete(self, model: str) -> None:
+        """Forget a model: rows that wait, profiles, evaluations, incidents, messages about it.
+
+        Its name is free at once. A crash afterwards loses nothing of the request: the files in the
+        lake go with the next `finish`. Raises: UnknownModelError.
+        """
+        now = self._clock()
+        with self._records.write() as connection:
+            model_id, _ = models.monitor_named(connection, model)
+            deletions.delete_model(connection, model_id, model, now=now)
+            changes.announce(connection, f"model/{model}", now=now)
+
+    def waiting(self) -> list[Deletion]:
+        """The deleted models whose files are to be removed."""
+        with self._records.read() as connection:
+            return deletions.unfinished(connection)
+
+    def finish(self, deletion: Deletion) -> None:
+        """Remove the files of a deleted model; nobody may fold meanwhile. A repeat changes nothing.
+
+        Raises: UnavailableError while somebody reads what the database was before.
+        """
+        self._lake.remove(deletion.model_id, deletion.name)
+        self._records.forget()
+        with self._records.write() as connection:
+            deletions.done(connection, deletion.model_id, now=self._clock())

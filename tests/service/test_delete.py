@@ -1,0 +1,140 @@
+"""A model that is deleted leaves nothing, and its name can be used again."""
+
+from pathlib import Path
+
+import httpx2
+import pytest
+import sqlalchemy as sa
+from tests.servers import Server
+from tests.world import Feed, monitor_document, outcome, prediction, reference
+
+from tocsin.app import App, opened
+from tocsin.errors import UnknownModelError
+from tocsin.records.tables import deletions, metadata, timeline
+from tocsin.service.fold import Fold
+from tocsin.settings import Settings
+
+RULE = {
+    "alert": "High",
+    "expr": {"metric": "label_rate", "window": "1h", "op": ">", "value": 0.01},
+}
+
+
+def rows_left(app: App) -> dict[str, int]:
+    """How many rows the tables of the records have that speak of models."""
+    with app.records.read() as connection:
+        left = {
+            table.name: connection.execute(sa.select(sa.func.count()).select_from(table)).scalar()
+            for table in metadata.sorted_tables
+            if ("model_id" in table.c and table is not deletions)
+            or table.name in ("models", "outbox", timeline.name)
+        }
+    return {name: rows for name, rows in left.items() if rows}
+
+
+def folders(app: App) -> list[str]:
+    return sorted(path.name for path in (app.settings.data / "lake").iterdir())
+
+
+def test_a_deleted_model_leaves_no_row_and_no_file(app: App) -> None:
+    app.register.add("late", monitor_document(rules=[RULE]), reference(400))
+    feed = Feed(app, "late")
+    feed.hours(0, 4)
+    feed.predictions(prediction("bad", p=9))
+    feed.work()
+    app.erase.erase("late", prediction_ids=["h0-1"])
+    feed.work()
+    feed.predictions(prediction("waits"))
+    assert {"profiles", "evaluations", "incidents", "outbox", "inbox"} < rows_left(app).keys()
+
+    app.delete.delete("late")
+    assert rows_left(app) == {}
+    with pytest.raises(UnknownModelError):
+        feed.predictions(prediction("a"))
+    app.worker.work()
+
+    assert folders(app) == []
+    assert app.delete.waiting() == []
+    assert app.read.overviews() == []
+
+
+def test_the_others_stay_as_they_are(feed: Feed) -> None:
+    feed.app.register.add("other", monitor_document(rules=[RULE]), reference(400))
+    other = Feed(feed.app, "other")
+    other.hours(0, 4)
+    feed.hours(0, 4)
+    feed.work()
+    before, summary = other.profiles(), feed.app.read.summary("other")
+
+    feed.app.delete.delete("late")
+    feed.app.worker.work()
+
+    assert other.profiles().keys() == before.keys()
+    assert feed.app.read.summary("other") == summary
+    assert folders(feed.app) == ["other-2"]
+    assert feed.app.rebuild.rebuild("other") == 320
+
+
+def test_a_new_model_of_the_name_has_nothing_of_the_old_one(feed: Feed) -> None:
+    feed.predictions(prediction("a"))
+    feed.work()
+    feed.app.delete.delete("late")
+    # The files of the old one are still there.
+    feed.app.register.add("late", monitor_document(), reference(400))
+    feed.predictions(prediction("a"), prediction("b"))
+    feed.work()
+
+    assert feed.total("n") == 2
+    assert folders(feed.app) == ["late-2"]
+    assert feed.app.read.summary("late").get("repeated", 0) == 0
+
+
+def test_a_deletion_is_finished_after_a_crash(settings: Settings) -> None:
+    with opened(settings) as app:
+        app.register.add("late", monitor_document(), reference(400))
+        Feed(app, "late").hours(0, 2)
+        Feed(app, "late").work()
+        app.delete.delete("late")
+        assert folders(app) == ["late-1"]
+    with opened(settings) as app:
+        app.worker.work()
+        assert folders(app) == []
+
+
+def test_a_model_that_is_deleted_while_it_is_folded_is_gone_all_the_same(
+    feed: Feed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    feed.predictions(prediction("a"))
+    real = Fold._count
+
+    def deleted_first(self: Fold, *rest: object) -> None:
+        feed.app.delete.delete("late")
+        real(self, *rest)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(Fold, "_count", deleted_first)
+    with pytest.raises(ExceptionGroup):
+        feed.app.worker.work()
+    assert folders(feed.app) == ["late-1"]
+    feed.app.worker.work()
+
+    assert (folders(feed.app), rows_left(feed.app)) == ([], {})
+    assert feed.app.worker.trouble == []
+
+
+def test_a_kill_right_after_the_answer_does_not_undo_a_deletion(tmp_path: Path) -> None:
+    where = Settings(tmp_path / "data", "127.0.0.1", 1, "http://tocsin.test", None)
+    with opened(where) as app:
+        app.register.add("late", monitor_document(), reference(400))
+        Feed(app, "late").hours(0, 6)
+        Feed(app, "late").outcomes(outcome("h0-1", 1))
+    with Server(tmp_path / "data") as server:
+        answer = httpx2.delete(f"{server.url}/api/v1/models/late", timeout=60)
+        server.kill()
+        assert (answer.status_code, answer.json()) == (202, {"deleted": "late"})
+        server.start()
+        assert server.get("/models") == []
+        again = httpx2.delete(f"{server.url}/api/v1/models/late", timeout=60)
+        assert again.status_code == 404
+    with opened(where) as app:
+        app.worker.work()
+        assert (folders(app), rows_left(app)) == ([], {})
