@@ -61,7 +61,9 @@ def check(operation: Any, mode: GenerationMode, *, examples: int) -> None:
     def answered(case: Any) -> None:
         for name, known in KNOWN.items():
             given_name = (case.path_parameters or {}).get(name)
-            if given_name is not None and len(str(given_name)) % 2:
+            # The model that the others ask for stays.
+            known_too = operation.method.upper() != "DELETE"
+            if given_name is not None and len(str(given_name)) % 2 and known_too:
                 case.path_parameters[name] = known
         answer = case.call(timeout=60)
         assert answer.status_code != 500, case.as_curl_command()

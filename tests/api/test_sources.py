@@ -23,7 +23,11 @@ def client(app: App) -> Iterator[TestClient]:
 
 def post(client: TestClient, *ids: str, kind: str = "predictions", **step: str) -> Any:
     rows = json.dumps([prediction(name) for name in ids])
-    return client.post(f"/api/v1/models/late/{kind}", content=rows, params=step)
+    return client.post(f"/api/v1/models/late/{kind}", content=rows, headers=headers(**step))
+
+
+def headers(**step: str) -> dict[str, str]:
+    return {f"Tocsin-{name}": value for name, value in step.items()}
 
 
 def positions(client: TestClient, model: str = "late") -> dict[str, str]:
@@ -65,13 +69,15 @@ def test_a_source_that_was_never_read_begins_at_nothing(client: TestClient) -> N
 
 def test_a_body_that_cannot_be_read_leaves_the_position(client: TestClient) -> None:
     step = {"source": "s", "after": "", "position": "1"}
-    answer = client.post("/api/v1/models/late/predictions", content="[{", params=step)
+    answer = client.post("/api/v1/models/late/predictions", content="[{", headers=headers(**step))
     assert (answer.status_code, positions(client)) == (400, {})
 
 
 def test_rows_in_quarantine_and_no_rows_move_the_position_too(client: TestClient) -> None:
     step = {"source": "s", "after": "", "position": "1"}
-    answer = client.post("/api/v1/models/late/predictions", content='["x"]', params=step)
+    answer = client.post(
+        "/api/v1/models/late/predictions", content='["x"]', headers=headers(**step)
+    )
     assert (answer.status_code, answer.json()["quarantined"]) == (202, 1)
     assert post(client, source="s", after="1", position="2").status_code == 202
     assert positions(client) == {"s": "2"}
@@ -83,8 +89,20 @@ def test_rows_in_quarantine_and_no_rows_move_the_position_too(client: TestClient
 def test_half_a_step_is_refused(client: TestClient, step: dict[str, str]) -> None:
     answer = post(client, "a", **step)
     assert answer.status_code == 422
-    assert "source=NAME" in answer.json()["error"]["message"]
+    assert "Tocsin-Source: NAME" in answer.json()["error"]["message"]
     assert accepted(client) == 0
+
+
+def test_a_position_may_be_any_text_and_is_in_no_address(client: TestClient) -> None:
+    step = headers(source="%C3%BC", after="", position="%22%e2%82%ac%25%22")
+    assert client.post("/api/v1/models/late/predictions", content="[]", headers=step).is_success
+    assert positions(client) == {"ü": '"€%"'}
+    bad = client.post(
+        "/api/v1/models/late/predictions",
+        content="[]",
+        headers=headers(source="s", after="", position="%ff"),
+    )
+    assert (bad.status_code, "UTF-8" in bad.json()["error"]["message"]) == (422, True)
 
 
 def test_of_many_that_move_a_source_at_once_one_does(client: TestClient) -> None:

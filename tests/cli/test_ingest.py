@@ -85,14 +85,14 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
         yield running
 
 
-def added(server: Server) -> str:
+def added(server: Server, **monitor: Any) -> str:
     """A new model of the server."""
     name = f"late-{next(_serial)}"
     sink = io.BytesIO()
     pq.write_table(reference(1_000), sink)
     answer = httpx2.put(
         f"{server.url}/api/v1/models/{name}",
-        data={"monitor": json.dumps(monitor_document())},
+        data={"monitor": json.dumps(monitor_document(**monitor))},
         files={"reference": sink.getvalue()},
         timeout=60,
     )
@@ -282,6 +282,33 @@ def test_outcomes_of_a_database_are_corrected_by_later_rows(place: Place) -> Non
     assert place.run(*how) == (0, ["Read 5 rows; accepted 5 outcomes."])
     with place.feeds(place.model) as (feed,):
         assert (feed.total("labelled"), feed.total("label")) == (20, 5)
+
+
+def test_a_cursor_that_the_monitor_hides_is_not_kept_as_a_position(place: Place) -> None:
+    private = Place(
+        place.folder, place.server, added(place.server, privacy={"hash": ["prediction_id"]})
+    )
+    engine = sa.create_engine(f"sqlite:///{place.folder / 'rows.db'}", poolclass=sa.NullPool)
+    with engine.begin() as connection:
+        connection.exec_driver_sql(
+            "CREATE TABLE scored (id INTEGER PRIMARY KEY, prediction_id TEXT, timestamp TEXT, "
+            "distance REAL, carrier TEXT, p REAL)"
+        )
+        connection.exec_driver_sql(
+            "INSERT INTO scored VALUES (1, 'me@home', '2013-05-01T00:00:00Z', 1, 'AA', 0.5)"
+        )
+    how = (str(engine.url), "--table", "scored", "--cursor")
+    code, said = private.run(*how, "prediction_id")
+    assert (code, "as a value of 'prediction_id', which its `privacy` hashes" in said[-1]) == (
+        1,
+        True,
+    )
+    assert private.server.get(f"/models/{private.model}/sources") == []
+    assert private.run(*how, "id")[0] == 0
+    (source,) = private.server.get(f"/models/{private.model}/sources")
+    assert "me@home" not in source["position"]
+    log = (place.server.folder / "server.log").read_text()
+    assert "position" not in log.lower()
 
 
 def test_a_name_of_ones_own_is_what_the_server_knows(place: Place) -> None:

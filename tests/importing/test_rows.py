@@ -16,7 +16,7 @@ import pytest
 from tocsin.errors import InvalidInputError
 from tocsin.importing import Columns, Kind, Model
 from tocsin.importing.rows import Shaped, shaped
-from tocsin.sources import Batch
+from tocsin.sources import Batch, Tombstone
 
 LATE = Model(
     name="late",
@@ -248,3 +248,31 @@ def test_keys_go_with_predictions_and_stand_for_ids_of_outcomes() -> None:
 
     for kind in ("predictions", "outcomes"):
         assert keys_of([row], kind) == keys_of(pa.Table.from_pylist([row]), kind) == [7]
+
+
+def test_a_tombstone_takes_back_the_outcome_of_the_prediction_that_its_key_names() -> None:
+    rows = [Tombstone("f1"), Tombstone(None), {"prediction_id": "f2", "actual_outcome": 1}]
+    told = of(rows, "outcomes", times=["2024-03-01T12:00:00+00:00"] * 3)
+    assert told.rows[0] == {
+        "prediction_id": "f1",
+        "timestamp": "2024-03-01T12:00:00+00:00",
+        "deleted": True,
+    }
+    assert (len(told.rows), told.tombstones) == (2, 1)
+    # A prediction cannot be taken back.
+    assert of(rows[:2], times=["2024-03-01T12:00:00+00:00"] * 2).tombstones == 2
+
+
+def test_a_record_that_takes_an_outcome_back_is_no_outcome_to_come() -> None:
+    row = {"prediction_id": "f1", "timestamp": "2024-03-01T12:00:00Z", "deleted": True}
+    told = of([row], "outcomes")
+    assert (told.rows[0]["deleted"], told.unlabelled) == (True, 0)
+
+
+@pytest.mark.parametrize("place", ["request_id", "who", "customer"])
+def test_a_position_may_not_hold_what_is_private(place: str) -> None:
+    model = replace(LATE, private=frozenset({"prediction_id", "customer"}))
+    columns = Columns({"customer": "who"})
+    columns.check_place(["updated_at", "id"], model)
+    with pytest.raises(InvalidInputError, match=f"as a value of '{place}', which its `privacy`"):
+        columns.check_place(["updated_at", place], model)

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import unquote
 
 import pytest
 from tests.servers import free_port
@@ -28,8 +28,9 @@ def answering(*answers: Answer) -> Iterator[tuple[str, list[Any]]]:
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers["Content-Length"]))
-            query = {k: v[0] for k, v in parse_qs(urlsplit(self.path).query).items()}
-            asked.append((urlsplit(self.path).path, query, json.loads(body)))
+            names = ("Source", "After", "Position")
+            step = {name: unquote(self.headers[f"Tocsin-{name}"]) for name in names}
+            asked.append((self.path, step, json.loads(body)))
             status, content, headers = left.pop(0)
             self.send_response(status)
             for name, value in headers.items():
@@ -57,10 +58,10 @@ def test_rows_go_with_where_the_source_was_and_is() -> None:
         answering((202, ACCEPTED, {})) as (url, asked),
         server(url, said=[], wait=lambda _: True) as to,
     ):
-        stored = to.store([{"p": 1}], after="1", position="ü2")
+        stored = to.store([{"p": 1}], after='{"at":[1]}', position="ü %2")
     assert stored is not None
     assert (stored.accepted, stored.repeated) == (1, False)
-    step = {"source": "made", "after": "1", "position": "ü2"}
+    step = {"Source": "made", "After": '{"at":[1]}', "Position": "ü %2"}
     assert asked == [("/api/v1/models/la%2Fte/predictions", step, [{"p": 1}])]
 
 

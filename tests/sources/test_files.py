@@ -172,7 +172,7 @@ def test_lines_that_are_no_json_are_handed_on_as_text(tmp_path: Path) -> None:
     path = tmp_path / "a.jsonl"
     path.write_bytes(b'\xef\xbb\xbf{"n": 1}\n\n{"n": \nnull\n\xff\n[1]\n{"n": 2}')
     (batch,) = read(path)
-    assert list(batch.rows) == [{"n": 1}, '{"n": ', None, "\ufffd", [1], {"n": 2}]
+    assert list(batch.rows) == [{"n": 1}, '{"n": ', None, "\\xff", [1], {"n": 2}]
 
 
 def test_csv_rows_that_do_not_fit_the_header_are_handed_on_as_text(tmp_path: Path) -> None:
@@ -227,3 +227,28 @@ def test_names_decide_the_ids_of_rows(tmp_path: Path) -> None:
     pq.write_table(pa.table({"n": [1, 2]}), tmp_path / "b.parquet")
     one, other = (read(tmp_path / name)[0].ids for name in ("a.parquet", "b.parquet"))
     assert not set(one) & set(other)
+
+
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [
+        ("n,city\n1,Köln\n2,Zürich\n", "line 2, column 'city' has the byte 0xf6"),
+        ('n,city\n1,"a\nb"\n2,Zürich\n', "line 4, column 'city' has the byte 0xfc"),
+        ("n,Städte\n1,x\n", "line 1, column 2 has the byte 0xe4"),
+        ("n,city\n1,x,ü\n", "line 2, column 3 has the byte 0xfc"),
+    ],
+)
+def test_a_csv_that_is_no_utf8_is_refused_with_the_place(
+    tmp_path: Path, content: str, told: str
+) -> None:
+    path = tmp_path / "rows.csv"
+    path.write_bytes(content.encode("latin-1"))
+    with pytest.raises(InvalidInputError, match=told):
+        read(path)
+
+
+def test_text_of_all_scripts_is_read_as_it_is(tmp_path: Path) -> None:
+    path = tmp_path / "rows.csv"
+    path.write_text("n,città\n1,Zürich\n2,東京\n3,😀\n", encoding="utf-8-sig")
+    (batch,) = read(path)
+    assert [row["città"] for row in batch.rows] == ["Zürich", "東京", "😀"]

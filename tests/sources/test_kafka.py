@@ -15,7 +15,7 @@ from tests.sources.broker import Broker
 from tests.sources.worlds import BATCH, Topic, numbers, row
 
 from tocsin.errors import InvalidInputError
-from tocsin.sources import Batch, Options, Source, opened
+from tocsin.sources import Batch, Options, Source, Tombstone, opened
 
 
 @pytest.fixture
@@ -47,8 +47,20 @@ def test_messages_that_are_no_rows_are_handed_on_in_their_place(broker: Broker) 
     address = f"{broker.address}/{world.name}"
     found = read(address)
     records = [record for batch in found for record in batch.rows]
-    assert records == ["", "{", "\ufffd", None, 7, {"n": 1}, 2, {"n": 3}]
+    assert records == ["", "{", "\\xff", None, 7, {"n": 1}, 2, {"n": 3}]
     assert read(address, found[-1].position) == []
+
+
+def test_a_message_without_a_value_is_a_tombstone_of_its_key(broker: Broker) -> None:
+    world = Topic(broker)
+    producer = Producer({"bootstrap.servers": broker.address, "log_level": 0})
+    for key in (b"f1", None, b"\xff"):
+        producer.produce(world.name, None, key=key, partition=0)
+    producer.flush(30)
+    world.add(3, 4)
+    found = read(f"{broker.address}/{world.name}")
+    records = [record for batch in found for record in batch.rows]
+    assert records == [Tombstone("f1"), Tombstone(None), Tombstone(None), row(3)]
 
 
 def test_rows_have_the_time_of_their_message(broker: Broker) -> None:

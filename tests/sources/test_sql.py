@@ -13,7 +13,7 @@ from tests.sources.postgres import PASSWORD
 from tests.sources.worlds import Database, numbers, row, source, sqlite
 
 from tocsin.errors import InvalidInputError, StartupError
-from tocsin.sources import Batch
+from tocsin.sources import Batch, Options, opened
 
 
 @pytest.fixture(params=["sqlite", "postgres"])
@@ -239,3 +239,23 @@ def test_an_address_of_no_database_is_refused(
     with pytest.raises(error, match=message) as refused:
         source(url, table="t", cursor="id")
     assert "hush" not in str(refused.value)
+
+
+def test_rows_without_a_place_in_the_order_are_left_out_and_counted(url: str) -> None:
+    name = f"orders_{Path(url).name.replace('.', '_').replace('-', '_')}"
+    run(
+        url,
+        f"CREATE TABLE {name} (n INTEGER, at INTEGER, part INTEGER)",
+        f"INSERT INTO {name} VALUES (0, 1, 1), (1, 1, NULL), (2, 1, 2), (3, NULL, 1), (4, 2, 1)",
+        f"INSERT INTO {name} VALUES (5, NULL, 3)",
+    )
+    said: list[str] = []
+    options = Options(batch_rows=2, table=name, cursor="at", key="part")
+    with closing(opened(url, None, options, say=said.append, wait=lambda _: True)) as found:
+        first = list(found.batches(""))
+        assert rows(first) == [0, 2, 4]
+        assert list(found.batches(first[-1].position)) == []
+    assert said == [
+        "2 rows are not read, as their --cursor 'at' is null",
+        "1 rows are not read, as their --key 'part' is null",
+    ]

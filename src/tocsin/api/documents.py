@@ -51,6 +51,10 @@ def model_document(detail: ModelDetail) -> dict[str, Any]:
             {"window": spec.name, "every": format_duration(spec.every)} for spec in monitor.windows
         ],
         "lateness": format_duration(monitor.lateness),
+        "privacy": {
+            "hash": sorted(monitor.privacy.hash),
+            "drop": sorted(monitor.privacy.drop),
+        },
         "labels": _labels_document(detail),
         "metrics": list(monitor.metrics),
         "segments": detail.segments,

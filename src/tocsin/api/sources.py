@@ -1,6 +1,7 @@
 """How far named sources were read: exactly once for those who read them."""
 
 from typing import Any
+from urllib.parse import unquote
 
 from fastapi import APIRouter, Request
 
@@ -9,47 +10,49 @@ from tocsin.errors import InvalidInputError
 from tocsin.records.positions import Move
 from tocsin.values import isoformat
 
-# Two of them have to fit into an address.
-_MOST, _LONGEST_NAME = 16_000, 500
+_SOURCE, _AFTER, _POSITION = "Tocsin-Source", "Tocsin-After", "Tocsin-Position"
+# How long each may be; two positions have to fit into what a server reads of headers.
+_MOST = {_SOURCE: 1_500, _AFTER: 16_000, _POSITION: 16_000}
 # The step as the OpenAPI document has it.
 STEP: list[dict[str, Any]] = [
     {
         "name": name,
-        "in": "query",
+        "in": "header",
         "required": False,
-        "schema": {"type": "string", "maxLength": most} | ({"minLength": 1} if least else {}),
+        "description": "text, percent-encoded where not ASCII",
+        "schema": {"type": "string", "maxLength": most},
     }
-    for name, least, most in (
-        ("source", 1, _LONGEST_NAME),
-        ("after", 0, _MOST),
-        ("position", 0, _MOST),
-    )
+    for name, most in _MOST.items()
 ]
 
 
 def step(request: Request) -> Move | None:
     """The step of a source that rows are posted with, if they are.
 
-    Raises: InvalidInputError when a part of it is missing or too long.
+    In headers: addresses are kept in logs, and a position may hold values of rows.
+    Raises: InvalidInputError when half of it is missing, or it is too long or no UTF-8.
     """
-    if not request.url.query:
+    headers = request.headers
+    if _SOURCE not in headers and _POSITION not in headers and not headers.get(_AFTER):
         return None
-    given = request.query_params
-    source, after, position = (given.get(name, "") for name in ("source", "after", "position"))
-    if not source and not after and not position and "source" not in given:
-        return None
+    source, after, position = (_text(name, headers.get(name, "")) for name in _MOST)
     if not source or not position:
         raise InvalidInputError(
-            "rows of a source need all of ?source=NAME&after=WHERE_IT_WAS&position=WHERE_IT_IS"
+            "rows of a source need all of the headers Tocsin-Source: NAME, Tocsin-After: "
+            "WHERE_IT_WAS (none at first) and Tocsin-Position: WHERE_IT_IS"
         )
-    for name, text, most in (
-        ("source", source, _LONGEST_NAME),
-        ("after", after, _MOST),
-        ("position", position, _MOST),
-    ):
-        if len(text) > most:
-            raise InvalidInputError(f"{name} has {len(text)} letters, more than {most}")
     return Move(source, after, position)
+
+
+def _text(name: str, header: str) -> str:
+    if len(header) > _MOST[name]:
+        raise InvalidInputError(f"the header {name} has {len(header)} letters; {_MOST[name]} may be")
+    try:
+        return unquote(header, errors="strict")
+    except UnicodeDecodeError as error:
+        raise InvalidInputError(
+            f"the header {name}: {header!r:.80} is not percent-encoded UTF-8"
+        ) from error
 
 
 def router(app: App) -> APIRouter:

@@ -146,6 +146,8 @@ def summary(report: Report, kind: str, repeated: int | None) -> Iterator[str]:
         yield f"{report.stored_before:,} rows were stored already, by this import or another one."
     if report.unlabelled:
         yield f"{report.unlabelled:,} rows have no outcome yet and were left out."
+    if report.tombstones:
+        yield f"{report.tombstones:,} messages without a value took nothing back and were left out."
     if report.timeless:
         yield f"{report.timeless:,} rows have no time and were left out."
     if report.quarantined:

@@ -26,6 +26,7 @@ class Report:
     stored_before: int = 0
     timeless: int = 0
     unlabelled: int = 0
+    tombstones: int = 0
     absent: tuple[str, ...] = ()
     reasons: Counter[str] = field(default_factory=Counter)
 
@@ -53,6 +54,7 @@ def run(
         return
     while True:
         for batch in source.batches(position):
+            columns.check_place(batch.place, model)
             rows = shaped(batch, kind, model, columns)
             stored = server.store(rows.rows, after=position, position=batch.position)
             if stored is None:
@@ -67,6 +69,7 @@ def run(
             report.stored_before += len(rows.rows) if stored.repeated else 0
             report.timeless += rows.timeless
             report.unlabelled += rows.unlabelled
+            report.tombstones += rows.tombstones
             if len(report.reasons) < _MOST_REASONS:
                 report.reasons.update(stored.reasons)
             progress(batch, report)

@@ -12,7 +12,8 @@ class Model:
     """Names of columns by what they are.
 
     numbers: those features and outputs that are numbers; booleans, moments: features. keys: by
-    which outcomes without an id are joined. was: what features were called before.
+    which outcomes without an id are joined. was: what features were called before. private: fields
+    that the server does not store as they are.
     """
 
     name: str
@@ -24,6 +25,7 @@ class Model:
     moments: frozenset[str]
     keys: tuple[str, ...] = ()
     was: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    private: frozenset[str] = frozenset()
 
     def names_of(self, feature: str) -> tuple[str, ...]:
         """What a feature is called, and was."""
@@ -50,5 +52,6 @@ class Model:
             booleans=frozenset(name for name, kind in kinds.items() if kind == "boolean"),
             moments=frozenset(name for name, kind in kinds.items() if kind == "datetime"),
             keys=tuple(schema.get("join_on", ())),
+            private=frozenset(document["privacy"]["hash"] + document["privacy"]["drop"]),
             was={f["name"]: tuple(f["was"]) for f in schema["features"] if f.get("was")},
         )

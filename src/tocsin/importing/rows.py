@@ -11,7 +11,7 @@ from tocsin.errors import InvalidInputError
 from tocsin.ids import ID_NAMES
 from tocsin.importing.model import Kind, Model
 from tocsin.importing.tables import check_zone, renamed, zoned
-from tocsin.sources import Batch
+from tocsin.sources import Batch, Tombstone
 
 _ROLES = ("prediction_id", "timestamp", "model_version", "actual_outcome", "outcome_timestamp")
 _BOOLEANS = {"1": "true", "0": "false"}
@@ -34,17 +34,33 @@ class Columns:
                 f"{', '.join(known)}"
             )
 
+    def check_place(self, place: Sequence[str], model: Model) -> None:
+        """Raises: InvalidInputError when a position holds what the server does not store."""
+        hidden = set(model.private)
+        if "prediction_id" in hidden:
+            hidden |= set(ID_NAMES)
+        hidden |= {was for name in model.private for was in model.was.get(name, ())}
+        hidden |= {self.names[name] for name in hidden if name in self.names}
+        odd = next((name for name in place if name in hidden), None)
+        if odd is not None:
+            raise InvalidInputError(
+                f"how far {model.name!r} was read would be kept as a value of {odd!r}, which its "
+                "`privacy` hashes or drops; name another --cursor or --key"
+            )
+
 
 @dataclass(frozen=True, eq=False)
 class Shaped:
     """Rows for the server, and how many were left out for want of a time or a label.
 
-    rows: records, or a table with columns such as `inputs.distance`.
+    rows: records, or a table with columns such as `inputs.distance`. tombstones: left out, as they
+    take nothing back.
     """
 
     rows: pa.Table | Sequence[Any]
     timeless: int
     unlabelled: int
+    tombstones: int = 0
 
 
 def shaped(batch: Batch, kind: Kind, model: Model, columns: Columns) -> Shaped:
@@ -58,8 +74,15 @@ def shaped(batch: Batch, kind: Kind, model: Model, columns: Columns) -> Shaped:
         return Shaped(found.rows, found.timeless, found.unlabelled)
     shape = _prediction if kind == "predictions" else _outcome
     records: list[Any] = []
-    timeless = unlabelled = 0
+    timeless = unlabelled = tombstones = 0
     for index, row in enumerate(batch.rows):
+        if isinstance(row, Tombstone):
+            taken_back = _taken_back(row, batch, index) if kind == "outcomes" else None
+            if taken_back is None:
+                tombstones += 1
+            else:
+                records.append(taken_back)
+            continue
         if not isinstance(row, dict):
             records.append(row)
             continue
@@ -67,13 +90,22 @@ def shaped(batch: Batch, kind: Kind, model: Model, columns: Columns) -> Shaped:
         if batch.text and columns.zone is None:
             check_zone(names.get("timestamp", "timestamp"), source.get("timestamp"))
         record = shape(source, model, columns.zone)
-        if kind == "outcomes" and record.get("actual_outcome") is None:
+        deleted = record.get("deleted", False)
+        if kind == "outcomes" and record.get("actual_outcome") is None and not deleted:
             unlabelled += 1
         elif record.get("timestamp") is None:
             timeless += 1
         else:
             records.append(record)
-    return Shaped(records, timeless, unlabelled)
+    return Shaped(records, timeless, unlabelled, tombstones)
+
+
+def _taken_back(row: Tombstone, batch: Batch, index: int) -> dict[str, Any] | None:
+    """The outcome of the prediction that the key names ceases to be; None where it names none."""
+    moment = batch.times[index]
+    if not row.key or moment is None:
+        return None
+    return {"prediction_id": row.key, "timestamp": moment, "deleted": True}
 
 
 @dataclass(frozen=True, eq=False)
@@ -140,6 +172,7 @@ def _outcome(source: _Source, model: Model, zone: tzinfo | None) -> dict[str, An
         "prediction_id": source.first(*ID_NAMES),
         "timestamp": zoned(moment, zone),
         "actual_outcome": _read(label, model.label, model) if source.batch.text else label,
+        **({"deleted": True} if source.get("deleted") is True else {}),
     }
 
 

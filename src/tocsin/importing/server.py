@@ -24,6 +24,8 @@ from tocsin.importing.model import Kind, Model
 from tocsin.sources import Say, Wait
 
 _TIMEOUT_S = 120.0
+# What a header may have as it is, beside letters and digits; a position is JSON.
+_PLAIN = "!#$&'()*+,-./:;<=>?@[]^_`{|}~\""
 # Somebody may be watching: a server that is back is not to be waited for much longer.
 _LONGEST_REST_S = 5.0
 # Of something that stays away it is said so often.
@@ -105,11 +107,13 @@ class Server:
         Raises: InvalidInputError when the server refuses them, or others moved the source.
         """
         body, headers = encoded(rows)
-        step = {"source": self._source, "after": after, "position": position}
+        headers |= {
+            "Tocsin-Source": _header(self._source),
+            "Tocsin-After": _header(after),
+            "Tocsin-Position": _header(position),
+        }
         response = self._asked(
-            lambda: self._http.post(
-                f"{self._path}/{self._kind}", content=body, headers=headers, params=step
-            )
+            lambda: self._http.post(f"{self._path}/{self._kind}", content=body, headers=headers)
         )
         if response is None:
             return None
@@ -185,6 +189,11 @@ class Server:
                 return None
             waited_s += rest_s
             attempt += 1
+
+
+def _header(text: str) -> str:
+    """Text as a header may have it: ASCII, with all else and % encoded."""
+    return quote(text, safe=_PLAIN)
 
 
 def _content(response: httpx2.Response) -> dict[str, Any]:

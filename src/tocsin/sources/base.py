@@ -17,15 +17,23 @@ Say = Callable[[str], None]
 Wait = Callable[[float], bool]
 
 
+@dataclass(frozen=True)
+class Tombstone:
+    """A message without a value: what was said before under its key is no longer so."""
+
+    key: str | None
+
+
 @dataclass(frozen=True, eq=False)
 class Batch:
     """The next rows of a source.
 
-    rows: a table, or JSON records as they came, whatever they are.
+    rows: a table, or JSON records as they came, whatever they are, and tombstones.
     ids, times: for rows that have no id or time of their own; the same whenever they are read.
     position: where the source is after them; a word of the source's own.
     done, total: how far it is, in any unit; no total where there is no end in sight.
     text: the records' values are text, of which numbers have to be read.
+    place: columns whose values the position holds.
     """
 
     rows: pa.Table | Sequence[Any]
@@ -35,6 +43,7 @@ class Batch:
     total: int | None
     text: bool = False
     times: Sequence[str | None] = ()
+    place: Sequence[str] = ()
 
 
 @dataclass(frozen=True)

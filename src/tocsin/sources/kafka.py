@@ -18,7 +18,7 @@ from confluent_kafka import (
 )
 
 from tocsin.errors import InvalidInputError
-from tocsin.sources.base import Batch, Options, Say, Wait, digest, parsed, written
+from tocsin.sources.base import Batch, Options, Say, Tombstone, Wait, digest, parsed, written
 from tocsin.sources.readers import decoded
 
 # What librdkafka calls what it finds out by itself.
@@ -205,9 +205,9 @@ class _Gathered:
 
     def add(self, message: Message) -> int:
         """Take a message's records; its offset."""
-        value: bytes = message.value() or b""
+        value: bytes | None = message.value()
         offset: int = message.offset()
-        content = decoded(value)
+        content = Tombstone(_key(message)) if value is None else decoded(value)
         records = content if isinstance(content, list) else [content]
         place = f"{self._source}-{message.partition()}-{offset}"
         kind, milliseconds = message.timestamp()
@@ -215,12 +215,20 @@ class _Gathered:
         self.records += records
         self._ids += [f"{place}-{i}" for i in range(len(records))]
         self._times += [moment] * len(records)
-        self.size += len(value)
+        self.size += len(value or b"")
         return offset
 
     def batch(self, position: str, done: int, total: int) -> Batch:
         """All that was taken."""
         return Batch(self.records, self._ids, position, done, total, times=self._times)
+
+
+def _key(message: Message) -> str | None:
+    key = message.key()
+    try:
+        return key.decode() if isinstance(key, bytes) else key
+    except UnicodeDecodeError:
+        return None
 
 
 def _moment(milliseconds: int) -> str:

@@ -26,6 +26,8 @@ JSON_LINES = (*GROWING, ".ndjson.gz", ".jsonl.gz", ".json.gz")
 SUFFIXES = PARQUET + CSV + JSON_LINES
 _DELIMITERS = ",;\t|"
 _BOM = b"\xef\xbb\xbf"
+# What `surrogateescape` adds to a byte.
+_ESCAPED = 0xDC00
 
 
 @dataclass(frozen=True, eq=False)
@@ -92,19 +94,44 @@ def _text(path: Path, *, after: int, size: int, most_rows: int, say: Say) -> Ite
 
 
 def _csv_rows(raw: IO[bytes], path: Path) -> Iterator[Any]:
-    """Records of text by column; a row that does not fit the header is its text."""
-    text = io.TextIOWrapper(raw, encoding="utf-8-sig", errors="replace", newline="")
+    """Records of text by column; a row that does not fit the header is its text.
+
+    Raises: InvalidInputError with the place for what is no UTF-8.
+    """
+    # Bytes that are no UTF-8 are let through as surrogates, so that their place can be told.
+    text = io.TextIOWrapper(raw, encoding="utf-8-sig", errors="surrogateescape", newline="")
     header_line = text.readline()
     delimiter = max(_DELIMITERS, key=header_line.count)
     header = next(csv.reader([header_line], delimiter=delimiter), [])
+    _check_text(header, header, path, 1)
     if len(set(header)) < len(header):
         twice = next(name for name in header if header.count(name) > 1)
         raise InvalidInputError(f"{path} has two columns {twice!r}; rename or drop one")
-    for row in csv.reader(text, delimiter=delimiter):
+    reader = csv.reader(text, delimiter=delimiter)
+    for row in reader:
+        _check_text(row, header, path, reader.line_num + 1)
         if len(row) == len(header):
             yield {name: value or None for name, value in zip(header, row, strict=True)}
         elif row:
             yield delimiter.join(row)
+
+
+def _check_text(row: Sequence[str], header: Sequence[str], path: Path, line: int) -> None:
+    """Raises: InvalidInputError for a byte that is no UTF-8, with its line and column."""
+    # Whole, as there may be many columns, and few rows are not ASCII.
+    if "".join(row).isascii():
+        return
+    for number, value in enumerate(row):
+        try:
+            value.encode()
+        except UnicodeEncodeError as error:
+            byte = ord(value[error.start]) - _ESCAPED
+            name = repr(header[number]) if line > 1 and number < len(header) else f"{number + 1}"
+            raise InvalidInputError(
+                f"{path} is not UTF-8: line {line}, column {name} has the byte 0x{byte:02x}; convert "
+                "the file, such as with `iconv -f latin1 -t utf-8`, and give it another --name if "
+                "rows of it were read"
+            ) from None
 
 
 def _json_rows(raw: IO[bytes], path: Path, say: Say) -> Iterator[Any]:
@@ -130,7 +157,7 @@ def decoded(line: bytes) -> Any:
     try:
         return msgspec.json.decode(line)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        return line.decode("utf-8", "replace").rstrip("\r\n")
+        return line.decode("utf-8", "backslashreplace").rstrip("\r\n")
 
 
 class _Beginning(io.RawIOBase):

@@ -34,6 +34,7 @@ class SqlSource:
         self._wait = wait
         self._engine = _engine(url)
         self._table: sa.Table | None = None
+        self._looked_for_nulls = False
 
     def batches(self, position: str) -> Iterator[Batch]:
         """The rows behind a position. Raises: InvalidInputError."""
@@ -63,6 +64,7 @@ class SqlSource:
     def _batches(self, place: Sequence[Any] | None, done: int) -> Iterator[Batch]:
         table = self._reflected()
         order = self._order(table)
+        self._say_nulls(table, order)
         total = None if self._options.follow else done + self._count(table, order, place)
         # A reader would hold up the writers of SQLite while rows are posted: it reads by pages.
         page = self._options.batch_rows if self._engine.dialect.name == "sqlite" else None
@@ -108,6 +110,21 @@ class SqlSource:
             counted = sa.select(sa.func.count()).select_from(query.subquery())
             return int(connection.execute(counted).scalar() or 0)
 
+    def _say_nulls(self, table: sa.Table, order: Sequence[sa.Column[Any]]) -> None:
+        """Tell once how many rows have no place in the order, and so are not read."""
+        if self._looked_for_nulls:
+            return
+        for column in order:
+            if not column.nullable:
+                continue
+            with self._engine.connect() as connection:
+                counted = sa.select(sa.func.count()).select_from(table).where(column.is_(None))
+                rows = int(connection.execute(counted).scalar() or 0)
+            if rows:
+                what = "--cursor" if column is order[0] else "--key"
+                self._say(f"{rows:,} rows are not read, as their {what} {column.name!r} is null")
+        self._looked_for_nulls = True
+
     def _query(
         self,
         connection: sa.Connection,
@@ -115,7 +132,8 @@ class SqlSource:
         order: Sequence[sa.Column[Any]],
         place: Sequence[Any] | None,
     ) -> sa.Select[Any]:
-        query = sa.select(table).where(order[0].is_not(None)).order_by(*order)
+        placed = (column.is_not(None) for column in order if column is order[0] or column.nullable)
+        query = sa.select(table).where(*placed).order_by(*order)
         if place is not None:
             if len(place) != len(order):
                 raise InvalidInputError(
@@ -158,7 +176,8 @@ class SqlSource:
         ids = [digest(self.name, *(str(row[i]) for i in keys)) for row in rows]
         content = rows_of(names, [list(values) for values in zip(*rows, strict=True)])
         at = [to_json(rows[-1][names.index(c.name)], c.name) for c in order]
-        return Batch(content, ids, written({"at": at}), done, total)
+        place = tuple(column.name for column in order)
+        return Batch(content, ids, written({"at": at}), done, total, place=place)
 
     def _at(self, position: str) -> list[Any]:
         return [from_json(value) for value in parsed(position, self.name, "at")["at"]]
