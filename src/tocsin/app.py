@@ -72,7 +72,8 @@ def opened(settings: Settings, clock: Clock = wall_clock) -> Iterator[App]:
     _register_metrics()
     with _locked(settings.data):
         records = Records(settings.data / "records.db")
-        lake = Lake(folder_at(settings.lake or str(settings.data / "lake"), settings.lake_options))
+        place = folder_at(settings.lake or str(settings.data / "lake"), settings.lake_options)
+        lake = Lake(place)
         with records.write() as connection:
             _check_formats(settings.data, models.names_of_other_formats(connection))
             if "log" not in {receiver.name for receiver in outbox.all_receivers(connection)}:
@@ -87,7 +88,8 @@ def opened(settings: Settings, clock: Clock = wall_clock) -> Iterator[App]:
         retain = Retain(records, lake, clock)
         delete = Delete(records, lake, clock)
         hash_key = settings.hash_key or _hash_key(settings.data / "hash.key")
-        room = Room(records, settings.data, most_bytes=settings.inbox_bytes)
+        disks = (settings.data, Path(place.path)) if place.local else (settings.data,)
+        room = Room(records, disks, most_bytes=settings.inbox_bytes)
         yield App(
             settings=settings,
             records=records,

@@ -3,7 +3,7 @@
 import shutil
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -23,24 +23,29 @@ class _TakenBackError(Exception):
 
 
 def free_bytes(folder: Path) -> int:
-    """What is left on the disk of a folder."""
+    """What is left on the disk of a folder, or on that where it would come to be."""
+    while not folder.exists():
+        folder = folder.parent
     return shutil.disk_usage(folder).free
 
 
 class Room:
-    """Looks at the inbox and the disk, at most twice a second. Any thread may ask."""
+    """Looks at the inbox and the disks, at most twice a second. Any thread may ask.
+
+    folders: of the data, and of a lake on this machine; they may lie on different disks.
+    """
 
     def __init__(
         self,
         records: Records,
-        folder: Path,
+        folders: Sequence[Path],
         *,
         most_bytes: int,
         free: Callable[[Path], int] = free_bytes,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._records = records
-        self._folder = folder
+        self._folders = folders
         self._most_bytes = most_bytes
         self._free = free
         self._monotonic = monotonic
@@ -69,12 +74,13 @@ class Room:
 
     def lack(self) -> str | None:
         """What there is too little of, looked at now; None when there is room."""
-        free = self._free(self._folder)
-        if free < LEAST_FREE:
-            return (
-                f"the disk of {self._folder} has {free // 2**20} MB left; free some, and senders "
-                "will go on by themselves"
-            )
+        for folder in self._folders:
+            free = self._free(folder)
+            if free < LEAST_FREE:
+                return (
+                    f"the disk of {folder} has {free // 2**20} MB left; free some, and senders "
+                    "will go on by themselves"
+                )
         with self._records.read() as connection:
             waiting = inbox.size(connection)
         if waiting >= self._most_bytes:
