@@ -163,14 +163,20 @@ class ModelLake:
         """How many rows were ever expired or erased."""
         return removed(self._tables, table)
 
-    def quarantined(self, limit: int | None) -> pa.Table:
-        """The rows in quarantine, the newest first."""
-        most = "ALL" if limit is None else str(limit)
+    def quarantined(self, limit: int) -> pa.Table:
+        """The newest rows in quarantine, the newest first."""
         return self._query(
             Table.QUARANTINE,
-            f"SELECT rows.* FROM rows ORDER BY {OFFSET} DESC, id DESC LIMIT {most}",
+            f"SELECT rows.* FROM rows ORDER BY {OFFSET} DESC, id DESC LIMIT {limit}",
             ALWAYS,
         )
+
+    def quarantine_batches(self) -> Iterator[pa.RecordBatch]:
+        """All rows in quarantine, some at a time, in no order."""
+        files = self._tables.files(Table.QUARANTINE)
+        if files:
+            folder = self._tables.folder.child(Table.QUARANTINE)
+            yield from folder.batches(files, self.schema(Table.QUARANTINE))
 
     def files(self, table: Table) -> list[str]:
         """The addresses of the Parquet files of a table."""

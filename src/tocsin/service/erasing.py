@@ -1,5 +1,6 @@
 """What an erasure takes out of profiles and lake: a fold of its rows, backwards."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
@@ -16,6 +17,8 @@ from tocsin.service.decoding import ID_NAMES, as_text
 from tocsin.service.labels import distinct_keys
 
 ID = "prediction_id"
+# Rows of the quarantine that are in memory together.
+_AT_ONCE = 10_000
 _COUNTED = (Table.PREDICTIONS, Table.OUTCOMES)
 
 
@@ -89,15 +92,17 @@ def _named(
 ) -> tuple[set[str], list[str]]:
     """The prediction ids whose outcomes have to go, and the rows in quarantine by their own ids."""
     names = dict(zip(monitor.schema.key_columns(), monitor.schema.join_on, strict=True))
-    said = _quarantined(lake)
     if ID in wanted.column_names:
         of_keys, ids = set[str](), set(wanted[ID].to_pylist())
     else:
-        of_keys = {row for row, objects in said.items() if _has_keys(objects, wanted, names)}
+        of_keys, misfits = set[str](), set[str]()
+        for row, objects in _quarantined(lake):
+            if _has_keys(objects, wanted, names):
+                of_keys.add(row)
+                misfits |= _given_ids(objects)
         found = lake.find_by(Table.PREDICTIONS, wanted, until=folded, spans=ALWAYS)
-        misfits = set[str]().union(*(_given_ids(said[row]) for row in of_keys))
         ids = {*_ids(found).to_pylist(), *_uncounted(misfits, lake, folded=folded)}
-    of_ids = {row for row, objects in said.items() if not ids.isdisjoint(_given_ids(objects))}
+    of_ids = {row for row, objects in _quarantined(lake) if not ids.isdisjoint(_given_ids(objects))}
     return ids, sorted(of_keys | of_ids)
 
 
@@ -111,10 +116,12 @@ def _erase(lake: ModelLake, wanted: pa.Table, ids: set[str], quarantined: list[s
         lake.erase(table, wanted, at_once=True)
 
 
-def _quarantined(lake: ModelLake) -> dict[str, list[dict[str, Any]]]:
-    """What is in quarantine: all objects of a row, by the id that it has there."""
-    rows = lake.quarantined(limit=None).select(["id", "row"]).to_pylist()
-    return {row["id"]: _objects(msgspec.json.decode(row["row"])) for row in rows}
+def _quarantined(lake: ModelLake) -> Iterator[tuple[str, list[dict[str, Any]]]]:
+    """What is in quarantine: the id that a row has there, and all objects in it."""
+    for batch in lake.quarantine_batches():
+        for start in range(0, batch.num_rows, _AT_ONCE):
+            for row in batch.slice(start, _AT_ONCE).to_pylist():
+                yield row["id"], _objects(msgspec.json.decode(row["row"]))
 
 
 def _objects(value: Any) -> list[dict[str, Any]]:

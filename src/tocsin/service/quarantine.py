@@ -1,6 +1,7 @@
 """Rows that did not fit: look at them, and take them up again once they do."""
 
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -10,7 +11,7 @@ import pyarrow as pa
 
 from tocsin.declared import Monitor, parse_monitor
 from tocsin.errors import InvalidInputError, UnavailableError
-from tocsin.lake import Lake, Table
+from tocsin.lake import OFFSET, Lake, ModelLake, Table
 from tocsin.records import Records, changes, inbox, models
 from tocsin.records.models import ModelRecord
 from tocsin.service.clock import Clock
@@ -24,15 +25,19 @@ from tocsin.service.decoding import (
     predictions,
     scrubbed,
 )
+from tocsin.service.reasons import kind_of_reason
 
+# Rows that are in memory together.
+_AT_ONCE = 10_000
 _KINDS = {"predictions": predictions, "outcomes": outcomes}
 
 
 @dataclass(frozen=True)
 class Group:
-    """Rows of one kind that did not fit for one reason.
+    """Rows of one kind that did not fit for one kind of reason.
 
-    first, last: when they came. example: the newest of them, as it came.
+    reason: without the values that rows had. first, last: when they came. example: one of the
+    newest of them, as it came; example_reason: why it did not fit.
     """
 
     kind: str
@@ -41,6 +46,7 @@ class Group:
     first: datetime
     last: datetime
     example: Any
+    example_reason: str
 
 
 @dataclass(frozen=True)
@@ -66,20 +72,12 @@ class Quarantine:
 
     def groups(self, model: str) -> list[Group]:
         """The rows by kind and reason, the most frequent first. Raises: UnknownModelError."""
-        found: dict[tuple[str, str], list[dict[str, Any]]] = {}
-        for row in self._rows(*self._model(model)):
-            found.setdefault((row["kind"], row["reason"]), []).append(row)
-        groups = [
-            Group(
-                kind,
-                reason,
-                len(rows),
-                min(row["timestamp"] for row in rows),
-                max(row["timestamp"] for row in rows),
-                msgspec.json.decode(rows[0]["row"]),
-            )
-            for (kind, reason), rows in found.items()
-        ]
+        found: dict[tuple[str, str], _Rows] = {}
+        for batch in self._batches(*self._model(model)):
+            for row in batch:
+                of = (row["kind"], kind_of_reason(row["reason"]))
+                found.setdefault(of, _Rows(row)).add(row)
+        groups = [each.group(kind, reason) for (kind, reason), each in found.items()]
         return sorted(groups, key=lambda group: -group.rows)
 
     def rows(self, model: str, *, limit: int = 100) -> list[dict[str, Any]]:
@@ -92,7 +90,7 @@ class Quarantine:
                 "reason": row["reason"],
                 "row": msgspec.json.decode(row["row"]),
             }
-            for row in self._rows(*self._model(model), limit=limit)
+            for row in self._newest(*self._model(model), limit)
         ]
 
     def replay(
@@ -111,25 +109,36 @@ class Quarantine:
         record, monitor = self._model(model)
         now = self._clock()
         by = Reading(monitor.schema, monitor.version, now, monitor.skew)
-        rows = [r for r in self._rows(record, monitor) if reason is None or reason in r["reason"]]
-        still: dict[str, int] = {}
+        still: Counter[str] = Counter()
         accepted = 0
-        for kind, decode in _KINDS.items():
-            of_kind = [row for row in rows if row["kind"] == kind]
-            if not of_kind:
-                continue
-            renamed = [_renamed(row, names) for row in of_kind]
-            clean = scrubbed(renamed, monitor.privacy, self._hash_key)
-            decoded = decode(given(clean, monitor.schema, f"one of {kind}"), by)
-            bad = dict(decoded.reasons)
-            for why in bad.values():
-                still[why] = still.get(why, 0) + 1
-            fitting = [row["id"] for i, row in enumerate(of_kind) if i not in bad]
-            accepted += len(fitting)
-            self._take_up(record, decoded, fitting, now)
-        kept = len(rows) - accepted
-        reasons = sorted(still.items(), key=lambda pair: -pair[1])
-        return Replayed(accepted, kept, tuple(reasons[:10]))
+        for batch in self._batches(record, monitor):
+            rows = [row for row in batch if reason is None or _has(row, reason)]
+            for kind in _KINDS:
+                of_kind = [row for row in rows if row["kind"] == kind]
+                accepted += self._tried(record, monitor, kind, of_kind, by, names, still)
+        return Replayed(accepted, still.total(), tuple(still.most_common(10)))
+
+    def _tried(
+        self,
+        record: ModelRecord,
+        monitor: Monitor,
+        kind: str,
+        rows: list[dict[str, Any]],
+        by: Reading,
+        names: Mapping[str, str],
+        still: Counter[str],
+    ) -> int:
+        """Take up the rows of a kind that fit by now; how many. Why others do not, to `still`."""
+        if not rows:
+            return 0
+        renamed = [_renamed(row, names) for row in rows]
+        clean = scrubbed(renamed, monitor.privacy, self._hash_key)
+        decoded = _KINDS[kind](given(clean, monitor.schema, f"one of {kind}"), by)
+        bad = dict(decoded.reasons)
+        still.update(map(kind_of_reason, bad.values()))
+        fitting = [row["id"] for number, row in enumerate(rows) if number not in bad]
+        self._take_up(record, decoded, fitting, by.now)
+        return len(fitting)
 
     def _take_up(self, record: ModelRecord, decoded: Decoded, ids: list[str], now: int) -> None:
         if not ids:
@@ -161,15 +170,53 @@ class Quarantine:
             record = models.model_named(connection, name)
         return record, parse_monitor(name, record.monitor)
 
-    def _rows(
-        self, record: ModelRecord, monitor: Monitor, *, limit: int | None = None
-    ) -> list[dict[str, Any]]:
-        """The rows that are sealed in quarantine and not taken up yet, the newest first."""
-        lake = self._lake.model(record.id, record.name, monitor.schema)
-        with self._records.read() as connection:
-            taken = inbox.replayed(connection, record.id)
+    def _newest(self, record: ModelRecord, monitor: Monitor, limit: int) -> list[dict[str, Any]]:
+        """The newest rows that are sealed in quarantine and not taken up yet."""
+        lake, taken = self._sealed(record, monitor)
         found = lake.quarantined(limit=limit).to_pylist()
         return [row for row in found if row["id"] not in taken]
+
+    def _batches(self, record: ModelRecord, monitor: Monitor) -> Iterator[list[dict[str, Any]]]:
+        """All of them, some at a time."""
+        lake, taken = self._sealed(record, monitor)
+        for batch in lake.quarantine_batches():
+            for start in range(0, batch.num_rows, _AT_ONCE):
+                rows = batch.slice(start, _AT_ONCE).to_pylist()
+                yield [row for row in rows if row["id"] not in taken]
+
+    def _sealed(self, record: ModelRecord, monitor: Monitor) -> tuple[ModelLake, set[str]]:
+        """The lake, and which rows in it are taken up."""
+        lake = self._lake.model(record.id, record.name, monitor.schema)
+        with self._records.read() as connection:
+            return lake, inbox.replayed(connection, record.id)
+
+
+class _Rows:
+    """Rows of one group, as they are met."""
+
+    def __init__(self, first: dict[str, Any]) -> None:
+        self._rows = 0
+        self._first = self._last = first["timestamp"]
+        self._newest = first
+
+    def add(self, row: dict[str, Any]) -> None:
+        """Count a row."""
+        self._rows += 1
+        self._first = min(self._first, row["timestamp"])
+        self._last = max(self._last, row["timestamp"])
+        if (row[OFFSET], row["id"]) > (self._newest[OFFSET], self._newest["id"]):
+            self._newest = row
+
+    def group(self, kind: str, reason: str) -> Group:
+        """What was counted."""
+        example = msgspec.json.decode(self._newest["row"])
+        said = self._newest["reason"]
+        return Group(kind, reason, self._rows, self._first, self._last, example, said)
+
+
+def _has(row: dict[str, Any], reason: str) -> bool:
+    """Whether a row did not fit for a reason with this text in it, with or without values."""
+    return reason in row["reason"] or reason in kind_of_reason(row["reason"])
 
 
 def _renamed(row: dict[str, Any], names: Mapping[str, str]) -> Any:

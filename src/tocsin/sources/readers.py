@@ -129,8 +129,8 @@ def _check_text(row: Sequence[str], header: Sequence[str], path: Path, line: int
             name = repr(header[number]) if line > 1 and number < len(header) else f"{number + 1}"
             raise InvalidInputError(
                 f"{path} is not UTF-8: line {line}, column {name} has the byte 0x{byte:02x}; "
-                "convert the file, such as with `iconv -f latin1 -t utf-8`, and give it another --name if "
-                "rows of it were read"
+                "convert the file, such as with `iconv -f latin1 -t utf-8`, and give it another "
+                "--name if rows of it were read"
             ) from None
 
 
