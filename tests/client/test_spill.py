@@ -1,8 +1,10 @@
 """The queue on disk, without a thread: files, locks and their books."""
 
 import gzip
+import os
 import random
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -190,3 +192,39 @@ def test_a_body_is_packed_only_if_that_pays_and_always_alike(size: int, noise: b
         assert packed == body
         assert "Content-Encoding" not in packed.headers
         assert noise or size < COMPRESSED_FROM_BYTES
+
+
+def test_the_folder_is_not_walked_for_each_file(
+    opened: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    spill, walks = opened(max_bytes=10**6), []
+    real = os.walk
+    monkeypatch.setattr(os, "walk", lambda folder: walks.append(folder) or real(folder))
+    for number in range(300):
+        put(spill, number)
+    assert len(walks) == 1
+    assert len(drained(spill)) == 300
+
+
+def test_what_another_client_removed_is_room_again(opened: Any) -> None:
+    size = len(file_content(Body("predictions", 1, b"[1]")))
+    ours, theirs = opened(max_bytes=4 * size), opened(max_bytes=4 * size)
+    put(theirs, 1, 1)
+    put(ours, 1, 1)
+    with pytest.raises(SpillFullError):
+        ours.write(Body("predictions", 1, b"[1]"), 1)
+    drained(theirs)
+    put(ours, 1)
+
+
+def test_clients_that_fill_a_folder_together_exceed_it_by_a_little(opened: Any) -> None:
+    size = len(file_content(Body("predictions", 1, b"[1]")))
+    most = 160 * size
+    clients = [opened(max_bytes=most) for _ in range(4)]
+    written = 0
+    for _ in range(200):
+        for client in clients:
+            with suppress(SpillFullError):
+                put(client, 1)
+                written += size
+    assert most <= written <= most * (1 + len(clients) / 16)

@@ -17,6 +17,8 @@ if sys.platform != "win32":
 
 LOCK = "lock"
 SET_ASIDE = "corrupt"
+# So often a client that fills the folder looks at what is there.
+_LOOKS = 16
 CAN_SPILL = sys.platform != "win32"
 
 
@@ -29,7 +31,9 @@ class Spill:
 
     A client writes into a folder of its own, which it holds locked. The system releases the lock
     when the process ends, however it ends; then the next client that looks takes the folder over.
-    All paths below `spill_dir/MODEL`, since another model's rows go elsewhere.
+    How much there is is known from a walk, and from what this client wrote and removed since; it
+    walks again when that is a sixteenth of what there may be. So clients that fill a folder at once
+    may exceed its limit by a sixteenth each. All paths below `spill_dir/MODEL`, since another model's rows go elsewhere.
     """
 
     def __init__(self, spill_dir: Path, model: str, max_bytes: int) -> None:
@@ -40,6 +44,9 @@ class Spill:
         self._locks: dict[Path, int] = {}
         self._files: deque[SpillFile] = deque()
         self._written = 0
+        # Bytes in the folder, None before they were looked at, and how many were written since.
+        self._held: int | None = None
+        self._since = 0
         # The worker writes, and the thread that closes the client.
         self._lock = RLock()
 
@@ -52,7 +59,7 @@ class Spill:
         with self._lock:
             folder = self._own_folder()
             content = file_content(body)
-            if self._held_bytes() + len(content) > self._max_bytes:
+            if not self._has_room_for(len(content)):
                 raise SpillFullError(
                     f"{self._spill_dir} would hold more than max_spill_bytes {self._max_bytes}"
                 )
@@ -64,6 +71,7 @@ class Spill:
                 os.close(self._locks.pop(folder))
                 self._own = None
                 raise
+            self._count(len(content))
             return SpillFile(path, body.rows, own=True)
 
     def add(self, file: SpillFile) -> None:
@@ -80,7 +88,9 @@ class Spill:
         """Delete a file whose rows are settled. Raises: OSError."""
         with self._lock:
             self._forget(file)
+            size = _size(str(file.path))
             file.path.unlink(missing_ok=True)
+            self._count(-size)
             self._leave(file.path.parent)
 
     def set_aside(self, file: SpillFile) -> None:
@@ -201,6 +211,19 @@ class Spill:
             pass  # it is the next client's to remove
         finally:
             os.close(descriptor)
+
+    def _has_room_for(self, size: int) -> bool:
+        """Whether so many bytes fit; looks again before it says that they do not."""
+        if self._held is not None and self._since < self._max_bytes // _LOOKS:
+            if self._held + size <= self._max_bytes:
+                return True
+        self._held, self._since = self._held_bytes(), 0
+        return self._held + size <= self._max_bytes
+
+    def _count(self, size: int) -> None:
+        if self._held is not None:
+            self._held += size
+        self._since += max(0, size)
 
     def _held_bytes(self) -> int:
         return sum(
