@@ -14,6 +14,7 @@ class Client(PredictionLog):
     which the server counts once. Rows that wait are sent at the end of the process, until
     `exit_timeout_s`; a child of multiprocessing skips that, so close the client there.
 
+    model_version: of predictions that name none; not needed by who logs outcomes alone.
     max_queue: rows that may wait in memory; more are dropped. A table that finds any room is
         taken whole.
     batch_rows, max_delay_s: a request goes out with so many rows, or when its oldest is so old.

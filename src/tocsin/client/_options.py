@@ -14,8 +14,10 @@ from tocsin.client._wire import model_url
 from tocsin.errors import InvalidInputError
 
 
-def checked_version(model_version: str) -> str:
-    """The version. Raises: InvalidInputError for what is no text."""
+def checked_version(model_version: str | None) -> str | None:
+    """The version; None of a client without. Raises: InvalidInputError for what is no text."""
+    if model_version is None:
+        return None
     if not isinstance(model_version, str) or not model_version:
         raise InvalidInputError(f'model_version {model_version!r} is not a text such as "3"')
     return model_version

@@ -12,11 +12,19 @@ from tocsin.client import _options as options
 from tocsin.client._books import ClientStats
 from tocsin.client._delivery import Delivery
 from tocsin.client._log import told
-from tocsin.client._rows import Outcome, Prediction, copied, given_or_new_id, outcome, prediction
+from tocsin.client._rows import (
+    Outcome,
+    Prediction,
+    copied,
+    given_or_new_id,
+    outcome,
+    prediction,
+    version_of,
+)
 from tocsin.client._table import Table, table
 from tocsin.client._table_rows import given_or_new_ids, outcome_table, prediction_table
 from tocsin.errors import InvalidInputError
-from tocsin.ids import uuid7
+from tocsin.ids import ID_NAMES, uuid7
 
 
 class PredictionLog:
@@ -27,7 +35,7 @@ class PredictionLog:
         url: str,
         *,
         model: str,
-        model_version: str,
+        model_version: str | None = None,
         max_queue: int = 100_000,
         batch_rows: int = 1000,
         max_delay_s: float = 0.5,
@@ -52,15 +60,19 @@ class PredictionLog:
         outputs: Mapping[str, Any],
         prediction_id: str | None = None,
         timestamp: datetime | str | None = None,
+        model_version: str | None = None,
     ) -> str:
-        """Log one prediction; returns its id, a new one unless given."""
+        """Log one prediction; returns its id, a new one unless given.
+
+        model_version: when it is not that of the client.
+        """
         if prediction_id is None:
             prediction_id = uuid7()
         try:
             row = Prediction(
                 prediction_id,
                 datetime.now(UTC) if timestamp is None else timestamp,
-                self._model_version,
+                version_of(model_version or self._model_version),
                 copied(inputs, "inputs"),
                 copied(outputs, "outputs"),
             )
@@ -134,10 +146,13 @@ class PredictionLog:
     def log_outcomes(self, outcomes: Any) -> None:
         """Log outcomes: records or a table with `prediction_id` and `actual_outcome`.
 
-        Both may have `timestamp`; a table is what `log_predictions` takes for one.
+        Both may have `timestamp`; a table is what `log_predictions` takes for one. As in requests,
+        `request_id` and the like, `label` and `outcome_timestamp` mean the same.
         """
         try:
-            one = isinstance(outcomes, Mapping) and isinstance(outcomes.get("prediction_id"), str)
+            one = isinstance(outcomes, Mapping) and any(
+                isinstance(outcomes.get(name), str) for name in ID_NAMES
+            )
             found = None if one else table(outcomes)
             if found is None:
                 self._log_outcome_records((outcomes,) if one else outcomes)

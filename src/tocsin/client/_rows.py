@@ -5,10 +5,16 @@ from datetime import datetime
 from typing import Any, Literal, NamedTuple, Protocol, Self
 
 from tocsin.errors import InvalidInputError
-from tocsin.ids import uuid7
+from tocsin.ids import ID_NAMES, uuid7
 
 PREDICTION_KEYS = frozenset({"prediction_id", "timestamp", "model_version", "inputs", "outputs"})
-OUTCOME_KEYS = frozenset({"prediction_id", "timestamp", "actual_outcome"})
+# What outcomes may call their fields, as the server reads them; of several the first that is there.
+OUTCOME_NAMES = {
+    "prediction_id": ID_NAMES,
+    "actual_outcome": ("actual_outcome", "label"),
+    "timestamp": ("outcome_timestamp", "timestamp"),
+}
+OUTCOME_KEYS = frozenset(name for names in OUTCOME_NAMES.values() for name in names)
 
 Kind = Literal["predictions", "outcomes"]
 Encoded = bytes | Exception
@@ -70,7 +76,7 @@ Logged = Row | TableRows
 
 
 def prediction(
-    record: Mapping[str, Any], prediction_id: str, model_version: str, now: datetime
+    record: Mapping[str, Any], prediction_id: str, model_version: str | None, now: datetime
 ) -> Prediction:
     """The row of a record; `model_version` and `now` stand in for what the record leaves out.
 
@@ -81,10 +87,19 @@ def prediction(
     return Prediction(
         prediction_id,
         now if timestamp is None else timestamp,
-        record.get("model_version") or model_version,
+        version_of(record.get("model_version") or model_version),
         copied(record["inputs"], "inputs"),
         copied(record["outputs"], "outputs"),
     )
+
+
+def version_of(model_version: str | None) -> str:
+    """The version of a prediction. Raises: InvalidInputError when nobody says which."""
+    if model_version is None:
+        raise InvalidInputError(
+            "a prediction needs a model_version: give it to the Client, or with the prediction"
+        )
+    return model_version
 
 
 def outcome(record: Mapping[str, Any], now: datetime) -> Outcome:
@@ -92,11 +107,23 @@ def outcome(record: Mapping[str, Any], now: datetime) -> Outcome:
 
     Raises: InvalidInputError when the record has other keys than an outcome's, or lacks some.
     """
-    _check_keys(record, known=OUTCOME_KEYS, needed=("prediction_id", "actual_outcome"))
-    timestamp = record.get("timestamp")
+    _check_keys(record, known=OUTCOME_KEYS, needed=())
+    given = {name: _first(record, names) for name, names in OUTCOME_NAMES.items()}
+    for name in ("prediction_id", "actual_outcome"):
+        names = OUTCOME_NAMES[name]
+        if record.keys().isdisjoint(names):
+            raise InvalidInputError(
+                f"a record has no {name!r} (nor {listed(names[1:])}); it needs prediction_id and "
+                "actual_outcome"
+            )
+    timestamp = given["timestamp"]
     return Outcome(
-        record["prediction_id"], now if timestamp is None else timestamp, record["actual_outcome"]
+        given["prediction_id"], now if timestamp is None else timestamp, given["actual_outcome"]
     )
+
+
+def _first(record: Mapping[str, Any], names: Iterable[str]) -> Any:
+    return next((value for name in names if (value := record.get(name)) is not None), None)
 
 
 def given_or_new_id(record: object) -> str:

@@ -33,7 +33,8 @@ class Spill:
     when the process ends, however it ends; then the next client that looks takes the folder over.
     How much there is is known from a walk, and from what this client wrote and removed since; it
     walks again when that is a sixteenth of what there may be. So clients that fill a folder at once
-    may exceed its limit by a sixteenth each. All paths below `spill_dir/MODEL`, since another model's rows go elsewhere.
+    may exceed its limit by a sixteenth each. All paths below `spill_dir/MODEL`, since another
+    model's rows go elsewhere.
     """
 
     def __init__(self, spill_dir: Path, model: str, max_bytes: int) -> None:
@@ -214,10 +215,9 @@ class Spill:
 
     def _has_room_for(self, size: int) -> bool:
         """Whether so many bytes fit; looks again before it says that they do not."""
-        if self._held is not None and self._since < self._max_bytes // _LOOKS:
-            if self._held + size <= self._max_bytes:
-                return True
-        self._held, self._since = self._held_bytes(), 0
+        lately = self._held is not None and self._since < self._max_bytes // _LOOKS
+        if self._held is None or not lately or self._held + size > self._max_bytes:
+            self._held, self._since = self._held_bytes(), 0
         return self._held + size <= self._max_bytes
 
     def _count(self, size: int) -> None:

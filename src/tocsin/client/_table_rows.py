@@ -6,12 +6,13 @@ from datetime import datetime
 from typing import Any, Self
 
 from tocsin.client._plain import plain_column
-from tocsin.client._rows import OUTCOME_KEYS, Encoded, Kind, listed
+from tocsin.client._rows import OUTCOME_KEYS, OUTCOME_NAMES, Encoded, Kind, listed, version_of
 from tocsin.client._table import Read, Table, table
 from tocsin.client._wire import encode_outcome, encode_prediction, encoded
 from tocsin.errors import InvalidInputError
 from tocsin.ids import uuid7s
 
+_NEEDED = ("prediction_id", "actual_outcome")
 OWN_COLUMNS = frozenset({"prediction_id", "timestamp", "model_version"})
 
 
@@ -53,7 +54,7 @@ class PredictionTable(_Slice):
     outputs: Table
     ids: Sequence[str]
     now: datetime
-    model_version: str
+    model_version: str | None
 
     @property
     def kind(self) -> Kind:
@@ -69,7 +70,7 @@ class PredictionTable(_Slice):
         outputs = _records(self, self.outputs)
         ids = self.ids[self.start : self.stop]
         for fields in zip(ids, times, versions, inputs, outputs, strict=True):
-            yield encoded(encode_prediction, *fields)
+            yield encoded(_prediction, *fields)
 
 
 @dataclass(frozen=True, eq=False)
@@ -88,13 +89,13 @@ class OutcomeTable(_Slice):
         """Each row as JSON, or why it cannot be sent."""
         own = self.table.columns
         times = self.read_or(own.get("timestamp"), self.now)
-        ids, actual = self.read({n: own[n] for n in ("prediction_id", "actual_outcome")})
+        ids, actual = self.read({n: own[n] for n in _NEEDED})
         for fields in zip(ids, times, actual, strict=True):
             yield encoded(encode_outcome, *fields)
 
 
 def prediction_table(
-    given: Table, outputs: object, ids: Sequence[str], now: datetime, model_version: str
+    given: Table, outputs: object, ids: Sequence[str], now: datetime, model_version: str | None
 ) -> PredictionTable:
     """The predictions of a table.
 
@@ -119,13 +120,24 @@ def prediction_table(
 
 def outcome_table(given: Table, now: datetime) -> OutcomeTable:
     """The outcomes of a table. Raises: InvalidInputError when it lacks a column, or has others."""
-    given.only(("prediction_id", "actual_outcome"))
     if unknown := given.columns.keys() - OUTCOME_KEYS:
         raise InvalidInputError(
             f"unknown column {listed(unknown)} in a table of outcomes; "
             f"known: {listed(OUTCOME_KEYS)}"
         )
-    return OutcomeTable(0, given.rows, given, now)
+    there = {
+        name: next((each for each in names if each in given.columns), None)
+        for name, names in OUTCOME_NAMES.items()
+    }
+    for name in _NEEDED:
+        if there[name] is None:
+            given.only((name,))
+    columns = {n: given.columns[theirs] for n, theirs in there.items() if theirs is not None}
+    return OutcomeTable(0, given.rows, replace(given, columns=columns), now)
+
+
+def _prediction(prediction_id: str, timestamp: Any, version: Any, *more: Any) -> bytes:
+    return encode_prediction(prediction_id, timestamp, version_of(version), *more)
 
 
 def given_or_new_ids(given: Table) -> list[str]:
