@@ -112,7 +112,7 @@ def watch(
     added = remote_at(url).post(f"/models/{name}/watch", request)
     _out.print(f"Tocsin watches {added['name']} version {added['version']}.")
     for note in added["notes"]:
-        _out.print(f"  {note}")
+        _out.print(f"  Note: {note}", markup=False, highlight=False)
     _out.print(f"See {remote_at(url).base}/models/{added['name']}")
 
 

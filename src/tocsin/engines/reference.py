@@ -60,7 +60,10 @@ def reference_rows(schema: Schema, table: pa.Table) -> Reference:
             else class_labels(schema, values, _named(schema.label))
         )
     else:
-        notes.append(f"The reference has no label {schema.label!r}: nothing to compare with.")
+        notes.append(
+            f"The reference has no label {schema.label!r}: drift is measured, but performance has "
+            "nothing to be compared with; PUT a reference with the label to have that."
+        )
     return Reference(Rows(scores, predicted, features), labels, tuple(notes))
 
 

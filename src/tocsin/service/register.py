@@ -22,7 +22,7 @@ from tocsin.records import Records, changes, models, profiles
 from tocsin.records.models import ModelRecord
 from tocsin.schema import Schema
 from tocsin.service.clock import Clock
-from tocsin.service.decoding import scrubbed_reference
+from tocsin.service.decoding import ROW_FIELDS, scrubbed_reference
 from tocsin.values import to_datetime
 
 MAX_NAME_LENGTH = 200
@@ -183,4 +183,14 @@ def reference_profile(schema: Schema, table: pa.Table) -> tuple[Profile, tuple[s
     everything = Grouping(np.zeros(len(rows), np.int64), 1)
     (profile,) = fold_predictions(plan, rows, everything)
     (truth,) = fold_known_labels(plan, rows, labels, np.zeros(len(rows), np.int64), everything)
-    return (profile + truth)[0], reference.notes
+    return (profile + truth)[0], (*reference.notes, *_named_like_fields(schema))
+
+
+def _named_like_fields(schema: Schema) -> tuple[str, ...]:
+    """Notes of features that a flat row could not tell from a field of its own."""
+    return tuple(
+        f"Feature {feature.name!r} is called like a field of every row: send it within `inputs`, "
+        f"or as a column `inputs.{feature.name}`."
+        for feature in schema.features
+        if feature.name in ROW_FIELDS
+    )

@@ -2,7 +2,7 @@
 
 from tocsin.service.decoding.bodies import MEDIA_TYPES, MOST_BYTES, Body, Rows, given, records_of
 from tocsin.service.decoding.fields import Reading
-from tocsin.service.decoding.given import ID_NAMES, PARTS
+from tocsin.service.decoding.given import ID_NAMES, PARTS, ROW_FIELDS
 from tocsin.service.decoding.privacy import as_text, hashed, scrubbed, scrubbed_reference
 from tocsin.service.decoding.rows import Decoded, outcomes, predictions
 
@@ -11,6 +11,7 @@ __all__ = [
     "MEDIA_TYPES",
     "MOST_BYTES",
     "PARTS",
+    "ROW_FIELDS",
     "Body",
     "Decoded",
     "Reading",

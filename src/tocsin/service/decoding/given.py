@@ -13,7 +13,7 @@ from tocsin.service.decoding.values import Values, as_object, listed
 ID_NAMES = ("prediction_id", "request_id", "inferenceId", "inference_id")
 PARTS = ("inputs", "outputs", "keys")
 # What a row says of itself, beside what the model took and gave.
-_OWN = frozenset(
+ROW_FIELDS = frozenset(
     {*ID_NAMES, *PARTS, "timestamp", "model_version", "actual_outcome", "label", "deleted"}
     | {"outcome_timestamp"}
 )
@@ -195,7 +195,7 @@ def _columns(rows: list[Row], names: list[str]) -> dict[str, list[Any]]:
 def _not_inputs(schema: Schema) -> set[str]:
     """What a name means in a row that has all side by side, if it is no input."""
     features = {feature.name for feature in schema.features}
-    others = {*_OWN, schema.label, *schema.join_on} - features
+    others = {*ROW_FIELDS, schema.label, *schema.join_on} - features
     return others | _outputs(schema) | set(PARTS)
 
 
