@@ -46,7 +46,9 @@ def step(request: Request) -> Move | None:
 
 def _text(name: str, header: str) -> str:
     if len(header) > _MOST[name]:
-        raise InvalidInputError(f"the header {name} has {len(header)} letters; {_MOST[name]} may be")
+        raise InvalidInputError(
+            f"the header {name} has {len(header)} letters, more than {_MOST[name]}"
+        )
     try:
         return unquote(header, errors="strict")
     except UnicodeDecodeError as error:

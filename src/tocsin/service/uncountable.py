@@ -42,7 +42,7 @@ def uncountable(
         Table.PREDICTIONS,
         told["prediction_id"].combine_chunks(),
         until=folded,
-        span=days_around(told["timestamp"], before=horizon + _AROUND, after=_AROUND),
+        spans=days_around(told["timestamp"], before=horizon + _AROUND, after=_AROUND),
         columns=_COLUMNS,
     )
     known = pa.concat_tables([fresh.select(_COLUMNS), stored.select(_COLUMNS)])
