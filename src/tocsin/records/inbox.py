@@ -13,6 +13,8 @@ from tocsin.records.tables import inbox, models
 # by id, and predictions to be erased, by id or keys.
 REPLAY = "replay"
 ERASURE = "erasure"
+# Made once: making it anew takes longer than executing it.
+_APPEND = inbox.insert()
 
 
 @dataclass(frozen=True, eq=False)
@@ -26,15 +28,14 @@ class Entry:
 
 def append(connection: Connection, model_id: int, kind: str, rows: pa.Table, *, now: int) -> int:
     """Store rows; their offset."""
-    result = connection.execute(
-        inbox.insert().values(
-            model_id=model_id,
-            kind=kind,
-            rows=rows.num_rows,
-            received_at=now,
-            body=_to_bytes(rows),
-        )
-    )
+    entry = {
+        "model_id": model_id,
+        "kind": kind,
+        "rows": rows.num_rows,
+        "received_at": now,
+        "body": _to_bytes(rows),
+    }
+    result = connection.execute(_APPEND, entry)
     assert result.inserted_primary_key is not None
     return int(result.inserted_primary_key[0])
 

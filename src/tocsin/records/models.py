@@ -12,6 +12,19 @@ from tocsin.estimation import Maturity
 from tocsin.profiles import FORMAT, Plan, Profile
 from tocsin.records.tables import changed_buckets, counters, deletions, models
 
+# Of every request that brings rows: made once, as making them takes longer than executing them.
+_MONITOR = sa.select(models.c.id, models.c.monitor).where(models.c.name == sa.bindparam("name"))
+_ADD_TO_COUNTER = (
+    counters.update()
+    .where(
+        counters.c.model_id == sa.bindparam("of_model"), counters.c.name == sa.bindparam("of_name")
+    )
+    .values(value=counters.c.value + sa.bindparam("amount"))
+)
+_BEGIN_COUNTER = counters.insert().values(
+    model_id=sa.bindparam("of_model"), name=sa.bindparam("of_name"), value=sa.bindparam("amount")
+)
+
 
 @dataclass(frozen=True)
 class ModelRecord:
@@ -157,8 +170,7 @@ def monitor_named(connection: Connection, name: str) -> tuple[int, dict[str, Any
 
     Raises: UnknownModelError.
     """
-    query = sa.select(models.c.id, models.c.monitor).where(models.c.name == name)
-    row = connection.execute(query).first()
+    row = connection.execute(_MONITOR, {"name": name}).first()
     if row is None:
         raise UnknownModelError(name)
     return row.id, row.monitor
@@ -253,12 +265,11 @@ def clear_changed(connection: Connection, model_id: int, *, keep: Collection[int
 def count(connection: Connection, model_id: int, **amounts: int) -> None:
     """Add to the model's counters."""
     for name, amount in amounts.items():
-        mine = (counters.c.model_id == model_id) & (counters.c.name == name)
-        moved = connection.execute(
-            counters.update().where(mine).values(value=counters.c.value + amount)
-        )
-        if moved.rowcount == 0:
-            connection.execute(counters.insert().values(model_id=model_id, name=name, value=amount))
+        if amount == 0:
+            continue
+        added = {"of_model": model_id, "of_name": name, "amount": amount}
+        if connection.execute(_ADD_TO_COUNTER, added).rowcount == 0:
+            connection.execute(_BEGIN_COUNTER, added)
 
 
 def counts(connection: Connection, model_id: int) -> dict[str, int]:

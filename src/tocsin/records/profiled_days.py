@@ -8,6 +8,13 @@ from sqlalchemy.engine import Connection
 
 from tocsin.records.tables import profiled_days
 
+# Asked with every request: made once, as making it takes longer than executing it.
+_ANY = (
+    sa.select(profiled_days.c.day)
+    .where(profiled_days.c.model_id == sa.bindparam("of_model"))
+    .limit(1)
+)
+
 
 def fingerprints(connection: Connection, model_id: int) -> dict[date, str]:
     """The text that each profiled day had."""
@@ -19,8 +26,7 @@ def fingerprints(connection: Connection, model_id: int) -> dict[date, str]:
 
 def any_of(connection: Connection, model_id: int) -> bool:
     """Whether a model's profiles are those of a table."""
-    query = sa.select(profiled_days.c.day).where(profiled_days.c.model_id == model_id).limit(1)
-    return connection.execute(query).first() is not None
+    return connection.execute(_ANY, {"of_model": model_id}).first() is not None
 
 
 def remember(connection: Connection, model_id: int, days: Mapping[date, str | None]) -> None:
