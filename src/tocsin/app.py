@@ -14,13 +14,17 @@ from tocsin.lake import Lake, folder_at
 from tocsin.metrics import Metric, register
 from tocsin.records import Records, models, outbox
 from tocsin.records.outbox import Receiver
+from tocsin.registry import Registry
 from tocsin.service.alert import Alerting
+from tocsin.service.aliases import Aliases
+from tocsin.service.audit import Audit
 from tocsin.service.clock import Clock, wall_clock
 from tocsin.service.deliver import Deliver
 from tocsin.service.erase import Erase
 from tocsin.service.evaluate import Evaluate
 from tocsin.service.fold import Due, Fold
 from tocsin.service.ingest import Ingest
+from tocsin.service.mlflow_webhook import MlflowWebhook
 from tocsin.service.profile_source import ProfileSource
 from tocsin.service.quarantine import Quarantine
 from tocsin.service.read import Read
@@ -30,6 +34,8 @@ from tocsin.service.register import Register
 from tocsin.service.retain import Retain
 from tocsin.service.room import Room
 from tocsin.settings import Settings, secret
+from tocsin.values import SECOND
+from tocsin.watcher import Watcher
 from tocsin.worker import Worker
 
 # The entry points by which packages bring metrics of their own.
@@ -58,7 +64,11 @@ class App:
     receivers: Receivers
     deliver: Deliver
     read: Read
+    audit: Audit
+    aliases: Aliases
+    webhook: MlflowWebhook
     worker: Worker
+    watcher: Watcher
 
 
 @contextmanager
@@ -84,6 +94,7 @@ def opened(settings: Settings, clock: Clock = wall_clock) -> Iterator[App]:
         rebuild = Rebuild(records, lake, clock)
         retain = Retain(records, lake, clock)
         hash_key = settings.hash_key or _hash_key(settings.data / "hash.key")
+        aliases = Aliases(records, Registry(settings.tracking_uri), clock)
         room = Room(records, settings.data, most_bytes=settings.inbox_bytes)
         yield App(
             settings=settings,
@@ -101,6 +112,10 @@ def opened(settings: Settings, clock: Clock = wall_clock) -> Iterator[App]:
             receivers=Receivers(records),
             deliver=deliver,
             read=Read(records, lake),
+            audit=Audit(records),
+            aliases=aliases,
+            webhook=MlflowWebhook(records, clock, settings.webhook_secret),
+            watcher=Watcher(aliases, every_s=settings.registry_every / SECOND),
             worker=Worker(rebuild, fold, evaluate, retain, deliver),
         )
         records.close()

@@ -9,7 +9,8 @@ from rich.console import Console
 from rich.progress import Progress
 
 import tocsin
-from tocsin.cli import watching
+from tocsin.cli import acting, watching
+from tocsin.cli.auditing import audit_commands
 from tocsin.cli.options import pairs
 from tocsin.cli.tables import (
     groups_table,
@@ -31,6 +32,9 @@ commands = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
 )
+commands.add_typer(audit_commands, name="audit")
+for _acting in (acting.history, acting.promote, acting.rollback):
+    commands.command()(_acting)
 _out = Console()
 
 Kinds = Literal["local", "spark"]
@@ -135,6 +139,7 @@ def metrics(
     metric: Annotated[str | None, typer.Option(help="(default: the headline metric)")] = None,
     window: Annotated[str | None, typer.Option(help="Such as 1h, 24h, 7d.")] = None,
     segment: Annotated[str | None, typer.Option(help="Such as country=DE.")] = None,
+    version: Annotated[str | None, typer.Option(help="Only rows of this version.")] = None,
     last: Annotated[int, typer.Option(min=1, help="How many windows.")] = 14,
     as_of: Annotated[str | None, typer.Option(help="As known then: 2026-01-31T12:00:00Z.")] = None,
     url: Url = None,
@@ -142,7 +147,7 @@ def metrics(
     """Show a metric over time with its intervals."""
     remote = _remote(url)
     metric = metric or remote.get(f"/models/{model}")["metric"]
-    asked = {"window": window, "segment": segment, "as_of": as_of}
+    asked = {"window": window, "segment": segment, "version": version, "as_of": as_of}
     chosen = {name: value for name, value in asked.items() if value is not None}
     _out.print(metrics_table(remote.get(f"/models/{model}/metrics/{metric}", **chosen), last))
 

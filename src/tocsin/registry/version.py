@@ -1,9 +1,9 @@
 """Which version of which registered model an address means."""
 
-import re
 from dataclasses import dataclass
 
-from tocsin.errors import InvalidInputError, RegistryError
+from tocsin.errors import RegistryError
+from tocsin.registry.address import parse_address
 from tocsin.registry.tracking import Tracking, refused
 
 _SHOWN = 20
@@ -28,12 +28,8 @@ def find_version(uri: str, tracking: Tracking) -> Version:
     """
     from mlflow.exceptions import MlflowException
 
-    match = re.fullmatch(r"models:/([^/@]+)(?:@([^/@]+)|/(\d+))", uri)
-    if match is None:
-        raise InvalidInputError(
-            f"{uri!r} is not a registered model; write models:/name@alias or models:/name/version"
-        )
-    name, alias, number = match.groups()
+    address = parse_address(uri)
+    name, alias, number = address.name, address.alias, address.version
     with refused(tracking.address):
         try:
             if alias is not None:
