@@ -22,6 +22,7 @@ from tocsin.api.documents import (
     overview_document,
     segments_document,
     series_document,
+    versions_document,
 )
 from tocsin.api.errors import not_found
 from tocsin.app import App
@@ -33,6 +34,7 @@ from tocsin.values import DAY, from_datetime, parse_duration
 # A year of hours; beyond that every second one is given, or every third.
 _MOST_WINDOWS = 10_000
 Duration = Annotated[str | None, Query(pattern=r"^\d+[smhd]$")]
+_Version = Annotated[str | None, Query(max_length=200, description="only rows of this version")]
 
 
 class _Watch(BaseModel):
@@ -126,9 +128,12 @@ def router(app: App) -> APIRouter:
         window: Duration = None,
         span: Duration = None,
         segment: str = "",
+        version: _Version = None,
         as_of: datetime | None = None,
     ) -> dict[str, Any]:
-        """A metric over time, with bounds, intervals and the reference; of a segment if asked.
+        """A metric over time, with bounds, intervals and the reference.
+
+        segment, version: only of these rows.
 
         as_of: as it was known then, with the revisions of that time.
         """
@@ -140,20 +145,32 @@ def router(app: App) -> APIRouter:
                 span=30 * DAY if span is None else _span(span),
                 most=_MOST_WINDOWS,
                 segment=segment,
+                version=version,
                 as_of=None if as_of is None else from_datetime(as_of),
             )
         )
 
     @routes.get("/models/{model}/drift")
-    def drift(model: str, window: Duration = None, span: Duration = None) -> list[dict[str, Any]]:
-        """The drift verdict of every column over time."""
+    def drift(
+        model: str, window: Duration = None, span: Duration = None, version: _Version = None
+    ) -> list[dict[str, Any]]:
+        """The drift verdict of every column over time; of one version's rows if asked."""
         points = read.drift(
             model,
             window=None if window is None else parse_duration(window),
             span=7 * DAY if span is None else _span(span),
             most=_MOST_WINDOWS,
+            version=version,
         )
         return [drift_document(point) for point in points]
+
+    @routes.get("/models/{model}/versions", response_model=None)
+    def versions(model: str, span: Duration = None) -> dict[str, Any] | JSONResponse:
+        """The versions side by side over the newest span (7d): rows, share, all metrics."""
+        view = read.versions(model, span=7 * DAY if span is None else _span(span))
+        return (
+            not_found("no prediction was folded yet") if view is None else versions_document(view)
+        )
 
     @routes.get("/models/{model}/segments", response_model=None)
     def segments(
@@ -205,10 +222,14 @@ def router(app: App) -> APIRouter:
             "waiting_since": found.waiting_since,
             "changed_models": found.changed_models,
             "outbox": found.outbox,
-            "trouble": app.worker.trouble,
+            "trouble": app.worker.trouble | _trouble(app.watcher.trouble),
         }
 
     return routes
+
+
+def _trouble(registry: str | None) -> dict[str, str]:
+    return {} if registry is None else {"registry": registry}
 
 
 def _span(text: str) -> int:
