@@ -8,9 +8,9 @@ from typing import Annotated, Any
 import msgspec
 import pyarrow as pa
 import pyarrow.parquet as pq
-from fastapi import APIRouter, File, Form, Path, Query, UploadFile
+from fastapi import APIRouter, File, Form, Path, Query, Request, UploadFile
 from fastapi.responses import JSONResponse
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, ValidationError
 
 import tocsin
 from tocsin.api.documented import MOST, problems
@@ -25,6 +25,7 @@ from tocsin.api.documents import (
     versions_document,
 )
 from tocsin.api.errors import not_found
+from tocsin.api.origin import actor_of
 from tocsin.app import App
 from tocsin.errors import InvalidInputError, MalformedBodyError
 from tocsin.registry import Roles, registered_model
@@ -72,35 +73,61 @@ def router(app: App) -> APIRouter:
         model: str,
         monitor: Annotated[str, Form(description="the monitor as JSON")],
         reference: Annotated[UploadFile, File(description="the reference as Parquet")],
+        asked: Request,
     ) -> dict[str, Any]:
         """Monitor a model: its monitor, and a reference with features, label and score."""
-        app.register.add(model, _json(monitor), _parquet(reference.file.read()))
+        table = _parquet(reference.file.read())
+        app.register.add(model, _json(monitor), table, actor=actor_of(asked))
         return model_document(read.model(model))
 
     @routes.patch("/models/{model}")
-    def change(model: str, monitor: dict[str, Any]) -> dict[str, Any]:
+    def change(model: str, monitor: dict[str, Any], asked: Request) -> dict[str, Any]:
         """Replace the monitor; profiles that it makes different are rebuilt from the lake."""
-        app.register.change(model, monitor)
+        app.register.change(model, monitor, actor=actor_of(asked))
         app.worker.wake()
         return model_document(read.model(model))
 
     @routes.put("/models/{model}/reference")
     def reference(
-        model: str, reference: Annotated[UploadFile, File(description="the reference as Parquet")]
+        model: str,
+        reference: Annotated[UploadFile, File(description="the reference as Parquet")],
+        asked: Request,
     ) -> dict[str, Any]:
         """Replace the reference; the profiles are rebuilt on the bins that follow from it."""
-        app.register.replace_reference(model, _parquet(reference.file.read()))
+        table = _parquet(reference.file.read())
+        app.register.replace_reference(model, table, actor=actor_of(asked))
         app.worker.wake()
         return model_document(read.model(model))
 
     @routes.post("/models/{model}/watch", status_code=201, responses=problems(502))
-    def watch(model: str, request: _Watch) -> dict[str, Any]:
+    def watch(model: str, request: _Watch, asked: Request) -> dict[str, Any]:
         """Monitor a model of the MLflow registry: `{"uri": "models:/name@alias", ...}`.
 
-        Schema and reference come from the registry; further fields are those of a monitor.
+        Schema and reference come from the registry; further fields are those of a monitor. Without
+        `rules`, a few are made that fit the reference; the notes say which.
         """
+        return watched(model, request, None, actor_of(asked))
+
+    @routes.put("/models/{model}/watch", status_code=201, responses=problems(502))
+    def watch_with_reference(
+        model: str,
+        request: Annotated[str, Form(description="what POST takes, as JSON")],
+        reference: Annotated[UploadFile, File(description="the reference as Parquet")],
+        asked: Request,
+    ) -> dict[str, Any]:
+        """The same for a model whose training rows the registry does not have."""
+        try:
+            said = _Watch.model_validate(_json(request))
+        except ValidationError as error:
+            raise InvalidInputError(f"the request cannot be used: {error}") from error
+        return watched(model, said, _parquet(reference.file.read()), actor_of(asked))
+
+    def watched(model: str, request: _Watch, given: pa.Table | None, actor: str) -> dict[str, Any]:
         found = registered_model(
-            request.uri, tracking_uri=app.settings.tracking_uri, roles=request.roles()
+            request.uri,
+            tracking_uri=app.settings.tracking_uri,
+            roles=request.roles(),
+            given=given,
         )
         document = {
             "model": request.uri,
@@ -108,7 +135,10 @@ def router(app: App) -> APIRouter:
             "schema": {key: part for key, part in found.schema.to_dict().items() if part},
             **(request.model_extra or {}),
         }
-        app.register.add(model, document, found.reference, found.notes)
+        app.register.add(
+            model, document, found.reference, found.notes, logged=found.baseline, actor=actor
+        )
+        app.watcher.wake()
         return model_document(read.model(model))
 
     @routes.get("/models/{model}")

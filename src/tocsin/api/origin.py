@@ -1,10 +1,11 @@
-"""Whether a request was made by our own pages, or by those of others in the same browser."""
+"""Who makes a request: our own pages or those of others, and by what name."""
 
 from urllib.parse import urlsplit
 
 from fastapi import Request
 
 from tocsin.errors import NotAllowedError
+from tocsin.service.register import UNKNOWN
 
 
 def refuse_other_sites(request: Request) -> None:
@@ -22,3 +23,8 @@ def refuse_other_sites(request: Request) -> None:
         raise NotAllowedError(
             "this was asked for by a page of another site, which may not change anything here"
         )
+
+
+def actor_of(request: Request) -> str:
+    """Who asks, by the header X-Tocsin-Actor; nobody checks it, as there are no logins yet."""
+    return request.headers.get("x-tocsin-actor", "").strip()[:200] or UNKNOWN

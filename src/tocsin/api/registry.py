@@ -7,7 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from starlette.concurrency import run_in_threadpool
 
 from tocsin.api.documented import MOST, problems
-from tocsin.api.origin import refuse_other_sites
+from tocsin.api.origin import actor_of, refuse_other_sites
 from tocsin.app import App
 from tocsin.errors import BodyTooLargeError
 from tocsin.records.aliases import AliasMove
@@ -24,7 +24,9 @@ class _Move(BaseModel):
 
     to: str = Field(description="a version, or `previous`", min_length=1, max_length=40)
     reason: str = Field(min_length=1, max_length=MOST_WORDS)
-    actor: str = Field(default="unknown", min_length=1, max_length=200)
+    actor: str | None = Field(
+        default=None, description="else the header X-Tocsin-Actor", min_length=1, max_length=200
+    )
     expected: str | None = Field(
         default=None, description="the version it is believed to be at; empty for none"
     )
@@ -50,7 +52,8 @@ def router(app: App) -> APIRouter:
         logins yet: `actor` is what the caller says.
         """
         refuse_other_sites(asked)
-        moved = app.aliases.move(Wish(model=model, alias=alias, **request.model_dump()))
+        said = {**request.model_dump(), "actor": request.actor or actor_of(asked)}
+        moved = app.aliases.move(Wish(model=model, alias=alias, **said))
         return {
             "model": model,
             "registered": moved.registered,

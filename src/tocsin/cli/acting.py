@@ -1,13 +1,12 @@
 """`tocsin history`, `promote` and `rollback`: where aliases were, and moving them by hand."""
 
-import getpass
 from typing import Annotated, Any
 
 import typer
 from rich.console import Console, Group, RenderableType
 from rich.markup import escape
 
-from tocsin.remote import Remote
+from tocsin.remote import Remote, user_name
 from tocsin.settings import settings
 
 _out = Console()
@@ -59,7 +58,7 @@ def _move(
 ) -> None:
     remote = Remote(url or settings().url)
     alias = alias or remote.get(f"/models/{model}/history")["watched_alias"] or "champion"
-    request = {"to": to, "reason": reason, "actor": getpass.getuser(), "incident": incident}
+    request = {"to": to, "reason": reason, "actor": user_name(), "incident": incident}
     moved = remote.post(f"/models/{model}/aliases/{alias}", request)
     name = f"{escape(moved['registered'])}@{escape(moved['alias'])}"
     if not moved["changed"]:

@@ -102,6 +102,7 @@ def watch(
     scores: watching.Scores = None,
     positive: watching.Positive = None,
     negative: watching.Negative = None,
+    reference: watching.Reference = None,
     url: Url = None,
 ) -> None:
     """Monitor a model of the MLflow registry; columns are those of its training dataset."""
@@ -116,10 +117,16 @@ def watch(
     }
     request = {"uri": uri, **{role: part for role, part in said.items() if part is not None}}
     name = name or uri.removeprefix("models:/").split("@")[0].split("/")[0]
-    added = _remote(url).post(f"/models/{name}/watch", request)
+    path = f"/models/{name}/watch"
+    remote = _remote(url)
+    added = (
+        remote.post(path, request)
+        if reference is None
+        else remote.put_table(path, request, reference=reference)
+    )
     _out.print(f"Tocsin watches {added['name']} version {added['version']}.")
     for note in added["notes"]:
-        _out.print(f"  {note}")
+        _out.print(f"  {note}", markup=False)
     _out.print(f"See {_remote(url).base}/models/{added['name']}")
 
 
