@@ -220,7 +220,7 @@ def test_the_audit_of_all_this_verifies_and_an_anchor_can_be_noted(
     assert "as they were written" in cli(server, "audit", "verify")
     anchors = tmp_path / "anchors.jsonl"
     assert re.search(r"Noted record \d+", cli(server, "audit", "anchor", str(anchors)))
-    assert "1 anchors" in cli(server, "audit", "verify", "--anchor", str(anchors))
+    assert "1 anchor in" in cli(server, "audit", "verify", "--anchor", str(anchors))
     anchors.write_text('{"seq": 100000, "hash": "' + "0" * 64 + '"}\n')
     assert "it is gone" in cli(server, "audit", "verify", "--anchor", str(anchors), code=1)
 

@@ -56,6 +56,13 @@ def world(tmp_path_factory):
             deed = Deed("anna", "none", "alias.set", "models:/two@champion", {"version": "1"},
                         {"version": "2"}, "better <b>AUC</b>")  # fmt: skip
             audit.append(connection, deed, now=AT)
+            seen = {"source": "poll", "at": "2013-05-01T00:00:00Z"}
+            by_hand = {"incident": 1, "outcome": "done", "wanted": "2"}
+            for evidence in (seen, by_hand):
+                deed = Deed(
+                    "anna", "none", "alias.moved", "models:/two@champion", evidence=evidence
+                )
+                audit.append(connection, deed, now=AT)
         yield app
 
 
@@ -125,6 +132,7 @@ def test_the_audit_is_verified_and_filtered(client):
     page = client.get("/audit").text
     assert "verified" in page
     assert "better &lt;b&gt;AUC" in page
+    assert '<a href="/incidents/1">#1</a>' in page
     assert "No record is like that" in client.get("/audit?actor=nobody").text
 
 

@@ -66,7 +66,7 @@ def _move(
         return
     before = moved["before"] or "none"
     _out.print(f"{name} moved from version {before} to {moved['after']}.")
-    _out.print("Servers that loaded it by its alias go on with the old one until they load again.")
+    _out.print("Servers that loaded it by alias keep the old one until they load it again.")
     _out.print(f"See tocsin history {escape(model)}, or undo: tocsin rollback {escape(model)}")
 
 

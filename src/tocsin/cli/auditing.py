@@ -77,7 +77,8 @@ def verify(anchor: AnchorFile = None, url: Url = None) -> None:
             "Only an anchor file tells whether newer ones are gone: tocsin audit anchor FILE"
         )
     else:
-        _out.print(f"They hold what {len(anchors):,} anchors in {anchor} noted.", soft_wrap=True)
+        noted = f"{len(anchors):,} anchor" + ("" if len(anchors) == 1 else "s")
+        _out.print(f"They hold what {noted} in {anchor} noted.", soft_wrap=True)
 
 
 @audit_commands.command("anchor")

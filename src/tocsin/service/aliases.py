@@ -108,6 +108,7 @@ class Aliases:
         self._clock = clock
         self._turns: dict[str, threading.Lock] = {}
         self._taking = threading.Lock()
+        self._looked: dict[str, int] = {}
 
     def watched(self) -> list[str]:
         """The registered models that are monitored, if it is known where the registry is."""
@@ -137,7 +138,8 @@ class Aliases:
                 watched=address.alias,
                 moves=tuple(aliases.moves(connection, address.name)),
                 versions=tuple(aliases.versions(connection, address.name)),
-                looked_at=aliases.looked_at(connection, address.name),
+                looked_at=self._looked.get(address.name)
+                or aliases.looked_at(connection, address.name),
             )
 
     def move(self, wish: Wish) -> Moved:
@@ -229,7 +231,7 @@ class Aliases:
 
     def _look(self, registered: str) -> tuple[RegistryState, bool]:
         state = self._registry.state(registered)
-        now = self._clock()
+        now = self._looked[registered] = self._clock()
         with self._records.write() as connection:
             changed = absorb(connection, state, now=now)
             if changed:
