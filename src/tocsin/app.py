@@ -15,6 +15,7 @@ from tocsin.metrics import Metric, register
 from tocsin.records import Records, models, outbox
 from tocsin.records.outbox import Receiver
 from tocsin.registry import Registry
+from tocsin.registry.results import Results
 from tocsin.service.alert import Alerting
 from tocsin.service.aliases import Aliases
 from tocsin.service.audit import Audit
@@ -26,6 +27,7 @@ from tocsin.service.fold import Due, Fold
 from tocsin.service.ingest import Ingest
 from tocsin.service.mlflow_webhook import MlflowWebhook
 from tocsin.service.profile_source import ProfileSource
+from tocsin.service.publish import Publish
 from tocsin.service.quarantine import Quarantine
 from tocsin.service.read import Read
 from tocsin.service.rebuild import Rebuild
@@ -69,6 +71,7 @@ class App:
     webhook: MlflowWebhook
     worker: Worker
     watcher: Watcher
+    publisher: Watcher
 
 
 @contextmanager
@@ -94,6 +97,9 @@ def opened(settings: Settings, clock: Clock = wall_clock) -> Iterator[App]:
         rebuild = Rebuild(records, lake, clock)
         retain = Retain(records, lake, clock)
         hash_key = settings.hash_key or _hash_key(settings.data / "hash.key")
+        every_s = settings.registry_every / SECOND
+        uri = settings.tracking_uri if settings.publish else None
+        publish = Publish(records, Results(uri))
         aliases = Aliases(records, Registry(settings.tracking_uri), clock)
         room = Room(records, settings.data, most_bytes=settings.inbox_bytes)
         yield App(
@@ -115,7 +121,8 @@ def opened(settings: Settings, clock: Clock = wall_clock) -> Iterator[App]:
             audit=Audit(records),
             aliases=aliases,
             webhook=MlflowWebhook(records, clock, settings.webhook_secret),
-            watcher=Watcher(aliases, every_s=settings.registry_every / SECOND),
+            watcher=Watcher("registry", aliases.look_at_all, every_s=every_s),
+            publisher=Watcher("results", publish.publish, every_s=every_s),
             worker=Worker(rebuild, fold, evaluate, retain, deliver),
         )
         records.close()

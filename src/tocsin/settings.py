@@ -25,7 +25,8 @@ class Settings:
     requests are refused for a while. revise_after: microseconds that the numbers of a closed window
     stand at least before late truth may change them; 0 for no limit. hash_key: of the hashes of
     personal data; None for one that is made and kept in the data folder. registry_every: how often
-    to look where the registry's aliases are, microseconds. webhook_secret: of MLflow's webhooks;
+    to look where the registry's aliases are, microseconds. publish: whether results go back to
+    MLflow. webhook_secret: of MLflow's webhooks;
     None to take none.
     """
 
@@ -42,6 +43,7 @@ class Settings:
     seal_rows: int = _SEAL_ROWS
     seal_age: int = 0
     registry_every: int = 10 * SECOND
+    publish: bool = True
     webhook_secret: bytes | None = field(default=None, repr=False)
 
 
@@ -78,6 +80,7 @@ def settings(
         registry_every=_pause(
             "TOCSIN_REGISTRY_EVERY", environment.get("TOCSIN_REGISTRY_EVERY", "10s")
         ),
+        publish=_yes("TOCSIN_PUBLISH", environment.get("TOCSIN_PUBLISH", "yes")),
         webhook_secret=_secret(environment, "TOCSIN_MLFLOW_WEBHOOK_SECRET"),
     )
 
@@ -99,6 +102,12 @@ def _secret(environment: Mapping[str, str], name: str) -> bytes | None:
     if not text.strip():
         raise StartupError(f"{name} is empty; leave it out, or set it to a secret")
     return text.strip().encode()
+
+
+def _yes(name: str, text: str) -> bool:
+    if text not in ("yes", "no"):
+        raise StartupError(f"{name} is {text!r}; it has to be yes or no")
+    return text == "yes"
 
 
 def _pause(name: str, text: str) -> int:

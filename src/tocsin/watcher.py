@@ -1,10 +1,10 @@
-"""The loop that looks at the registry: beside the worker, which never waits for MLflow."""
+"""Loops that wait for MLflow: beside the worker, which never does."""
 
 import logging
 import threading
+from collections.abc import Callable
 
-from tocsin.errors import RegistryError, TocsinError
-from tocsin.service.aliases import Aliases
+from tocsin.errors import TocsinError
 
 _log = logging.getLogger(__name__)
 _LONGEST_PAUSE_S = 300.0
@@ -13,10 +13,11 @@ _STOP_S = 2.0
 
 
 class Watcher:
-    """One thread that looks at every registered model, and at once at those it is told of."""
+    """One thread that does its work again and again, ever rarer while it fails."""
 
-    def __init__(self, aliases: Aliases, *, every_s: float) -> None:
-        self._aliases = aliases
+    def __init__(self, name: str, work: Callable[[], object], *, every_s: float) -> None:
+        self._name = name
+        self._work = work
         self._every_s = every_s
         self._stopped = threading.Event()
         self._woken = threading.Event()
@@ -24,12 +25,12 @@ class Watcher:
         self._trouble: str | None = None
 
     def start(self) -> None:
-        """Begin to look."""
-        self._thread = threading.Thread(target=self._loop, name="tocsin-registry", daemon=True)
+        """Begin to work."""
+        self._thread = threading.Thread(target=self._loop, name=f"tocsin-{self._name}", daemon=True)
         self._thread.start()
 
     def stop(self) -> None:
-        """End after the look that is under way, unless MLflow hangs."""
+        """End after the step that is under way, unless MLflow hangs."""
         self._stopped.set()
         self._woken.set()
         if self._thread is not None:
@@ -37,47 +38,31 @@ class Watcher:
 
     @property
     def trouble(self) -> str | None:
-        """Why the registry could not be read last time; None when all is well."""
+        """What failed last time; None when all is well."""
         return self._trouble
 
     def wake(self) -> None:
-        """Look now."""
+        """Work now."""
         self._woken.set()
-
-    def look(self) -> None:
-        """Look at every registered model; one that cannot be read keeps none of the others.
-
-        Raises: RegistryError that tells of all that could not be read.
-        """
-        failures: list[str] = []
-        for registered in self._aliases.watched():
-            if self._stopped.is_set():
-                return
-            try:
-                self._aliases.look(registered)
-            except RegistryError as error:
-                failures.append(f"{registered}: {error}")
-        if failures:
-            raise RegistryError("; ".join(failures))
 
     def _loop(self) -> None:
         pause = self._every_s
         while not self._stopped.is_set():
             self._woken.clear()
             try:
-                self.look()
+                self._work()
             except TocsinError as error:
                 if self._trouble is None:
-                    _log.warning("the registry cannot be read: %s", error)
+                    _log.warning("%s: %s", self._name, error)
                 self._trouble = str(error)
                 pause = min(pause * 2, max(_LONGEST_PAUSE_S, self._every_s))
             except Exception as error:  # noqa: BLE001 - this thread's entry point
                 self._trouble = f"{type(error).__name__}: {error}"
-                _log.exception("looking at the registry failed")
+                _log.exception("%s failed", self._name)
                 pause = min(pause * 2, max(_LONGEST_PAUSE_S, self._every_s))
             else:
                 if self._trouble is not None:
-                    _log.info("the registry can be read again")
+                    _log.info("%s is well again", self._name)
                 self._trouble = None
                 pause = self._every_s
             self._woken.wait(pause)

@@ -252,14 +252,16 @@ def router(app: App) -> APIRouter:
             "waiting_since": found.waiting_since,
             "changed_models": found.changed_models,
             "outbox": found.outbox,
-            "trouble": app.worker.trouble | _trouble(app.watcher.trouble),
+            "trouble": app.worker.trouble | _trouble(app),
         }
 
     return routes
 
 
-def _trouble(registry: str | None) -> dict[str, str]:
-    return {} if registry is None else {"registry": registry}
+def _trouble(app: App) -> dict[str, str]:
+    """What keeps failing with MLflow."""
+    found = {"registry": app.watcher.trouble, "results": app.publisher.trouble}
+    return {name: text for name, text in found.items() if text is not None}
 
 
 def _span(text: str) -> int:

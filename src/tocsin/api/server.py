@@ -25,9 +25,11 @@ def application(app: App) -> FastAPI:
         current_default_thread_limiter().total_tokens = _THREADS
         app.worker.start()
         app.watcher.start()
+        app.publisher.start()
         try:
             yield
         finally:
+            app.publisher.stop()
             app.watcher.stop()
             app.worker.stop()
 

@@ -313,3 +313,13 @@ webhook_deliveries = sa.Table(
     sa.Column("alias", sa.String),
     sa.Column("version", sa.String),
 )
+
+# How far results went back to MLflow, by topic: evaluations, incidents, tags.
+published = sa.Table(
+    "published",
+    metadata,
+    _model(),
+    sa.Column("topic", sa.String, nullable=False),
+    sa.Column("position", sa.String, nullable=False),
+    sa.PrimaryKeyConstraint("model_id", "topic"),
+)

@@ -117,6 +117,20 @@ class Aliases:
         with self._records.read() as connection:
             return sorted(_registered(connection))
 
+    def look_at_all(self) -> None:
+        """Read all that is monitored; one that cannot be read keeps none of the others.
+
+        Raises: RegistryError that tells of all that could not be read.
+        """
+        failures = []
+        for registered in self.watched():
+            try:
+                self.look(registered)
+            except RegistryError as error:
+                failures.append(f"{registered}: {error}")
+        if failures:
+            raise RegistryError("; ".join(failures))
+
     def look(self, registered: str) -> bool:
         """Read the registry and record what changed; whether something did.
 
