@@ -2,8 +2,6 @@
 
 import getpass
 import re
-import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -16,8 +14,10 @@ import pytest
 from mlflow.entities.webhook import WebhookAction, WebhookEntity, WebhookEvent
 from tests.servers import Server, free_port
 from tests.world import monitor_document, reference
+from typer.testing import CliRunner
 
 from tocsin.app import opened
+from tocsin.cli.commands import commands
 from tocsin.demo.servers import mlflow_server
 from tocsin.settings import Settings
 
@@ -105,15 +105,9 @@ def moves_of(server: Server, model: str, count: int) -> list[dict[str, Any]]:
 
 
 def cli(server: Server, *arguments: str, code: int = 0) -> str:
-    done = subprocess.run(
-        [sys.executable, "-m", "tocsin", *arguments, "--url", server.url],
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
-    assert done.returncode == code, done.stdout + done.stderr
-    return done.stdout + done.stderr
+    done = CliRunner().invoke(commands, [*arguments, "--url", server.url], env={"COLUMNS": "100"})
+    assert done.exit_code == code, done.output
+    return done.output + ("" if done.exception is None else str(done.exception))
 
 
 def test_a_move_in_mlflow_is_seen_by_the_next_look(registry: Registry, server: Server) -> None:
