@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pyarrow as pa
 import pytest
+from typer.testing import CliRunner
 
 from tests.servers import Server
 from tests.world import Feed, flights
@@ -127,8 +128,16 @@ def test_every_block_about_the_registry_runs_in_turn(tmp_path: Path) -> None:
         for block in blocks("docs/registry.md"):
             run(block.replace(MLFLOW, mlflow), server.url, tmp_path)
         server.caught_up()
+        watched = CliRunner().invoke(
+            commands,
+            ["watch", "models:/churn/2", "--name", "second", "--label", "left", "--score", "p",
+             "--reference", str(tmp_path / "validation.parquet"), "--url", server.url],
+        )  # fmt: skip
         history = server.get("/models/churn/history")
         versions = server.get("/models/churn/versions")["versions"]
+    assert watched.exit_code == 0, watched.exception
+    assert "Tocsin watches second version 2" in watched.output
+    assert "Rule RocAucLow" in watched.output
     assert [(move["from"], move["to"]) for move in history["moves"]] == [
         (None, "1"),
         ("1", "2"),

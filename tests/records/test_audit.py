@@ -145,6 +145,18 @@ def test_a_chain_that_was_written_anew_is_found_by_an_anchor_only(records: Recor
     assert (found.fault.seq, "another" in found.fault.reason) == (4, True)
 
 
+def test_a_record_that_was_sealed_anew_is_given_away_by_the_next(records: Records) -> None:
+    with records._engine.connect() as connection:
+        (third,) = audit.listed(connection, after=2, limit=1)
+        forged = {**third.to_dict(), "actor": "mallory"}
+        change = {"actor": "mallory", "hash": audit.seal(forged)}
+        connection.execute(table.update().where(table.c.seq == 3).values(change))
+        found = audit.verified(connection)
+        connection.rollback()
+    assert found.fault is not None
+    assert (found.fault.seq, found.fault.reason) == (4, "it does not follow the record before it")
+
+
 @pytest.mark.parametrize("statement", ["UPDATE audit SET actor = 'me'", "DELETE FROM audit"])
 def test_the_database_itself_refuses_changes(tmp_path: Path, statement: str) -> None:
     records = Records(tmp_path / "records.db")
