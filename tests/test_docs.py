@@ -3,10 +3,13 @@
 import re
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pyarrow as pa
 import pytest
+from typer.testing import CliRunner
 
 from tests.servers import Server
 from tests.world import Feed, flights
@@ -110,6 +113,45 @@ def test_every_block_about_tasks_adds_its_model(server: Server, tmp_path: Path) 
     for block in blocks("docs/tasks.md"):
         run(block, server.url, tmp_path)
     assert {model["name"] for model in server.get("/models")} == {"tickets", "flats"}
+
+
+def test_every_block_about_the_registry_runs_in_turn(tmp_path: Path) -> None:
+    with (
+        pytest.MonkeyPatch.context() as patch,
+        mlflow_server_that_may_call(tmp_path, patch) as mlflow,
+        Server(
+            tmp_path / "data",
+            MLFLOW_TRACKING_URI=mlflow,
+            TOCSIN_MLFLOW_WEBHOOK_SECRET="the secret that Tocsin has too",
+        ) as server,
+    ):
+        for block in blocks("docs/registry.md"):
+            run(block.replace(MLFLOW, mlflow), server.url, tmp_path)
+        server.caught_up()
+        watched = CliRunner().invoke(
+            commands,
+            ["watch", "models:/churn/2", "--name", "second", "--label", "left", "--score", "p",
+             "--reference", str(tmp_path / "validation.parquet"), "--url", server.url],
+        )  # fmt: skip
+        history = server.get("/models/churn/history")
+        versions = server.get("/models/churn/versions")["versions"]
+    assert watched.exit_code == 0, watched.exception
+    assert "Tocsin watches second version 2" in watched.output
+    assert "Rule RocAucLow" in watched.output
+    assert [(move["from"], move["to"]) for move in history["moves"]] == [
+        (None, "1"),
+        ("1", "2"),
+        ("2", "1"),
+    ]
+    assert {(column["version"], column["rows"]) for column in versions} == {("1", 6), ("2", 6)}
+
+
+@contextmanager
+def mlflow_server_that_may_call(folder: Path, patch: pytest.MonkeyPatch) -> Iterator[str]:
+    patch.setenv("MLFLOW_WEBHOOK_ALLOWED_SCHEMES", "http,https")
+    patch.setenv("MLFLOW_WEBHOOK_ALLOW_PRIVATE_IPS", "true")
+    with mlflow_server(folder) as mlflow:
+        yield mlflow
 
 
 def test_the_guide_names_every_metric() -> None:

@@ -14,7 +14,11 @@ from tocsin.lake import Lake, folder_at
 from tocsin.metrics import Metric, register
 from tocsin.records import Records, models, outbox
 from tocsin.records.outbox import Receiver
+from tocsin.registry import Registry
+from tocsin.registry.results import Results
 from tocsin.service.alert import Alerting
+from tocsin.service.aliases import Aliases
+from tocsin.service.audit import Audit
 from tocsin.service.clock import Clock, wall_clock
 from tocsin.service.delete import Delete
 from tocsin.service.deliver import Deliver
@@ -22,7 +26,9 @@ from tocsin.service.erase import Erase
 from tocsin.service.evaluate import Evaluate
 from tocsin.service.fold import Due, Fold
 from tocsin.service.ingest import Ingest
+from tocsin.service.mlflow_webhook import MlflowWebhook
 from tocsin.service.profile_source import ProfileSource
+from tocsin.service.publish import Publish
 from tocsin.service.quarantine import Quarantine
 from tocsin.service.read import Read
 from tocsin.service.rebuild import Rebuild
@@ -31,6 +37,8 @@ from tocsin.service.register import Register
 from tocsin.service.retain import Retain
 from tocsin.service.room import Room
 from tocsin.settings import Settings, secret
+from tocsin.values import SECOND
+from tocsin.watcher import Watcher
 from tocsin.worker import Worker
 
 # The entry points by which packages bring metrics of their own.
@@ -60,7 +68,12 @@ class App:
     receivers: Receivers
     deliver: Deliver
     read: Read
+    audit: Audit
+    aliases: Aliases
+    webhook: MlflowWebhook
     worker: Worker
+    watcher: Watcher
+    publisher: Watcher
 
 
 @contextmanager
@@ -88,6 +101,10 @@ def opened(settings: Settings, clock: Clock = wall_clock) -> Iterator[App]:
         retain = Retain(records, lake, clock)
         delete = Delete(records, lake, clock)
         hash_key = settings.hash_key or _hash_key(settings.data / "hash.key")
+        every_s = settings.registry_every / SECOND
+        uri = settings.tracking_uri if settings.publish else None
+        publish = Publish(records, Results(uri))
+        aliases = Aliases(records, Registry(settings.tracking_uri), clock)
         disks = (settings.data, Path(place.path)) if place.local else (settings.data,)
         room = Room(records, disks, most_bytes=settings.inbox_bytes)
         yield App(
@@ -107,6 +124,11 @@ def opened(settings: Settings, clock: Clock = wall_clock) -> Iterator[App]:
             receivers=Receivers(records),
             deliver=deliver,
             read=Read(records, lake),
+            audit=Audit(records),
+            aliases=aliases,
+            webhook=MlflowWebhook(records, clock, settings.webhook_secret),
+            watcher=Watcher("registry", aliases.look_at_all, every_s=every_s),
+            publisher=Watcher("results", publish.publish, every_s=every_s),
             worker=Worker(rebuild, fold, evaluate, retain, delete, deliver),
         )
         records.close()

@@ -7,7 +7,10 @@ TocsinError
 │   ├── UnknownFormatError     a content type or an encoding that nobody reads
 │   ├── SchemaError            a schema or a monitor that contradicts itself or its data
 │   ├── SourceMovedError       a source is not where its next rows begin; carries where it is
-│   └── UnknownModelError      a model that nobody added
+│   ├── AliasMovedError        an alias that somebody else moved meanwhile
+│   ├── UnknownModelError      a model that nobody added
+│   └── SignatureError         a request whose signature is wrong, or too old
+├── NotAllowedError            what may not be asked for here
 ├── IncompatibleProfilesError  profiles of different plans cannot be added
 ├── RegistryError              the model registry cannot be reached, or lacks what was asked for
 ├── UnavailableError           nothing can be stored now; the same may be tried again in a while
@@ -59,6 +62,10 @@ class SourceMovedError(InvalidInputError):
         self.position = position
 
 
+class AliasMovedError(InvalidInputError):
+    """An alias that somebody else moved meanwhile: it was not, or not only, moved by us."""
+
+
 class UnknownModelError(InvalidInputError):
     """A model that nobody added to Tocsin."""
 
@@ -67,6 +74,14 @@ class UnknownModelError(InvalidInputError):
             f"model {name!r} is not monitored; add it with PUT /api/v1/models/{name}, "
             f"or from the registry with `tocsin watch models:/{name}@champion`"
         )
+
+
+class SignatureError(InvalidInputError):
+    """A request that is not signed with our secret, or was signed too long ago."""
+
+
+class NotAllowedError(TocsinError):
+    """Something that may not be asked for here; the message says what allows it."""
 
 
 class IncompatibleProfilesError(TocsinError):

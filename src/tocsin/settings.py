@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from tocsin.errors import InvalidInputError, StartupError
-from tocsin.values import parse_duration
+from tocsin.values import SECOND, parse_duration
 
 # What the libraries that read and write an object store call their endpoint and credentials.
 _STORES = ("AWS_", "GOOGLE_", "AZURE_")
@@ -24,7 +24,10 @@ class Settings:
     first of them has waited so many microseconds. inbox_bytes: how much may wait for that before
     requests are refused for a while. revise_after: microseconds that the numbers of a closed window
     stand at least before late truth may change them; 0 for no limit. hash_key: of the hashes of
-    personal data; None for one that is made and kept in the data folder.
+    personal data; None for one that is made and kept in the data folder. registry_every: how often
+    to look where the registry's aliases are, microseconds. publish: whether results go back to
+    MLflow. webhook_secret: of MLflow's webhooks;
+    None to take none.
     """
 
     data: Path
@@ -39,6 +42,9 @@ class Settings:
     lake_options: Mapping[str, str] = field(default_factory=dict, repr=False)
     seal_rows: int = _SEAL_ROWS
     seal_age: int = 0
+    registry_every: int = 10 * SECOND
+    publish: bool = True
+    webhook_secret: bytes | None = field(default=None, repr=False)
 
 
 def settings(
@@ -71,12 +77,44 @@ def settings(
         lake_options={k: v for k, v in environment.items() if k.startswith(_STORES)},
         seal_rows=_rows(environment.get("TOCSIN_SEAL_ROWS", str(_SEAL_ROWS))),
         seal_age=_age("TOCSIN_SEAL_AGE", environment.get("TOCSIN_SEAL_AGE", "1s")),
+        registry_every=_pause(
+            "TOCSIN_REGISTRY_EVERY", environment.get("TOCSIN_REGISTRY_EVERY", "10s")
+        ),
+        publish=_yes("TOCSIN_PUBLISH", environment.get("TOCSIN_PUBLISH", "yes")),
+        webhook_secret=_secret(environment, "TOCSIN_MLFLOW_WEBHOOK_SECRET"),
     )
 
 
 def secret(name: str) -> str | None:
     """The secret in a variable of the environment."""
     return os.environ.get(name)
+
+
+def _secret(environment: Mapping[str, str], name: str) -> bytes | None:
+    """A secret in a variable, or in the file that the variable `..._FILE` names."""
+    file = environment.get(f"{name}_FILE")
+    try:
+        text = environment.get(name) if file is None else Path(file).read_text()
+    except OSError as error:
+        raise StartupError(f"{name}_FILE cannot be read: {error}") from error
+    if text is None:
+        return None
+    if not text.strip():
+        raise StartupError(f"{name} is empty; leave it out, or set it to a secret")
+    return text.strip().encode()
+
+
+def _yes(name: str, text: str) -> bool:
+    if text not in ("yes", "no"):
+        raise StartupError(f"{name} is {text!r}; it has to be yes or no")
+    return text == "yes"
+
+
+def _pause(name: str, text: str) -> int:
+    pause = _age(name, text)
+    if pause == 0:
+        raise StartupError(f"{name} is {text!r}; leave at least 1s between two looks")
+    return pause
 
 
 def _megabytes(name: str, text: str) -> int:

@@ -5,7 +5,7 @@ import pytest
 import vl_convert
 
 from tocsin import charts
-from tocsin.charts import DARK, LIGHT, DriftColumn, Moment, Span, Threshold
+from tocsin.charts import DARK, LIGHT, DriftColumn, Mark, Moment, Span, Threshold
 from tocsin.drift import Shift, Verdict
 from tocsin.values import HOUR, Bounded, Undefined, Window
 
@@ -62,12 +62,16 @@ PICTURES = {
         reference=Bounded(0.74),
         thresholds=[Threshold(0.65, "alert below 0.65")],
         spans=[Span(20 * HOUR, 30 * HOUR, "#1"), Span(100 * HOUR, None, "#2")],
+        marks=[Mark(40 * HOUR, "champion → 2")],
     ),
     "metric of shares": lambda: metric(moments(), percent=True),
     "metric without numbers": lambda: metric([Moment(0, Undefined("no outcomes yet"))]),
     "metric of one window": lambda: metric(moments(1)),
     "metric of nothing": lambda: metric([]),
     "drift": lambda: charts.drift_map(drift(48, LEVELS, ["EV"]), title="EV has drifted"),
+    "drift with a move": lambda: charts.drift_map(
+        drift(48, LEVELS, ["EV"]), title="EV", marks=[Mark(20 * HOUR, "champion → 2")]
+    ),
     "drift of nothing": lambda: charts.drift_map([], title="nothing"),
     "numbers": lambda: charts.distribution(NUMBERS, 20, [0.05] * 20 + [0, 0, 0], [0.04] * 23),
     "categories": lambda: charts.distribution(LEVELS, 3, [0.5, 0.3, 0.2, 0, 0, 0], [1 / 6] * 6),
@@ -173,6 +177,20 @@ def test_incidents_outside_the_picture_are_not_drawn():
 def test_words_of_incidents_that_would_overlap_are_left_out():
     spans = [Span(50 * HOUR, 51 * HOUR, "#1"), Span(52 * HOUR, 53 * HOUR, "#2")]
     assert [r["words"] for r in drawn_rows(metric(moments(), spans=spans), "from")] == ["#1", ""]
+
+
+def test_moves_are_marked_with_their_words_and_only_inside_the_picture():
+    marks = [Mark(-HOUR, "before"), Mark(20 * HOUR, "champion → 2"), Mark(999 * HOUR, "after")]
+    found = drawn_rows(metric(moments(), marks=marks), "at")
+    assert found == [{"at": 20 * 3_600_000, "words": "champion → 2"}]
+
+
+def test_words_of_moves_that_would_overlap_are_left_out():
+    marks = [Mark(20 * HOUR, "champion → 2"), Mark(21 * HOUR, "champion → 1")]
+    assert [r["words"] for r in drawn_rows(metric(moments(), marks=marks), "at")] == [
+        "champion → 2",
+        "",
+    ]
 
 
 def test_a_few_wide_intervals_do_not_flatten_the_line():

@@ -10,6 +10,7 @@ from tests.world import Feed, monitor_document, outcome, prediction, reference
 
 from tocsin.app import App, opened
 from tocsin.errors import UnknownModelError
+from tocsin.records import audit
 from tocsin.records.tables import deletions, metadata, timeline
 from tocsin.service.fold import Fold
 from tocsin.settings import Settings
@@ -138,3 +139,13 @@ def test_a_kill_right_after_the_answer_does_not_undo_a_deletion(tmp_path: Path) 
     with opened(where) as app:
         app.worker.work()
         assert (folders(app), rows_left(app)) == ([], {})
+
+
+def test_who_deleted_a_model_stays_known(app: App) -> None:
+    app.register.add("late", monitor_document(), reference(400))
+    app.delete.delete("late", actor="anna")
+    with app.records.read() as connection:
+        newest = audit.listed(connection, limit=1)[0]
+        assert audit.verified(connection).fault is None
+    assert (newest.deed.actor, newest.deed.event) == ("anna", "model.deleted")
+    assert newest.deed.object == "model/late"

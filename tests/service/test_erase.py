@@ -9,6 +9,7 @@ from tests.world import HOUR, START, Feed, monitor_document, outcome, prediction
 
 from tocsin.app import App
 from tocsin.errors import InvalidInputError, UnavailableError
+from tocsin.records import audit
 
 
 def _files(folder: Path) -> str:
@@ -166,3 +167,12 @@ def test_an_erasure_that_is_cut_off_in_the_lake_still_tells_all_rows(
     assert done is not None
     assert (done.predictions, done.outcomes, done.quarantined) == (1, 1, 1)
     assert done.done_at is not None
+
+
+def test_who_asked_for_an_erasure_stays_known_but_not_for_whose(feed: Feed) -> None:
+    feed.app.erase.erase("late", prediction_ids=["secret"], actor="anna")
+    with feed.app.records.read() as connection:
+        document = audit.listed(connection, limit=1)[0].to_dict()
+    assert (document["actor"], document["event"]) == ("anna", "rows.erased")
+    assert document["evidence"]["asked_for"] == 1
+    assert "secret" not in str(document)

@@ -10,6 +10,7 @@ from tocsin.records.erasures import Erasure
 from tocsin.records.models import Rebuilding
 from tocsin.service.segments import GroupsView, SegmentsView
 from tocsin.service.trouble import Failing
+from tocsin.service.versions import VersionsView
 from tocsin.service.views import DriftPoint, IncidentDetail, ModelDetail, Overview, Series
 from tocsin.values import Measure, Undefined, Window, format_duration, isoformat
 
@@ -102,6 +103,7 @@ def series_document(series: Series) -> dict[str, Any]:
     return {
         "metric": series.metric.name,
         "segment": series.segment or None,
+        "version": series.version,
         "window": series.spec.name,
         "every": format_duration(series.spec.every),
         "reference": measure_document(series.reference),
@@ -117,6 +119,26 @@ def series_document(series: Series) -> dict[str, Any]:
             }
             for point in series.points
         ],
+    }
+
+
+def versions_document(view: VersionsView) -> dict[str, Any]:
+    """All metrics by version, over one window."""
+    return {
+        **_window(view.window),
+        "versions": [
+            {
+                "version": column.version,
+                "rows": column.rows,
+                "labelled": column.labelled,
+                "share": column.share,
+                "first": isoformat(column.first),
+                "last": isoformat(column.last),
+                "metrics": {n: measure_document(m) for n, m in column.measures.items()},
+            }
+            for column in view.columns
+        ],
+        "reference": {name: measure_document(m) for name, m in view.reference.items()},
     }
 
 

@@ -8,10 +8,13 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 
 from tocsin.errors import (
+    AliasMovedError,
     BodyTooLargeError,
     InvalidInputError,
     MalformedBodyError,
+    NotAllowedError,
     RegistryError,
+    SignatureError,
     SourceMovedError,
     TocsinError,
     UnavailableError,
@@ -25,6 +28,9 @@ _STATUS: tuple[tuple[type[TocsinError], int], ...] = (
     (UnknownFormatError, 415),
     (UnknownModelError, 404),
     (SourceMovedError, 409),
+    (AliasMovedError, 409),
+    (SignatureError, 401),
+    (NotAllowedError, 403),
     (InvalidInputError, 422),
     (RegistryError, 502),
     (UnavailableError, 503),

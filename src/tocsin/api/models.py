@@ -8,9 +8,9 @@ from typing import Annotated, Any
 import msgspec
 import pyarrow as pa
 import pyarrow.parquet as pq
-from fastapi import APIRouter, File, Form, Path, Query, UploadFile
+from fastapi import APIRouter, File, Form, Path, Query, Request, UploadFile
 from fastapi.responses import JSONResponse
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, ValidationError
 
 import tocsin
 from tocsin.api.documented import MOST, problems
@@ -24,8 +24,10 @@ from tocsin.api.documents import (
     segments_document,
     series_document,
     trouble_document,
+    versions_document,
 )
 from tocsin.api.errors import not_found
+from tocsin.api.origin import actor_of
 from tocsin.app import App
 from tocsin.errors import InvalidInputError, MalformedBodyError
 from tocsin.registry import Roles, registered_model
@@ -35,6 +37,7 @@ from tocsin.values import DAY, from_datetime, parse_duration
 # A year of hours; beyond that every second one is given, or every third.
 _MOST_WINDOWS = 10_000
 Duration = Annotated[str | None, Query(pattern=r"^\d+[smhd]$")]
+_Version = Annotated[str | None, Query(max_length=200, description="only rows of this version")]
 
 
 class _Watch(BaseModel):
@@ -72,42 +75,68 @@ def router(app: App) -> APIRouter:
         model: str,
         monitor: Annotated[str, Form(description="the monitor as JSON")],
         reference: Annotated[UploadFile, File(description="the reference as Parquet")],
+        asked: Request,
     ) -> dict[str, Any]:
         """Monitor a model: its monitor, and a reference with features, label and score."""
-        app.register.add(model, _json(monitor), _parquet(reference.file.read()))
+        table = _parquet(reference.file.read())
+        app.register.add(model, _json(monitor), table, actor=actor_of(asked))
         return model_document(read.model(model))
 
     @routes.patch("/models/{model}")
-    def change(model: str, monitor: dict[str, Any]) -> dict[str, Any]:
+    def change(model: str, monitor: dict[str, Any], asked: Request) -> dict[str, Any]:
         """Replace the monitor; profiles that it makes different are rebuilt from the lake."""
-        app.register.change(model, monitor)
+        app.register.change(model, monitor, actor=actor_of(asked))
         app.worker.wake()
         return model_document(read.model(model))
 
     @routes.delete("/models/{model}", status_code=202)
-    def delete(model: str) -> dict[str, Any]:
+    def delete(model: str, asked: Request) -> dict[str, Any]:
         """Delete a model with all that was recorded of it; its files go a moment later."""
-        app.delete.delete(model)
+        app.delete.delete(model, actor=actor_of(asked))
         app.worker.wake()
         return {"deleted": model}
 
     @routes.put("/models/{model}/reference")
     def reference(
-        model: str, reference: Annotated[UploadFile, File(description="the reference as Parquet")]
+        model: str,
+        reference: Annotated[UploadFile, File(description="the reference as Parquet")],
+        asked: Request,
     ) -> dict[str, Any]:
         """Replace the reference; the profiles are rebuilt on the bins that follow from it."""
-        app.register.replace_reference(model, _parquet(reference.file.read()))
+        table = _parquet(reference.file.read())
+        app.register.replace_reference(model, table, actor=actor_of(asked))
         app.worker.wake()
         return model_document(read.model(model))
 
     @routes.post("/models/{model}/watch", status_code=201, responses=problems(502))
-    def watch(model: str, request: _Watch) -> dict[str, Any]:
+    def watch(model: str, request: _Watch, asked: Request) -> dict[str, Any]:
         """Monitor a model of the MLflow registry: `{"uri": "models:/name@alias", ...}`.
 
-        Schema and reference come from the registry; further fields are those of a monitor.
+        Schema and reference come from the registry; further fields are those of a monitor. Without
+        `rules`, a few are made that fit the reference; the notes say which.
         """
+        return watched(model, request, None, actor_of(asked))
+
+    @routes.put("/models/{model}/watch", status_code=201, responses=problems(502))
+    def watch_with_reference(
+        model: str,
+        request: Annotated[str, Form(description="what POST takes, as JSON")],
+        reference: Annotated[UploadFile, File(description="the reference as Parquet")],
+        asked: Request,
+    ) -> dict[str, Any]:
+        """The same for a model whose training rows the registry does not have."""
+        try:
+            said = _Watch.model_validate(_json(request))
+        except ValidationError as error:
+            raise InvalidInputError(f"the request cannot be used: {error}") from error
+        return watched(model, said, _parquet(reference.file.read()), actor_of(asked))
+
+    def watched(model: str, request: _Watch, given: pa.Table | None, actor: str) -> dict[str, Any]:
         found = registered_model(
-            request.uri, tracking_uri=app.settings.tracking_uri, roles=request.roles()
+            request.uri,
+            tracking_uri=app.settings.tracking_uri,
+            roles=request.roles(),
+            given=given,
         )
         document = {
             "model": request.uri,
@@ -115,7 +144,10 @@ def router(app: App) -> APIRouter:
             "schema": {key: part for key, part in found.schema.to_dict().items() if part},
             **(request.model_extra or {}),
         }
-        app.register.add(model, document, found.reference, found.notes)
+        app.register.add(
+            model, document, found.reference, found.notes, logged=found.baseline, actor=actor
+        )
+        app.watcher.wake()
         return model_document(read.model(model))
 
     @routes.get("/models/{model}")
@@ -135,9 +167,12 @@ def router(app: App) -> APIRouter:
         window: Duration = None,
         span: Duration = None,
         segment: str = "",
+        version: _Version = None,
         as_of: datetime | None = None,
     ) -> dict[str, Any]:
-        """A metric over time, with bounds, intervals and the reference; of a segment if asked.
+        """A metric over time, with bounds, intervals and the reference.
+
+        segment, version: only of these rows.
 
         as_of: as it was known then, with the revisions of that time.
         """
@@ -149,20 +184,32 @@ def router(app: App) -> APIRouter:
                 span=30 * DAY if span is None else _span(span),
                 most=_MOST_WINDOWS,
                 segment=segment,
+                version=version,
                 as_of=None if as_of is None else from_datetime(as_of),
             )
         )
 
     @routes.get("/models/{model}/drift")
-    def drift(model: str, window: Duration = None, span: Duration = None) -> list[dict[str, Any]]:
-        """The drift verdict of every column over time."""
+    def drift(
+        model: str, window: Duration = None, span: Duration = None, version: _Version = None
+    ) -> list[dict[str, Any]]:
+        """The drift verdict of every column over time; of one version's rows if asked."""
         points = read.drift(
             model,
             window=None if window is None else parse_duration(window),
             span=7 * DAY if span is None else _span(span),
             most=_MOST_WINDOWS,
+            version=version,
         )
         return [drift_document(point) for point in points]
+
+    @routes.get("/models/{model}/versions", response_model=None)
+    def versions(model: str, span: Duration = None) -> dict[str, Any] | JSONResponse:
+        """The versions side by side over the newest span (7d): rows, share, all metrics."""
+        view = read.versions(model, span=7 * DAY if span is None else _span(span))
+        return (
+            not_found("no prediction was folded yet") if view is None else versions_document(view)
+        )
 
     @routes.get("/models/{model}/segments", response_model=None)
     def segments(
@@ -215,7 +262,9 @@ def router(app: App) -> APIRouter:
             "changed_models": found.changed_models,
             "outbox": found.outbox,
             "rebuilding": [rebuilding_document(each) for each in found.rebuilding],
-            "trouble": trouble_document(app.worker.trouble),
+            "trouble": trouble_document(
+                [*app.worker.trouble, *app.watcher.trouble, *app.publisher.trouble]
+            ),
         }
 
     return routes

@@ -3,13 +3,14 @@
 from dataclasses import asdict
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Path, Query
+from fastapi import APIRouter, Path, Query, Request
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, ConfigDict, Field
 
 from tocsin.api.documented import MOST
 from tocsin.api.documents import erasure_document
 from tocsin.api.errors import not_found
+from tocsin.api.origin import actor_of
 from tocsin.app import App
 from tocsin.ids import MAX_ID_LENGTH
 
@@ -64,13 +65,15 @@ def router(app: App) -> APIRouter:
         }
 
     @routes.post("/models/{model}/erase", status_code=202)
-    def erase(model: str, request: _Erase) -> dict[str, Any]:
+    def erase(model: str, request: _Erase, asked: Request) -> dict[str, Any]:
         """Erase predictions and their outcomes, from the profiles as well.
 
         `GET /models/{model}/erasures/{offset}` tells what became of it.
         """
         keys = [{name: str(value) for name, value in each.items()} for each in request.keys]
-        offset = app.erase.erase(model, prediction_ids=request.prediction_ids, keys=keys)
+        offset = app.erase.erase(
+            model, prediction_ids=request.prediction_ids, keys=keys, actor=actor_of(asked)
+        )
         app.worker.wake()
         return {"requested": len(request.prediction_ids) + len(request.keys), "offset": offset}
 

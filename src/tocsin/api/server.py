@@ -1,4 +1,4 @@
-"""The ASGI application: API and pages on one set of services, the worker beside them."""
+"""The ASGI application: API and pages on one set of services, worker and watcher beside them."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -9,7 +9,7 @@ from fastapi.routing import APIRoute
 from starlette.routing import Route
 
 import tocsin
-from tocsin.api import events, health, ingest, models, rows, sources
+from tocsin.api import audit, events, health, ingest, models, registry, rows, sources
 from tocsin.api.documented import USUAL
 from tocsin.api.errors import add_handlers
 from tocsin.app import App
@@ -21,15 +21,19 @@ _PREFIX = "/api/v1"
 
 
 def application(app: App) -> FastAPI:
-    """The application; its worker runs while it does."""
+    """The application; its worker and its watcher run while it does."""
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         current_default_thread_limiter().total_tokens = _THREADS
         app.worker.start()
+        app.watcher.start()
+        app.publisher.start()
         try:
             yield
         finally:
+            app.publisher.stop()
+            app.watcher.stop()
             app.worker.stop()
 
     server = FastAPI(
@@ -40,7 +44,7 @@ def application(app: App) -> FastAPI:
         redoc_url=None,
         openapi_url="/api/v1/openapi.json",
     )
-    for part in (sources, models, rows, events):
+    for part in (sources, models, rows, registry, audit, events):
         server.include_router(part.router(app), prefix=_PREFIX, responses=USUAL)
     taking = ingest.router(app)
     server.include_router(taking, prefix=_PREFIX, responses=USUAL)

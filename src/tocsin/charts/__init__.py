@@ -4,7 +4,7 @@ Each document has its finding as title, at most `MOST_MARKS` marks, and no colou
 marks name a style, and `themed` (or the page, for the scheme that the viewer prefers) adds them.
 """
 
-from tocsin.charts.annotations import Span, Threshold
+from tocsin.charts.annotations import Mark, Span, Threshold
 from tocsin.charts.distribution import distribution
 from tocsin.charts.drift_map import DriftColumn, drift_map
 from tocsin.charts.evidence import cause_evidence
@@ -20,6 +20,7 @@ __all__ = [
     "LIGHT",
     "MOST_MARKS",
     "DriftColumn",
+    "Mark",
     "Moment",
     "Span",
     "Threshold",

@@ -7,6 +7,7 @@ from typing import Any
 from tocsin.charts.layers import dataset
 
 _MOST_SPANS = 50
+_MOST_MARKS = 30
 
 
 @dataclass(frozen=True)
@@ -23,6 +24,14 @@ class Span:
 
     start: int
     end: int | None
+    words: str
+
+
+@dataclass(frozen=True)
+class Mark:
+    """A moment that something changed, such as an alias at another version."""
+
+    at: int
     words: str
 
 
@@ -90,4 +99,34 @@ def span_rows(spans: Sequence[Span], first: int, last: int) -> list[dict[str, An
         end = last if span.end is None else min(span.end, last)
         words = span.words if apart else ""
         rows.append({"from": begin // 1_000, "to": end // 1_000, "words": words})
+    return rows
+
+
+def mark_layers(name: str) -> list[Any]:
+    """Upright lines at the marks whose rows are the data set `name`, their words at the foot."""
+    import altair as alt
+
+    base = dataset(name).encode(x=alt.X("at:T", title=None))
+    place = {"align": "left", "baseline": "bottom", "dx": 4, "dy": -4, "clip": True}
+    y = alt.value("height")
+    texts = [
+        base.mark_text(style=style, **place).encode(text="words:N", y=y)
+        for style in ("halo", "mark-word")
+    ]
+    return [base.mark_rule(style="mark", clip=True), *texts]
+
+
+def mark_rows(marks: Sequence[Mark], first: int, last: int) -> list[dict[str, Any]]:
+    """The newest `_MOST_MARKS` marks within [first, last], in milliseconds.
+
+    Words that would run into the ones before them, or out of the picture, are left out.
+    """
+    rows: list[dict[str, Any]] = []
+    worded = first - (last - first)
+    for mark in sorted(marks, key=lambda mark: mark.at)[-_MOST_MARKS:]:
+        if not first <= mark.at <= last:
+            continue
+        apart = mark.at - worded > (last - first) / 8 and last - mark.at > (last - first) / 8
+        worded = mark.at if apart else worded
+        rows.append({"at": mark.at // 1_000, "words": mark.words if apart else ""})
     return rows

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from tocsin.charts.annotations import Mark, mark_layers, mark_rows
 from tocsin.charts.layers import dataset, layered
 from tocsin.charts.theme import TIME_LABELS, Spec
 from tocsin.drift import Shift, Verdict
@@ -29,7 +30,7 @@ class DriftColumn:
     shifts: Mapping[str, Shift]
 
 
-def drift_map(points: Sequence[DriftColumn], *, title: str) -> Spec:
+def drift_map(points: Sequence[DriftColumn], *, title: str, marks: Sequence[Mark] = ()) -> Spec:
     """The picture: column by window, darker is further from the reference, a dot is drift.
 
     points: oldest first. The columns that were furthest away are shown, at most `_MOST_COLUMNS`,
@@ -90,7 +91,12 @@ def drift_map(points: Sequence[DriftColumn], *, title: str) -> Spec:
             style="verdict", filled=True, shape="circle", size=26
         )
         layers.append(dots.encode(x="middle:T", y=y, tooltip=tooltip))
-    return layered(layers, {"cells": rows}, title=title, height=_ROW * max(len(names), 1))
+    changes = mark_rows(marks, newest[0].window.start, newest[-1].window.end) if newest else []
+    if changes:
+        layers += mark_layers("marks")
+    return layered(
+        layers, {"cells": rows, "marks": changes}, title=title, height=_ROW * max(len(names), 1)
+    )
 
 
 def shown_columns(points: Sequence[DriftColumn]) -> tuple[str, ...]:

@@ -8,9 +8,12 @@ from typing import Any
 
 from tocsin.charts.annotations import (
     Level,
+    Mark,
     Span,
     Threshold,
     level_layers,
+    mark_layers,
+    mark_rows,
     span_layers,
     span_rows,
 )
@@ -44,6 +47,7 @@ def over_time(
     reference_name: str = "reference",
     thresholds: Sequence[Threshold] = (),
     spans: Sequence[Span] = (),
+    marks: Sequence[Mark] = (),
 ) -> Spec:
     """The picture of a metric.
 
@@ -62,14 +66,17 @@ def over_time(
     around = [level_layers(level, name, domain) for name, level in named.items()]
     rows = _rows(drawn, every)
     stretches = span_rows(spans, drawn[0].at, drawn[-1].at) if drawn else []
+    changes = mark_rows(marks, drawn[0].at, drawn[-1].at) if drawn else []
     layers = [
         *(span_layers("spans") if stretches else ()),
         *_lines(rows, unit=unit, number=number, domain=domain, below=[line for line, _ in around]),
+        *(mark_layers("marks") if changes else ()),
         *(text for _, texts in around for text in texts),
     ]
     datasets: dict[str, list[dict[str, Any]]] = {
         "windows": rows,
         "spans": stretches,
+        "marks": changes,
         **{name: [{"level": lv.value, "words": lv.words}] for name, lv in named.items()},
     }
     return layered(layers, datasets, title=title, height=_HEIGHT)

@@ -135,6 +135,8 @@ def config(tokens: Tokens) -> Spec:
             "reference-word": words,
             "threshold": {"color": tokens.breach, "strokeWidth": 1},
             "threshold-word": {**words, "color": tokens.breach},
+            "mark": {"color": tokens.ink_2, "strokeWidth": 1, "strokeDash": [2, 2]},
+            "mark-word": {**words, "color": tokens.ink},
             "incident": {"color": tokens.breach_soft, "opacity": 1},
             "incident-word": {**words, "color": tokens.breach},
             "bar-now": {"color": tokens.bar, "opacity": 1},

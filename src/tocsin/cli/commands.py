@@ -9,7 +9,8 @@ from rich.console import Console
 from rich.progress import Progress
 
 import tocsin
-from tocsin.cli import rows, state, watching
+from tocsin.cli import acting, rows, state, watching
+from tocsin.cli.auditing import audit_commands
 from tocsin.cli.options import Url, remote_at
 from tocsin.cli.tables import (
     groups_table,
@@ -29,6 +30,9 @@ commands = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
 )
+commands.add_typer(audit_commands, name="audit")
+for _acting in (acting.history, acting.promote, acting.rollback):
+    commands.command()(_acting)
 _out = Console()
 
 Kinds = Literal["local", "spark"]
@@ -95,6 +99,7 @@ def watch(
     scores: watching.Scores = None,
     positive: watching.Positive = None,
     negative: watching.Negative = None,
+    reference: watching.Reference = None,
     url: Url = None,
 ) -> None:
     """Monitor a model of the MLflow registry; columns are those of its training dataset."""
@@ -109,11 +114,17 @@ def watch(
     }
     request = {"uri": uri, **{role: part for role, part in said.items() if part is not None}}
     name = name or uri.removeprefix("models:/").split("@")[0].split("/")[0]
-    added = remote_at(url).post(f"/models/{name}/watch", request)
+    path = f"/models/{name}/watch"
+    remote = remote_at(url)
+    added = (
+        remote.post(path, request)
+        if reference is None
+        else remote.put_table(path, request, reference=reference)
+    )
     _out.print(f"Tocsin watches {added['name']} version {added['version']}.")
     for note in added["notes"]:
-        _out.print(f"  Note: {note}", markup=False, highlight=False)
-    _out.print(f"See {remote_at(url).base}/models/{added['name']}")
+        _out.print(f"  {note}", markup=False, highlight=False)
+    _out.print(f"See {remote.base}/models/{added['name']}")
 
 
 @commands.command()
@@ -132,6 +143,7 @@ def metrics(
     metric: Annotated[str | None, typer.Option(help="(default: the headline metric)")] = None,
     window: Annotated[str | None, typer.Option(help="Such as 1h, 24h, 7d.")] = None,
     segment: Annotated[str | None, typer.Option(help="Such as country=DE.")] = None,
+    version: Annotated[str | None, typer.Option(help="Only rows of this version.")] = None,
     last: Annotated[int, typer.Option(min=1, help="How many windows.")] = 14,
     as_of: Annotated[str | None, typer.Option(help="As known then: 2026-01-31T12:00:00Z.")] = None,
     url: Url = None,
@@ -139,7 +151,7 @@ def metrics(
     """Show a metric over time with its intervals."""
     remote = remote_at(url)
     metric = metric or remote.get(f"/models/{model}")["metric"]
-    asked = {"window": window, "segment": segment, "as_of": as_of}
+    asked = {"window": window, "segment": segment, "version": version, "as_of": as_of}
     chosen = {name: value for name, value in asked.items() if value is not None}
     _out.print(metrics_table(remote.get(f"/models/{model}/metrics/{metric}", **chosen), last))
 

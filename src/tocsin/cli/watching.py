@@ -1,6 +1,7 @@
 """What `tocsin watch` is given."""
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -23,6 +24,10 @@ Scores = Annotated[
     typer.Option(help="CLASS=COLUMN: the column with its probability; repeat it for each class."),
 ]
 Positive = Annotated[str | None, typer.Option(help="How the positive class is written.")]
+Reference = Annotated[
+    Path | None,
+    typer.Option(help="A Parquet file to compare with, where the registry has no training rows."),
+]
 Negative = Annotated[str | None, typer.Option(help="How the negative class is written.")]
 
 

@@ -170,6 +170,7 @@ class MonitorDocument(_Strict):
     protected: list[_Name] = []
     metrics: list[MetricDocument] = []
     rules: list[RuleDocument] | None = None
+    publish: bool = True
 
 
 class WebhookDocument(_Strict):

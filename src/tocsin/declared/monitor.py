@@ -47,7 +47,7 @@ class Monitor:
     version of predictions that name none. granularity, lateness, label_horizon, skew: microseconds;
     skew is how far clients' clocks may be ahead; label_delay, after which labels are complete, is
     learned when it is None. metrics: those that are measured of every window, by name. retention:
-    microseconds for which rows are kept, None for ever.
+    microseconds for which rows are kept, None for ever. publish: whether results go back to MLflow.
     """
 
     name: str
@@ -64,6 +64,7 @@ class Monitor:
     metrics: Catalogue
     privacy: Privacy
     retention: int | None = None
+    publish: bool = True
 
 
 # What one window may hold in memory: a month of minutes would be too much.
@@ -112,6 +113,7 @@ def parse_monitor(name: str, document: object, *, new: bool = False) -> Monitor:
         metrics=metrics,
         privacy=_privacy(parsed.privacy, schema),
         retention=parsed.retention,
+        publish=parsed.publish,
     )
 
 

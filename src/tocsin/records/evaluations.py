@@ -94,6 +94,17 @@ def at(
     return found
 
 
+def recorded_after(
+    connection: Connection, model_id: int, after: int, limit: int
+) -> tuple[list[Evaluation], int]:
+    """Evaluations in the order in which they were recorded, and the id of the last of them."""
+    e = evaluations.c
+    mine = (e.model_id == model_id) & (e.segment == EVERYTHING) & (e.id > after)
+    query = sa.select(evaluations).where(mine).order_by(e.id).limit(limit)
+    rows = connection.execute(query).all()
+    return [_decode(row) for row in rows], int(rows[-1].id) if rows else after
+
+
 def usual_distances(
     connection: Connection, model_id: int, size: int, ends: Collection[int]
 ) -> dict[int, dict[str, float]]:

@@ -67,8 +67,12 @@ def stored(
     end: int,
     *,
     segment: str = EVERYTHING,
+    version: str | None = None,
 ) -> Iterator[tuple[ProfileKey, Profile]]:
-    """The profiles of the buckets in [first, end) of a segment with their keys, oldest first."""
+    """The profiles of the buckets in [first, end) of a segment with their keys, oldest first.
+
+    version: only those of one version of the model.
+    """
     query = (
         sa.select(profiles.c.version, profiles.c.bucket, profiles.c.vector)
         .where(
@@ -80,6 +84,8 @@ def stored(
         )
         .order_by(profiles.c.bucket, profiles.c.version)
     )
+    if version is not None:
+        query = query.where(profiles.c.version == version)
     for row in connection.execute(query):
         key = ProfileKey(row.version, row.bucket, segment)
         yield key, Profile.from_bytes(plan, row.vector)

@@ -9,7 +9,8 @@ from tocsin.registry.tracking import Tracking, refused
 
 _REMEDY = (
     "log it in the run with mlflow.log_input(mlflow.data.from_pandas(rows, source=...), "
-    "context='training'), where source is a Parquet or CSV file that can be read from here"
+    "context='training'), where source is a Parquet or CSV file that can be read from here, or "
+    "give a reference as Parquet"
 )
 
 

@@ -1,9 +1,9 @@
 """Which version of which registered model an address means."""
 
-import re
 from dataclasses import dataclass
 
-from tocsin.errors import InvalidInputError, RegistryError
+from tocsin.errors import RegistryError
+from tocsin.registry.address import parse_address
 from tocsin.registry.tracking import Tracking, refused
 
 _SHOWN = 20
@@ -20,20 +20,17 @@ class Version:
     artifacts: str
 
 
-def find_version(uri: str, tracking: Tracking) -> Version:
+def find_version(uri: str, tracking: Tracking, *, needs_run: bool = True) -> Version:
     """The version at `models:/name@alias` or `models:/name/version`.
 
+    needs_run: refuse one that was registered without a run, which has no training rows.
     Raises: InvalidInputError for any other text; RegistryError, naming what exists, when the
     registry lacks the model, the alias or the version.
     """
     from mlflow.exceptions import MlflowException
 
-    match = re.fullmatch(r"models:/([^/@]+)(?:@([^/@]+)|/(\d+))", uri)
-    if match is None:
-        raise InvalidInputError(
-            f"{uri!r} is not a registered model; write models:/name@alias or models:/name/version"
-        )
-    name, alias, number = match.groups()
+    address = parse_address(uri)
+    name, alias, number = address.name, address.alias, address.version
     with refused(tracking.address):
         try:
             if alias is not None:
@@ -44,15 +41,17 @@ def find_version(uri: str, tracking: Tracking) -> Version:
             if error.error_code not in ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"):
                 raise
             raise RegistryError(_absence(name, alias, number, tracking)) from error
-    if not found.run_id:
+    if needs_run and not found.run_id:
         raise RegistryError(
             f"{uri} was registered without a run, so its training rows are not known; "
-            "log and register it within a run"
+            "log and register it within a run, or give a reference as Parquet"
         )
     with refused(tracking.address):
         # Follows copied versions, whose source is another version.
         artifacts = tracking.client.get_model_version_download_uri(name, found.version)
-    return Version(name, str(found.version), tuple(sorted(found.aliases)), found.run_id, artifacts)
+    return Version(
+        name, str(found.version), tuple(sorted(found.aliases)), found.run_id or "", artifacts
+    )
 
 
 def _absence(name: str, alias: str | None, number: str | None, tracking: Tracking) -> str:

@@ -1,8 +1,9 @@
 """Delete a model with all that was recorded of it."""
 
 from tocsin.lake import Lake
-from tocsin.records import Records, changes, deletions, models
+from tocsin.records import Records, audit, changes, deletions, models
 from tocsin.records.deletions import Deletion
+from tocsin.service.aliases import config_hash
 from tocsin.service.clock import Clock
 
 
@@ -14,7 +15,7 @@ class Delete:
         self._lake = lake
         self._clock = clock
 
-    def delete(self, model: str) -> None:
+    def delete(self, model: str, *, actor: str = audit.UNKNOWN) -> None:
         """Forget a model: rows that wait, profiles, evaluations, incidents, messages about it.
 
         Its name is free at once. A crash afterwards loses nothing of the request: the files in the
@@ -22,7 +23,11 @@ class Delete:
         """
         now = self._clock()
         with self._records.write() as connection:
-            model_id, _ = models.monitor_named(connection, model)
+            model_id, document = models.monitor_named(connection, model)
+            deed = audit.Deed(
+                actor, "none", "model.deleted", f"model/{model}", config_hash=config_hash(document)
+            )
+            audit.append(connection, deed, now=now)
             deletions.delete_model(connection, model_id, model, now=now)
             changes.announce(connection, f"model/{model}", now=now)
 

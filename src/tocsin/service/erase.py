@@ -7,7 +7,7 @@ import pyarrow as pa
 
 from tocsin.declared import Monitor, parse_monitor
 from tocsin.errors import InvalidInputError
-from tocsin.records import Records, changes, erasures, inbox, models, profiled_days
+from tocsin.records import Records, audit, changes, erasures, inbox, models, profiled_days
 from tocsin.records.erasures import Erasure
 from tocsin.service.clock import Clock
 from tocsin.service.decoding import hashed
@@ -28,6 +28,7 @@ class Erase:
         *,
         prediction_ids: Sequence[str] = (),
         keys: Sequence[Mapping[str, str]] = (),
+        actor: str = audit.UNKNOWN,
     ) -> int:
         """Ask for predictions to be erased, with their outcomes, by id or by the keys of `join`.
 
@@ -51,6 +52,10 @@ class Erase:
             offset = inbox.append(connection, model_id, inbox.ERASURE, wanted, now=now)
             requested = len(prediction_ids) + len(keys)
             erasures.request(connection, model_id, offset, requested=requested, now=now)
+            # How many, not whose: what is to be forgotten must not stand in what never is.
+            asked = {"request": offset, "asked_for": requested}
+            deed = audit.Deed(actor, "none", "rows.erased", f"model/{model}", evidence=asked)
+            audit.append(connection, deed, now=now)
             changes.announce(connection, f"model/{model}", now=now)
         return offset
 

@@ -15,7 +15,7 @@ from tocsin.service.clock import Clock
 from tocsin.service.maturity import learned_maturity
 from tocsin.service.measure import measure
 from tocsin.service.stacks import window_profiles
-from tocsin.service.windows import Due, due_now, due_windows, like_ends
+from tocsin.service.windows import Due, by_column, due_now, due_windows, like_ends
 from tocsin.values import Window, WindowSpec
 
 # Windows of one stack: what is in memory at once.
@@ -166,7 +166,7 @@ class Evaluate:
             end = group[i].end
             like = [usual[past] for past in like_ends(spec, end) if past in usual]
             known[end] = shifts(
-                measurements.divergences[i], measurements.q_values[i], _by_column(like)
+                measurements.divergences[i], measurements.q_values[i], by_column(like)
             )
             usual[end] = {n: shift.js_distance for n, shift in known[end].items() if shift.is_usual}
         delays = stack.delays
@@ -208,11 +208,3 @@ def _moved(shifts: Mapping[str, Shift], found: Mapping[str, Divergence]) -> bool
         name not in shifts or not abs(shifts[name].js_distance - divergence.js_distance) <= _SAME
         for name, divergence in found.items()
     )
-
-
-def _by_column(windows: Sequence[Mapping[str, float]]) -> dict[str, list[float]]:
-    columns: dict[str, list[float]] = {}
-    for window in windows:
-        for name, distance in window.items():
-            columns.setdefault(name, []).append(distance)
-    return columns

@@ -33,6 +33,7 @@ from tocsin.service.segments import (
 )
 from tocsin.service.series import measured_series, stored_series
 from tocsin.service.stacks import window_profiles
+from tocsin.service.versions import VersionsView, drift_of_version, versions_of
 from tocsin.service.views import (
     Condition,
     DriftPoint,
@@ -92,12 +93,13 @@ class Read:
         span: int = 30 * DAY,
         most: int = MOST_POINTS,
         segment: str = EVERYTHING,
+        version: str | None = None,
         as_of: int | None = None,
     ) -> Series:
         """A metric over the newest `span` of event time, thinned evenly to at most `most` windows.
 
-        window: size; the headline's when None. segment: such as `country=DE`. as_of: a wall time;
-        the numbers as they were known then, None for now.
+        window: size; the headline's when None. segment: such as `country=DE`. version: only its
+        rows. as_of: a wall time; the numbers as they were known then, None for now.
         Raises: UnknownModelError; InvalidInputError for a metric or segment that there is not, and
         for an earlier time with a metric that was not stored.
         """
@@ -107,12 +109,13 @@ class Read:
             check_segment(record, segment)
             spec, chosen = _spec(monitor, window), monitor.metrics.find(metric)
             found = _evaluations(connection, record, spec, span, most, as_of)
-            if segment == EVERYTHING and all(chosen.name in e.measures for e in found):
+            whole = segment == EVERYTHING and version is None
+            if whole and all(chosen.name in e.measures for e in found):
                 return stored_series(record, monitor, chosen, spec, found, as_of)
             _check_stored(chosen, as_of)
-            return measured_series(connection, record, monitor, [chosen], spec, found, segment)[
-                chosen.name
-            ]
+            return measured_series(
+                connection, record, monitor, [chosen], spec, found, segment, version
+            )[chosen.name]
 
     def numbers(
         self,
@@ -121,6 +124,7 @@ class Read:
         window: int | None = None,
         span: int = 30 * DAY,
         segment: str = EVERYTHING,
+        version: str | None = None,
         as_of: int | None = None,
     ) -> dict[str, Series]:
         """All metrics as `series` gives one, in one pass.
@@ -134,23 +138,44 @@ class Read:
             spec = _spec(monitor, window)
             found = _evaluations(connection, record, spec, span, MOST_POINTS, as_of)
             metrics = list(monitor.metrics.values())
-            if segment != EVERYTHING:
+            if segment != EVERYTHING or version is not None:
                 _check_stored(metrics[0], as_of)
-                return measured_series(connection, record, monitor, metrics, spec, found, segment)
+                return measured_series(
+                    connection, record, monitor, metrics, spec, found, segment, version
+                )
             return {m.name: stored_series(record, monitor, m, spec, found, as_of) for m in metrics}
 
     def drift(
-        self, name: str, *, window: int | None = None, span: int = 7 * DAY, most: int = 120
+        self,
+        name: str,
+        *,
+        window: int | None = None,
+        span: int = 7 * DAY,
+        most: int = 120,
+        version: str | None = None,
     ) -> list[DriftPoint]:
-        """The verdicts over the newest `span`, at most `most` windows, the oldest first."""
+        """The verdicts over the newest `span`, at most `most` windows, the oldest first.
+
+        version: only of its rows, against what is usual in all.
+        """
         with self._records.read() as connection:
             record = models.model_named(connection, name)
             monitor = parse_monitor(name, record.monitor)
             spec = _spec(monitor, monitor.windows[0].size if window is None else window)
             found = _evaluations(connection, record, spec, span, most)
+            if version is not None:
+                return drift_of_version(connection, record, monitor, spec, found, version)
             return [DriftPoint(e.window, e.rows, dict(e.shifts)) for e in found]
 
-    def feature(self, name: str, feature: str, *, window: int | None = None) -> FeatureView | None:
+    def versions(self, name: str, *, span: int) -> VersionsView | None:
+        """The versions side by side over the newest `span`; None without any rows."""
+        with self._records.read() as connection:
+            record = models.model_named(connection, name)
+            return versions_of(connection, record, parse_monitor(name, record.monitor), span)
+
+    def feature(
+        self, name: str, feature: str, *, window: int | None = None, version: str | None = None
+    ) -> FeatureView | None:
         """A feature in the newest window; None when the model has no such feature or no window."""
         with self._records.read() as connection:
             record = models.model_named(connection, name)
@@ -158,7 +183,15 @@ class Read:
             latest = _latest(connection, record, _spec(monitor, window))
             if latest is None or feature not in {f.name for f in monitor.schema.features}:
                 return None
-            stack, _ = window_profiles(connection, record, monitor.granularity, [latest.window])
+            stack, _ = window_profiles(
+                connection, record, monitor.granularity, [latest.window], version=version
+            )
+            shift = latest.shifts.get(feature)
+            if version is not None:
+                (point,) = drift_of_version(
+                    connection, record, monitor, _spec(monitor, window), [latest], version
+                )
+                shift = point.shifts.get(feature)
             now = Profile(stack.plan, stack.vector[0]).feature(feature)
             before = record.reference.feature(feature)
             return FeatureView(
@@ -168,7 +201,7 @@ class Read:
                 now.bins.regular,
                 reference=tuple(before.shares.tolist()),
                 current=tuple(now.shares.tolist()),
-                shift=latest.shifts.get(feature),
+                shift=shift,
             )
 
     def segments(

@@ -1,5 +1,6 @@
 """Add a model to be monitored: its monitor, its reference, and the plan that follows from it."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -18,14 +19,17 @@ from tocsin.profiles import (
     fold_predictions,
     plan_from_reference,
 )
-from tocsin.records import Records, changes, models, profiles
+from tocsin.records import Records, audit, changes, models, profiles
 from tocsin.records.models import ModelRecord
 from tocsin.schema import Schema
+from tocsin.service.aliases import config_hash
 from tocsin.service.clock import Clock
 from tocsin.service.decoding import ROW_FIELDS, scrubbed_reference
+from tocsin.service.proposed import proposed_rules
 from tocsin.values import to_datetime
 
 MAX_NAME_LENGTH = 200
+# Who did it, where nobody said.
 
 
 class Register:
@@ -38,17 +42,30 @@ class Register:
         self._hash_key = hash_key
 
     def add(
-        self, name: str, document: dict[str, Any], reference: pa.Table, notes: tuple[str, ...] = ()
+        self,
+        name: str,
+        document: dict[str, Any],
+        reference: pa.Table,
+        notes: tuple[str, ...] = (),
+        *,
+        logged: Mapping[str, float] | None = None,
+        actor: str = audit.UNKNOWN,
     ) -> Monitor:
         """Monitor a model from now on.
 
         reference: rows with the features by name, the label, and the scores or the prediction.
+        logged: metrics that the registry has of it, when rules are to be proposed where the
+        document has none. actor: who adds it.
         Raises: SchemaError when the document or the reference does not fit, or the name is taken.
         """
         _check_name(name)
         monitor = parse_monitor(name, document, new=True)
         reference = scrubbed_reference(reference, monitor.privacy, self._hash_key)
         profile, found = reference_profile(monitor.schema, reference)
+        if logged is not None and "rules" not in document:
+            rules, said = proposed_rules(monitor, profile, logged)
+            document, notes = {**document, "rules": rules}, (*notes, *said)
+            monitor = parse_monitor(name, document, new=True)
         now = self._clock()
         with self._records.write() as connection:
             if models.exists(connection, name):
@@ -63,11 +80,17 @@ class Register:
             )
             lake = self._lake.model(model_id, name, monitor.schema)
             lake.keep_reference(profile.plan.digest, reference)
+            _record(connection, "model.added", name, None, document, actor=actor, now=now)
             changes.announce(connection, f"model/{name}", now=now)
         return monitor
 
     def change(
-        self, name: str, document: dict[str, Any], reference: pa.Table | None = None
+        self,
+        name: str,
+        document: dict[str, Any],
+        reference: pa.Table | None = None,
+        *,
+        actor: str = audit.UNKNOWN,
     ) -> Monitor:
         """Replace a model's monitor, and its reference if one is given.
 
@@ -107,17 +130,45 @@ class Register:
             if anew:
                 notes = (*notes, *_dropped(connection, record))
                 models.set_reference(connection, record.id, profile, notes)
-            changes.announce(connection, f"model/{name}", now=self._clock())
+            at = self._clock()
+            event = "model.changed" if reference is None else "model.reference"
+            _record(connection, event, name, record.monitor, document, actor=actor, now=at)
+            changes.announce(connection, f"model/{name}", now=at)
         return monitor
 
-    def replace_reference(self, name: str, reference: pa.Table) -> Monitor:
+    def replace_reference(
+        self, name: str, reference: pa.Table, *, actor: str = audit.UNKNOWN
+    ) -> Monitor:
         """Replace a model's reference; its profiles wait to be rebuilt on the plan that follows.
 
         Raises: UnknownModelError, SchemaError.
         """
         with self._records.read() as connection:
             document = models.model_named(connection, name).monitor
-        return self.change(name, document, reference)
+        return self.change(name, document, reference, actor=actor)
+
+
+def _record(
+    connection: Connection,
+    event: str,
+    name: str,
+    before: dict[str, Any] | None,
+    after: dict[str, Any],
+    *,
+    actor: str,
+    now: int,
+) -> None:
+    """Record who changed a monitor; the monitors themselves by their hashes."""
+    deed = audit.Deed(
+        actor=actor,
+        auth="none",
+        event=event,
+        object=f"model/{name}",
+        before=None if before is None else {"monitor": config_hash(before)[:12]},
+        after={"monitor": config_hash(after)[:12]},
+        config_hash=config_hash(after),
+    )
+    audit.append(connection, deed, now=now)
 
 
 def _check_name(name: str) -> None:

@@ -54,10 +54,19 @@ def measured_series(
     spec: WindowSpec,
     found: Sequence[Evaluation],
     segment: str,
+    version: str | None = None,
 ) -> dict[str, Series]:
-    """Metrics that are not stored, from the profiles of the evaluated windows."""
+    """Metrics that are not stored, from the profiles of the evaluated windows.
+
+    version: of the rows of which version; of all of them when None.
+    """
     stack, versions = window_profiles(
-        connection, record, monitor.granularity, [e.window for e in found], segment=segment
+        connection,
+        record,
+        monitor.granularity,
+        [e.window for e in found],
+        segment=segment,
+        version=version,
     )
     rows, labelled = stack.total("n"), stack.total("labelled")
     coverage = labelled / np.maximum(rows, 1)
@@ -78,7 +87,7 @@ def measured_series(
             )
             for i, e in enumerate(found)
         )
-        return Series(metric, spec, points, _reference(record, metric, segment), segment)
+        return Series(metric, spec, points, _reference(record, metric, segment), segment, version)
 
     return {metric.name: series(metric) for metric in metrics}
 

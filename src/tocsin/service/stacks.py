@@ -21,15 +21,17 @@ def window_profiles(
     windows: Sequence[Window],
     *,
     segment: str = EVERYTHING,
+    version: str | None = None,
 ) -> tuple[Profile, list[dict[str, int]]]:
-    """The stack of the windows' profiles over all versions, and their rows by version.
+    """The stack of the windows' profiles, and their rows by version.
 
-    windows: by ascending start. Of windows that overlap all buckets are in memory at once.
+    windows: by ascending start. version: of which all rows are; of all versions when None. Of
+    windows that overlap all buckets are in memory at once.
     """
     vectors = np.empty((len(windows), record.plan.layout.size))
     versions: list[dict[str, int]] = []
     for group in _overlapping(windows):
-        merged, rows = _merged(connection, record, granularity, group, segment)
+        merged, rows = _merged(connection, record, granularity, group, segment, version)
         vectors[len(versions) : len(versions) + len(group)] = merged
         versions.extend(rows)
     return Profile(record.plan, vectors), versions
@@ -52,6 +54,7 @@ def _merged(
     granularity: int,
     windows: Sequence[Window],
     segment: str,
+    version: str | None,
 ) -> tuple[Floats, list[dict[str, int]]]:
     plan = record.plan
     first = windows[0].start // granularity * granularity
@@ -59,16 +62,18 @@ def _merged(
     count = -(-(end - first) // granularity)
     vectors = np.zeros((count, plan.layout.size))
     rows: dict[str, Floats] = {}
-    found = profiles.stored(connection, record.id, plan, first, end, segment=segment)
+    found = profiles.stored(
+        connection, record.id, plan, first, end, segment=segment, version=version
+    )
     for key, profile in found:
         at = (key.bucket - first) // granularity
         vectors[at] += profile.vector
         rows.setdefault(key.version, np.zeros(count))[at] = profile.total("n")
     begins = [(window.start - first) // granularity for window in windows]
     ends = [(window.end - first) // granularity for window in windows]
-    by_version = {version: _between(n, begins, ends) for version, n in rows.items()}
+    by_version = {name: _between(n, begins, ends) for name, n in rows.items()}
     return _between(vectors, begins, ends), [
-        {version: round(float(n[i])) for version, n in by_version.items() if n[i] > 0}
+        {name: round(float(n[i])) for name, n in by_version.items() if n[i] > 0}
         for i in range(len(windows))
     ]
 

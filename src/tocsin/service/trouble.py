@@ -38,13 +38,16 @@ class Trouble:
         self._lock = threading.Lock()
         self._entries: dict[tuple[str, str | None], _Entry] = {}
 
-    def failed(self, work: str, model: str | None, error: BaseException) -> float:
-        """Remember a failure; for how many seconds the work rests."""
+    def failed(
+        self, work: str, model: str | None, error: BaseException, *, pause_s: float | None = None
+    ) -> float:
+        """Remember a failure; for how many seconds the work rests, which doubles unless given."""
         with self._lock:
             before = self._entries.get((work, model))
             failures = 1 if before is None else before.failures + 1
             # The exponent is bounded, as a float of a model that fails for a year is not.
-            pause_s = min(LONGEST_PAUSE_S, FIRST_PAUSE_S * 2.0 ** min(failures - 1, 16))
+            if pause_s is None:
+                pause_s = min(LONGEST_PAUSE_S, FIRST_PAUSE_S * 2.0 ** min(failures - 1, 16))
             again_at_s = self._monotonic() + pause_s
             self._entries[work, model] = _Entry(_told(error), failures, again_at_s)
             return pause_s

@@ -45,13 +45,17 @@ class Point:
 
 @dataclass(frozen=True)
 class Series:
-    """One metric over time. reference: the same metric of the reference; segment: of which rows."""
+    """One metric over time. reference: the same metric of the reference.
+
+    segment, version: of which rows; version None for all of them.
+    """
 
     metric: Metric
     spec: WindowSpec
     points: tuple[Point, ...]
     reference: Measure
     segment: str = EVERYTHING
+    version: str | None = None
 
 
 @dataclass(frozen=True)

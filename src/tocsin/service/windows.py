@@ -86,3 +86,12 @@ def due_now(
         frozenset(later),
         min(waits.values(), default=None),
     )
+
+
+def by_column(windows: Sequence[Mapping[str, float]]) -> dict[str, list[float]]:
+    """The distances of each column in windows that were usual."""
+    columns: dict[str, list[float]] = {}
+    for window in windows:
+        for name, distance in window.items():
+            columns.setdefault(name, []).append(distance)
+    return columns

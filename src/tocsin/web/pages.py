@@ -1,23 +1,24 @@
 """The pages: what each one reads, and which template shows it."""
 
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable
 from http import HTTPStatus
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import APIRouter, FastAPI, Query, Request, Response
-from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
-from fastapi.routing import APIRoute
 from starlette.exceptions import HTTPException
 
 from tocsin.app import App
-from tocsin.errors import InvalidInputError, TocsinError, UnknownModelError
+from tocsin.charts import Mark
+from tocsin.errors import InvalidInputError
 from tocsin.values import DAY, HOUR, WindowSpec, parse_duration
-from tocsin.web import assets, pictures
+from tocsin.web import assets, pictures, registry_pages, words
 from tocsin.web.rendering import failed, not_found, page
+from tocsin.web.route import PageRoute
 
 Duration = Annotated[str | None, Query(pattern=r"^\d+[smhd]$")]
 Fragment = Annotated[str | None, Query()]
+Version = Annotated[str | None, Query(max_length=200)]
 # How much of the past a page shows: a choice of spans for each size of window.
 _SPANS = {HOUR: ("2d", "7d", "14d"), DAY: ("7d", "30d", "90d"), 7 * DAY: ("30d", "90d", "365d")}
 
@@ -26,14 +27,18 @@ def add_pages(server: FastAPI, app: App) -> None:
     """The pages and their files on a server; errors outside the API become pages too."""
     server.include_router(assets.router())
     server.include_router(router(app))
+    server.include_router(registry_pages.router(app))
     server.add_exception_handler(HTTPException, _no_such_page)
     server.add_exception_handler(Exception, _failed)
 
 
 def router(app: App) -> APIRouter:
     """All pages. With `fragment`, each answers only that live section of itself."""
-    routes = APIRouter(include_in_schema=False, route_class=_PageRoute)
+    routes = APIRouter(include_in_schema=False, route_class=PageRoute)
     read = app.read
+
+    def marks_of(name: str) -> list[Mark]:
+        return pictures.moves(app.aliases.history(name))
 
     @routes.get("/")
     def overview(fragment: Fragment = None) -> Response:
@@ -47,7 +52,11 @@ def router(app: App) -> APIRouter:
 
     @routes.get("/models/{name}/features/{feature:path}")
     def feature(
-        name: str, feature: str, window: Duration = None, fragment: Fragment = None
+        name: str,
+        feature: str,
+        window: Duration = None,
+        version: Version = None,
+        fragment: Fragment = None,
     ) -> Response:
         newest = read.newest_change()
         detail = read.model(name)
@@ -55,8 +64,8 @@ def router(app: App) -> APIRouter:
         described = next((f for f in detail.monitor.schema.features if f.name == feature), None)
         if described is None:
             return not_found(f"The model {name} has no feature called {feature}.")
-        view = read.feature(name, feature, window=spec.size)
-        past = read.drift(name, window=spec.size, span=120 * spec.every)
+        view = read.feature(name, feature, window=spec.size, version=version)
+        past = read.drift(name, window=spec.size, span=120 * spec.every, version=version)
         return page(
             "feature.html",
             fragment=fragment,
@@ -64,9 +73,10 @@ def router(app: App) -> APIRouter:
             detail=detail,
             feature=described,
             spec=spec,
+            version=version,
             view=view,
             distribution=None if view is None else pictures.feature_distribution(view),
-            distances=pictures.distances(past, feature, spec),
+            distances=pictures.distances(past, feature, spec, marks_of(name)),
         )
 
     @routes.get("/models/{name}")
@@ -76,6 +86,7 @@ def router(app: App) -> APIRouter:
         metric: str | None = None,
         span: Duration = None,
         segment: str = "",
+        version: Version = None,
         fragment: Fragment = None,
     ) -> Response:
         newest = read.newest_change()
@@ -91,14 +102,20 @@ def router(app: App) -> APIRouter:
             )
         wanted = _wanted(fragment)
         numbers = (
-            read.numbers(name, window=spec.size, span=parse_duration(span), segment=segment)
+            read.numbers(
+                name,
+                window=spec.size,
+                span=parse_duration(span),
+                segment=segment,
+                version=version,
+            )
             if wanted("live_performance")
             else {}
         )
         incidents = read.incidents(model=name)
         shortest = monitor.windows[0]
         drift = (
-            read.drift(name, window=shortest.size, span=120 * shortest.every)
+            read.drift(name, window=shortest.size, span=120 * shortest.every, version=version)
             if wanted("live_drift")
             else []
         )
@@ -112,16 +129,22 @@ def router(app: App) -> APIRouter:
             spans=spans,
             chosen=chosen,
             segment=segment,
+            version=version,
+            narrowed=words.narrowed(segment, version),
             parts=(
                 read.segments(name, metric=chosen, window=spec.size)
                 if detail.segments and wanted("live_segments")
                 else None
             ),
             numbers=numbers,
-            picture=pictures.metric(numbers[chosen], monitor, incidents) if numbers else None,
+            picture=(
+                pictures.metric(numbers[chosen], monitor, incidents, marks_of(name))
+                if numbers
+                else None
+            ),
             incidents=incidents,
             drift=drift,
-            drift_picture=pictures.drift(drift),
+            drift_picture=pictures.drift(drift, marks_of(name)),
             last=pictures.telling(drift) if drift else None,
             fired=read.summary(name)["alerts"],
         )
@@ -145,7 +168,8 @@ def router(app: App) -> APIRouter:
             detail=detail,
             model=model,
             features={f.name for f in model.monitor.schema.features},
-            evidence=pictures.evidence(detail, model, read),
+            evidence=pictures.evidence(detail, model, read, marks_of(detail.incident.model)),
+            history=app.aliases.history(detail.incident.model),
         )
 
     return routes
@@ -165,30 +189,6 @@ def _spec(specs: tuple[WindowSpec, ...], window: str | None, otherwise: WindowSp
         sizes = ", ".join(spec.name for spec in specs)
         raise InvalidInputError(f"this model has no windows of {window}; it has {sizes}")
     return found
-
-
-class _PageRoute(APIRoute):
-    """A route whose errors are pages."""
-
-    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
-        handler = super().get_route_handler()
-
-        async def handle(request: Request) -> Response:
-            try:
-                return await handler(request)
-            except UnknownModelError as error:
-                return not_found(_told(str(error)))
-            except RequestValidationError as error:
-                faults = "; ".join(
-                    f"{fault['loc'][-1]}: {fault['msg']}" for fault in error.errors()
-                )
-                return failed(422, "This address cannot be read", _told(faults))
-            except InvalidInputError as error:
-                return failed(422, "This address cannot be read", _told(str(error)))
-            except TocsinError as error:
-                return failed(500, "This page could not be made", _told(str(error)))
-
-        return handle
 
 
 async def _no_such_page(request: Request, error: Exception) -> Response:
@@ -211,7 +211,3 @@ async def _failed(request: Request, _: Exception) -> Response:
     return failed(
         500, "This page could not be made", "Try again; the server's log says what failed."
     )
-
-
-def _told(text: str) -> str:
-    return text[:1].upper() + text[1:] + ("" if text.endswith(".") else ".")

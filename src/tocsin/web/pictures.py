@@ -4,12 +4,13 @@ from collections.abc import Sequence
 from typing import Any
 
 from tocsin import charts
-from tocsin.charts import DriftColumn, Moment, Span
+from tocsin.charts import DriftColumn, Mark, Moment, Span
 from tocsin.charts.distribution import largest_change
 from tocsin.charts.evidence import SPOKEN_OF
 from tocsin.declared import Monitor
 from tocsin.drift import EFFECT, ENOUGH_ROWS, Verdict
 from tocsin.records.alerts import Incident
+from tocsin.service.aliases import History
 from tocsin.service.read import Read
 from tocsin.service.views import DriftPoint, FeatureView, IncidentDetail, ModelDetail, Series
 from tocsin.values import DAY, Bounded, Undefined, WindowSpec
@@ -19,7 +20,12 @@ from tocsin.web.rendering import picture
 Picture = dict[str, Any]
 
 
-def metric(series: Series, monitor: Monitor, incidents: Sequence[Incident]) -> Picture | None:
+def metric(
+    series: Series,
+    monitor: Monitor,
+    incidents: Sequence[Incident],
+    marks: Sequence[Mark] = (),
+) -> Picture | None:
     """A metric over time with its rules and the model's incidents; None without any window."""
     if not series.points:
         return None
@@ -36,16 +42,18 @@ def metric(series: Series, monitor: Monitor, incidents: Sequence[Incident]) -> P
         reference=series.reference,
         thresholds=words.thresholds(monitor.rules, series.metric, series.spec.size),
         spans=[Span(i.opened, i.resolved, f"#{i.id}") for i in reversed(incidents)],
+        marks=marks,
     )
     return picture(spec, "metric")
 
 
-def drift(points: Sequence[DriftPoint]) -> Picture | None:
+def drift(points: Sequence[DriftPoint], marks: Sequence[Mark] = ()) -> Picture | None:
     """The map of drift; None without any window."""
     if not points:
         return None
     columns = [DriftColumn(point.window, point.shifts) for point in points]
-    return picture(charts.drift_map(columns, title=drift_title(telling(points))), "drift")
+    title = drift_title(telling(points))
+    return picture(charts.drift_map(columns, title=title, marks=marks), "drift")
 
 
 def telling(points: Sequence[DriftPoint]) -> DriftPoint:
@@ -69,7 +77,9 @@ def feature_distribution(view: FeatureView) -> Picture:
     return picture(spec, "distribution")
 
 
-def distances(points: Sequence[DriftPoint], feature: str, spec: WindowSpec) -> Picture | None:
+def distances(
+    points: Sequence[DriftPoint], feature: str, spec: WindowSpec, marks: Sequence[Mark] = ()
+) -> Picture | None:
     """A feature's distance from the reference over time."""
     found = [
         (point.window.end, point.shifts[feature]) for point in points if feature in point.shifts
@@ -95,12 +105,24 @@ def distances(points: Sequence[DriftPoint], feature: str, spec: WindowSpec) -> P
             every=spec.every,
             reference=Bounded(EFFECT),
             reference_name="no drift below",
+            marks=marks,
         ),
         "metric",
     )
 
 
-def evidence(detail: IncidentDetail, model: ModelDetail, read: Read) -> Picture | None:
+def moves(history: History) -> list[Mark]:
+    """The moves of a model's aliases whose time is known."""
+    return [
+        Mark(move.moved_at, f"{move.alias} → {move.to_version or 'none'}")
+        for move in history.moves
+        if not move.first_seen
+    ]
+
+
+def evidence(
+    detail: IncidentDetail, model: ModelDetail, read: Read, marks: Sequence[Mark] = ()
+) -> Picture | None:
     """The picture of the first cause; where it has none, that of the model's headline metric."""
     incident = detail.incident
     if incident.causes and (spec := charts.cause_evidence(incident.causes[0])) is not None:
@@ -120,4 +142,4 @@ def evidence(detail: IncidentDetail, model: ModelDetail, read: Read) -> Picture 
     # As far back as makes a picture: two weeks, or many windows of the rule's size.
     span = max(14 * DAY, 8 * (size or 0))
     series = read.series(incident.model, named, window=size, span=span)
-    return metric(series, model.monitor, [incident])
+    return metric(series, model.monitor, [incident], marks)

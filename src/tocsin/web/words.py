@@ -12,9 +12,11 @@ from markupsafe import Markup, escape
 from tocsin.charts import Threshold, sparkline
 from tocsin.metrics import Metric
 from tocsin.records.alerts import Episode
+from tocsin.records.aliases import AliasMove
 from tocsin.records.models import Rebuilding
 from tocsin.rules import Rule
 from tocsin.schema import Schema, Task
+from tocsin.service.aliases import History
 from tocsin.service.views import Condition, IncidentDetail, ModelDetail, Overview, Point, Series
 from tocsin.values import (
     DAY,
@@ -370,3 +372,49 @@ def lifespan(episode: Episode, detail: IncidentDetail) -> Markup:
         '<rect class="life-line" x="0" y="3.5" width="100" height="1"/>'
         '<rect x="{:.1f}" y="1" width="{:.1f}" height="6" rx="1"/></svg>'
     ).format(kind, f"lasted {lasting(over - episode.started)}", min(x, 97), width)
+
+
+def narrowed(segment: str, version: str | None) -> str:
+    """The part of an address that says of which rows a picture is.
+
+    >>> narrowed("country=DE", "2")
+    '&segment=country%3DDE&version=2'
+    """
+    parts = (("segment", segment), ("version", version))
+    return "".join(f"&{name}={quote(text, safe='')}" for name, text in parts if text)
+
+
+def span(text: str) -> str:
+    """A span as people say it.
+
+    >>> span("7d").replace(_NO_BREAK, " "), span("1d").replace(_NO_BREAK, " ")
+    ('7 days', '1 day')
+    """
+    return text.replace("d", f"{_NO_BREAK}day" + ("" if text == "1d" else "s"))
+
+
+def standing(history: History) -> str:
+    """Where the aliases of a model are, as a sentence."""
+    if not history.aliases:
+        return "No alias is known."
+    parts = [f"{alias} is at version {at}" for alias, at in history.aliases.items()]
+    return f"{', '.join(parts)}."
+
+
+def known_by(move: AliasMove) -> str:
+    """How a move is known, and how exactly."""
+    if move.first_seen:
+        return "first look; since when is unknown"
+    if move.source == "tocsin":
+        return "moved from here"
+    if move.source == "webhook":
+        return "told by MLflow"
+    assert move.after_at is not None
+    return f"noticed within {lasting(max(move.moved_at - move.after_at, MINUTE))}"
+
+
+def recorded(value: Any) -> str:
+    """What an audit record has before or after, in a few words."""
+    if isinstance(value, dict):
+        return ", ".join(f"{name} {recorded(part)}" for name, part in value.items()) or "–"
+    return "none" if value is None else str(value)

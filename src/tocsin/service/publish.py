@@ -1,0 +1,224 @@
+"""Results back to MLflow: numbers of windows, reports of incidents, states of versions."""
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from math import isfinite
+from typing import Any
+
+from sqlalchemy.engine import Connection
+
+from tocsin.declared import Monitor, parse_monitor
+from tocsin.drift import Shift
+from tocsin.errors import InvalidInputError, RegistryError
+from tocsin.profiles import EVERYTHING
+from tocsin.records import Records, alerts, evaluations, models, published
+from tocsin.records.alerts import Incident
+from tocsin.records.evaluations import Evaluation
+from tocsin.records.models import ModelRecord
+from tocsin.registry import parse_address
+from tocsin.registry.results import ResultPoint, Results
+from tocsin.service.series import measured_series
+from tocsin.service.versions import drift_of_version
+from tocsin.values import DAY, Bounded, Measure, WindowSpec, format_duration, isoformat
+
+# Evaluations of one step: what is in memory, and what is done again after a crash.
+_STEP = 200
+_EVALUATIONS = "evaluations"
+_ODD = re.compile(r"[^\w\-. :/]", re.ASCII)
+_Points = dict[str, list[ResultPoint]]
+
+
+class Publish:
+    """Sends what is new since the stored position; what was sent twice is there once."""
+
+    def __init__(self, records: Records, results: Results) -> None:
+        self._records = records
+        self._results = results
+
+    def publish(self) -> None:
+        """Send all that is new of every model. Raises: RegistryError that tells what was not."""
+        if not self._results.is_named:
+            return
+        with self._records.read() as connection:
+            names = models.names(connection)
+        failures = []
+        for name in names:
+            try:
+                self._publish(name)
+            except RegistryError as error:
+                failures.append(f"results of {name}: {error}")
+        if failures:
+            raise RegistryError("; ".join(failures))
+
+    def _publish(self, name: str) -> None:
+        with self._records.read() as connection:
+            record = models.model_named(connection, name)
+            monitor = parse_monitor(name, record.monitor)
+            if monitor.model_uri is None or not monitor.publish:
+                return
+            known = published.positions(connection, record.id)
+        position = int(known.get(_EVALUATIONS, 0))
+        while (moved := self._step(record, monitor, position)) > position:
+            position = moved
+        self._incidents(record, monitor, known)
+
+    def _step(self, record: ModelRecord, monitor: Monitor, position: int) -> int:
+        """Send the numbers of some windows; the position after them."""
+        with self._records.read() as connection:
+            found, last = evaluations.recorded_after(connection, record.id, position, _STEP)
+            points = _points(connection, record, monitor, found)
+        for version, numbers in points.items():
+            self._results.log(self._results.run_of(record.name, version), numbers)
+        if last > position:
+            self._remember(record.id, _EVALUATIONS, str(last))
+        return last
+
+    def _incidents(self, record: ModelRecord, monitor: Monitor, known: dict[str, str]) -> None:
+        with self._records.read() as connection:
+            incidents = alerts.list_incidents(connection, model_id=record.id)
+            versions = {i.id: _version_of(connection, record, i) for i in incidents}
+        for incident in incidents:
+            topic, state = f"incident/{incident.id}", _state(incident)
+            if known.get(topic) == state:
+                continue
+            version = versions[incident.id] or monitor.version
+            run = self._results.run_of(record.name, version)
+            self._results.attach(
+                run, f"incidents/{incident.id}", _report(incident), _text(incident)
+            )
+            self._tag(monitor, version, incident)
+            self._remember(record.id, topic, state)
+
+    def _tag(self, monitor: Monitor, version: str, incident: Incident) -> None:
+        """Say at the version how it is, if the registry has such a version."""
+        assert monitor.model_uri is not None
+        try:
+            registered = parse_address(monitor.model_uri).name
+        except InvalidInputError:
+            # It is kept elsewhere: its numbers are of use in MLflow all the same.
+            return
+        there = {v.version for v in self._results.state(registered).versions}
+        if version in there:
+            status = "incident" if incident.resolved is None else "resolved"
+            tags = {"tocsin.status": status, "tocsin.incident": str(incident.id)}
+            self._results.set_tags(registered, version, tags)
+
+    def _remember(self, model_id: int, topic: str, position: str) -> None:
+        with self._records.write() as connection:
+            published.set_position(connection, model_id, topic, position)
+
+
+def _points(
+    connection: Connection, record: ModelRecord, monitor: Monitor, found: Sequence[Evaluation]
+) -> _Points:
+    """The numbers of windows by version: those stored, or each version's own where several met.
+
+    Windows of a day, or of the longest size there is, end to end: a run of a year has 365 steps,
+    which MLflow draws; those that overlap would be 24 times as many and say the same.
+    """
+    spec = next((s for s in monitor.windows if s.size == DAY), monitor.windows[-1])
+    newest = {
+        e.window.end: e
+        for e in found
+        if e.rows and e.window.end - e.window.start == spec.size and e.window.end % spec.size == 0
+    }
+    points: _Points = {}
+    for end, e in sorted(newest.items()):
+        if len(e.versions) == 1:
+            (version,) = e.versions
+            numbers = _of_window(monitor, spec, end, e.rows, e.measures, e.shifts)
+            points.setdefault(version, []).extend(numbers)
+    mixed = [e for _, e in sorted(newest.items()) if len(e.versions) > 1]
+    for version in sorted({version for e in mixed for version in e.versions}):
+        some = [e for e in mixed if version in e.versions]
+        numbers = _of_version(connection, record, monitor, spec, some, version)
+        points.setdefault(version, []).extend(numbers)
+    return points
+
+
+def _of_version(
+    connection: Connection,
+    record: ModelRecord,
+    monitor: Monitor,
+    spec: WindowSpec,
+    found: Sequence[Evaluation],
+    version: str,
+) -> Iterator[ResultPoint]:
+    series = measured_series(
+        connection,
+        record,
+        monitor,
+        list(monitor.metrics.values()),
+        spec,
+        found,
+        EVERYTHING,
+        version,
+    )
+    drift = drift_of_version(connection, record, monitor, spec, found, version)
+    for i, point in enumerate(drift):
+        measures = {name: one.points[i].measure for name, one in series.items()}
+        yield from _of_window(monitor, spec, point.window.end, point.rows, measures, point.shifts)
+
+
+def _of_window(
+    monitor: Monitor,
+    spec: WindowSpec,
+    end: int,
+    rows: int,
+    measures: Mapping[str, Measure],
+    shifts: Mapping[str, Shift],
+) -> Iterator[ResultPoint]:
+    def point(name: str, value: float) -> Iterator[ResultPoint]:
+        if isfinite(value):
+            # What MLflow takes in names; `recall_score@0.3` is `recall_score:0.3`.
+            plain = _ODD.sub("_", name.replace("@", ":"))
+            yield ResultPoint(f"{spec.name}/{plain}", value, end)
+
+    yield from point("rows", rows)
+    for name, measure in measures.items():
+        if isinstance(measure, Bounded):
+            yield from point(name, measure.value)
+            if name == monitor.metrics.headline and None not in (measure.low, measure.high):
+                assert measure.low is not None
+                assert measure.high is not None
+                yield from point(f"{name}/low", measure.low)
+                yield from point(f"{name}/high", measure.high)
+    for name, shift in shifts.items():
+        yield from point(f"js_distance/{name}", shift.js_distance)
+        yield from point(f"psi/{name}", shift.psi)
+
+
+def _version_of(connection: Connection, record: ModelRecord, incident: Incident) -> str | None:
+    """The version that made most predictions of an incident's window."""
+    found = evaluations.at(connection, record.id, incident.window_size, [incident.window_end])
+    versions = found[incident.window_end].versions if found else {}
+    return max(versions, key=lambda version: versions[version]) if versions else None
+
+
+def _state(incident: Incident) -> str:
+    return f"{incident.window_end}/{incident.resolved}"
+
+
+def _report(incident: Incident) -> dict[str, Any]:
+    return {
+        "id": incident.id,
+        "model": incident.model,
+        "severity": incident.severity,
+        "title": incident.title,
+        "opened": isoformat(incident.opened),
+        "resolved": None if incident.resolved is None else isoformat(incident.resolved),
+        "window": format_duration(incident.window_size),
+        "window_end": isoformat(incident.window_end),
+        "causes": incident.causes,
+    }
+
+
+def _text(incident: Incident) -> str:
+    over = "open" if incident.resolved is None else f"over at {isoformat(incident.resolved)}"
+    causes = "\n".join(f"{i}. {cause['sentence']}" for i, cause in enumerate(incident.causes, 1))
+    return (
+        f"# {incident.model}: {incident.title}\n\n"
+        f"Incident {incident.id}, {incident.severity}, since {isoformat(incident.opened)}, "
+        f"{over}.\n\n"
+        f"{causes or 'No cause stands out.'}\n"
+    )
