@@ -21,6 +21,7 @@ from tocsin.service.erase import Erase
 from tocsin.service.evaluate import Evaluate
 from tocsin.service.fold import Due, Fold
 from tocsin.service.ingest import Ingest
+from tocsin.service.operations import Operations
 from tocsin.service.profile_source import ProfileSource
 from tocsin.service.quarantine import Quarantine
 from tocsin.service.read import Read
@@ -57,6 +58,7 @@ class App:
     profile_source: ProfileSource
     receivers: Receivers
     deliver: Deliver
+    operations: Operations
     read: Read
     worker: Worker
 
@@ -100,6 +102,7 @@ def opened(settings: Settings, clock: Clock = wall_clock) -> Iterator[App]:
             profile_source=ProfileSource(records, lake, clock),
             receivers=Receivers(records),
             deliver=deliver,
+            operations=Operations(records, clock),
             read=Read(records, lake),
             worker=Worker(rebuild, fold, evaluate, retain, deliver),
         )

@@ -7,7 +7,7 @@ from anyio.to_thread import current_default_thread_limiter
 from fastapi import FastAPI
 
 import tocsin
-from tocsin.api import events, health, ingest, models, rows, sources
+from tocsin.api import events, health, ingest, models, operations, rows, sources
 from tocsin.api.documented import USUAL
 from tocsin.api.errors import add_handlers
 from tocsin.app import App
@@ -37,7 +37,7 @@ def application(app: App) -> FastAPI:
         redoc_url=None,
         openapi_url="/api/v1/openapi.json",
     )
-    for part in (ingest, sources, models, rows, events):
+    for part in (ingest, sources, models, operations, rows, events):
         server.include_router(part.router(app), prefix="/api/v1", responses=USUAL)
     server.include_router(health.router(app))
     add_handlers(server)

@@ -9,6 +9,7 @@ from tocsin.charts.distribution import distribution
 from tocsin.charts.drift_map import DriftColumn, drift_map
 from tocsin.charts.evidence import cause_evidence
 from tocsin.charts.over_time import Moment, over_time
+from tocsin.charts.serving import ServingWindow, latencies, requests
 from tocsin.charts.sparkline import sparkline
 from tocsin.charts.theme import DARK, LIGHT, Tokens, config, themed
 
@@ -21,6 +22,7 @@ __all__ = [
     "MOST_MARKS",
     "DriftColumn",
     "Moment",
+    "ServingWindow",
     "Span",
     "Threshold",
     "Tokens",
@@ -28,7 +30,9 @@ __all__ = [
     "config",
     "distribution",
     "drift_map",
+    "latencies",
     "over_time",
+    "requests",
     "sparkline",
     "themed",
 ]

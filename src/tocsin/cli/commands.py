@@ -17,6 +17,7 @@ from tocsin.cli.tables import (
     incidents_table,
     metrics_table,
     models_table,
+    operations_table,
     quarantine_table,
     segments_table,
 )
@@ -145,6 +146,23 @@ def metrics(
     asked = {"window": window, "segment": segment, "as_of": as_of}
     chosen = {name: value for name, value in asked.items() if value is not None}
     _out.print(metrics_table(remote.get(f"/models/{model}/metrics/{metric}", **chosen), last))
+
+
+@commands.command()
+def operations(
+    model: str,
+    window: Annotated[str, typer.Option(help="A multiple of 5m.")] = "1h",
+    span: Annotated[str, typer.Option(help="How far to look back.")] = "24h",
+    url: Url = None,
+) -> None:
+    """Show what serving costs: requests, errors, latencies, processors and memory."""
+    found = _remote(url).get(f"/models/{model}/operations", window=window, span=span)
+    if not found:
+        _out.print(
+            f"Nothing is known of how {model} is served: tocsin serve -m models:/{model}@..."
+        )
+        return
+    _out.print(operations_table(found))
 
 
 @commands.command()
