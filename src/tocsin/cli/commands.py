@@ -10,6 +10,7 @@ from rich.progress import Progress
 
 import tocsin
 from tocsin.cli import watching
+from tocsin.cli.capturing import serve as serve_model
 from tocsin.cli.options import pairs
 from tocsin.cli.tables import (
     groups_table,
@@ -399,6 +400,9 @@ def ingest(
 def version() -> None:
     """Print the version."""
     _out.print(tocsin.__version__)
+
+
+commands.command(name="serve")(serve_model)
 
 
 def _remote(url: str | None) -> Remote:

@@ -20,7 +20,7 @@ def serve(settings: Settings, *, ready: Callable[[str], None]) -> None:
 
     Raises: StartupError when the port or the data cannot be had.
     """
-    with _listening(settings.host, settings.port) as listener:
+    with listening(settings.host, settings.port) as listener:
         port = listener.getsockname()[1]
         url = settings.url if settings.port else f"http://{settings.host}:{port}"
         with opened(replace(settings, port=port, url=url)) as app:
@@ -34,7 +34,8 @@ def serve(settings: Settings, *, ready: Callable[[str], None]) -> None:
             uvicorn.Server(config).run(sockets=[listener])
 
 
-def _listening(host: str, port: int) -> socket.socket:
+def listening(host: str, port: int) -> socket.socket:
+    """A socket that is bound. Raises: StartupError when it cannot be had."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     listener = socket.socket(family)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
