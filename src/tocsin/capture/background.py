@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 logger = logging.getLogger("tocsin")
 
-PAUSE_S = 0.25
+PAUSE_S = 0.1
 _EXIT_S = 5.0
 
 

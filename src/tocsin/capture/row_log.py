@@ -116,6 +116,8 @@ class RowLog:
                 target.url,
                 model=target.model,
                 model_version=version,
+                # They were gathered already.
+                max_delay_s=0.05,
                 spill_dir=target.spill_dir,
                 transport=target.transport,
             )

@@ -3,6 +3,7 @@
 import logging
 import re
 import threading
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -14,6 +15,9 @@ from tocsin.capture.recorder import Recorder
 from tocsin.errors import InvalidInputError, RegistryError
 
 logger = logging.getLogger("tocsin")
+
+# How many times as long a look waits after one that failed: loading a model is no small thing.
+_RESTS = 6
 
 _ADDRESS = re.compile(r"models:/([^/@]+)(?:@([^/@]+)|/(\d+))")
 
@@ -141,18 +145,21 @@ class Follower:
         self._version = version
         self._replace = replace
         self._told: str | None = None
-        self._over = threading.Event()
 
     def start(self) -> None:
         """Follow until the process ends."""
         threading.Thread(target=self._run, name="tocsin-follower", daemon=True).start()
 
     def _run(self) -> None:
-        while not self._over.wait(self._serving.poll_s):
+        rest_s = self._serving.poll_s
+        while True:
+            time.sleep(rest_s)
+            rest_s = self._serving.poll_s
             try:
                 self.look()
             except Exception as error:  # noqa: BLE001 - loading runs the code of the model
                 self._tell(f"{self._serving.address.spoken} is not followed: {error}")
+                rest_s *= _RESTS
 
     def look(self) -> None:
         """See where the alias is, once. Raises: RegistryError."""

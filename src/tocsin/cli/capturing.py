@@ -14,7 +14,7 @@ import uvicorn
 
 from tocsin.capture.monitored import Target
 from tocsin.capture.serving import Serving, address_of, application
-from tocsin.cli.serving import listening
+from tocsin.cli.listening import listening
 from tocsin.errors import InvalidInputError, StartupError
 from tocsin.settings import settings
 from tocsin.values import SECOND, parse_duration
