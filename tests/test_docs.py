@@ -1,6 +1,7 @@
 """What README and guide say is run, against a real server."""
 
 import re
+import shlex
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -11,6 +12,7 @@ import pyarrow as pa
 import pytest
 from typer.testing import CliRunner
 
+from tests.capture.world import served, until
 from tests.servers import Server
 from tests.world import Feed, flights
 from tocsin.app import opened
@@ -152,6 +154,33 @@ def mlflow_server_that_may_call(folder: Path, patch: pytest.MonkeyPatch) -> Iter
     patch.setenv("MLFLOW_WEBHOOK_ALLOW_PRIVATE_IPS", "true")
     with mlflow_server(folder) as mlflow:
         yield mlflow
+
+
+def test_every_block_about_serving_runs_in_turn(tmp_path: Path) -> None:
+    watch, ask, read, batch = blocks("docs/serving.md")
+    commands_of_page = re.findall(
+        r"```sh\n(.*?)```", (ROOT / "docs/serving.md").read_text(), re.DOTALL
+    )
+    command = shlex.split(commands_of_page[0])
+    assert command[-3:] == ["--port", "5001", "--reload"]
+    with (
+        mlflow_server(tmp_path) as mlflow,
+        Server(tmp_path / "data", MLFLOW_TRACKING_URI=mlflow) as server,
+    ):
+        run(watch.replace(MLFLOW, mlflow), server.url, tmp_path)
+        environment = {"MLFLOW_TRACKING_URI": mlflow, "TOCSIN_URL": server.url}
+        serve = [*command[:-3], "--reload"]
+        with served(serve, log=tmp_path / "serve.log", environment=environment) as (serving,):
+            run(ask.replace("http://127.0.0.1:5001", serving), server.url, tmp_path)
+            until(lambda: server.get("/models/tumour/summary")["predictions"] == 2)
+            server.caught_up()
+            run(read, server.url, tmp_path)
+        run(batch.replace(MLFLOW, mlflow), server.url, tmp_path)
+        server.caught_up()
+        summary = server.get("/models/tumour/summary")
+        (hour,) = server.get("/models/tumour/operations?window=24h&span=1d")
+    assert (summary["predictions"], summary["joined"], summary["quarantined"]) == (7, 2, 0)
+    assert (hour["requests"], hour["rows"], hour["captured"]) == (1, 2, 2)
 
 
 def test_the_guide_names_every_metric() -> None:

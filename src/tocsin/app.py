@@ -27,6 +27,7 @@ from tocsin.service.evaluate import Evaluate
 from tocsin.service.fold import Due, Fold
 from tocsin.service.ingest import Ingest
 from tocsin.service.mlflow_webhook import MlflowWebhook
+from tocsin.service.operations import Operations
 from tocsin.service.profile_source import ProfileSource
 from tocsin.service.publish import Publish
 from tocsin.service.quarantine import Quarantine
@@ -67,6 +68,7 @@ class App:
     profile_source: ProfileSource
     receivers: Receivers
     deliver: Deliver
+    operations: Operations
     read: Read
     audit: Audit
     aliases: Aliases
@@ -123,6 +125,7 @@ def opened(settings: Settings, clock: Clock = wall_clock) -> Iterator[App]:
             profile_source=ProfileSource(records, lake, clock),
             receivers=Receivers(records),
             deliver=deliver,
+            operations=Operations(records, clock),
             read=Read(records, lake),
             audit=Audit(records),
             aliases=aliases,

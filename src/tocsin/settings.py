@@ -85,6 +85,23 @@ def settings(
     )
 
 
+@dataclass(frozen=True)
+class CaptureSettings:
+    """Where an unmodified MLflow server is to send its predictions.
+
+    model: what Tocsin calls the model; None for its registered name.
+    """
+
+    url: str
+    model: str | None
+
+
+def capture(environment: Mapping[str, str] = os.environ) -> CaptureSettings | None:
+    """What `TOCSIN_CAPTURE` and `TOCSIN_CAPTURE_MODEL` say; None without the former."""
+    url = environment.get("TOCSIN_CAPTURE")
+    return None if not url else CaptureSettings(url, environment.get("TOCSIN_CAPTURE_MODEL"))
+
+
 def secret(name: str) -> str | None:
     """The secret in a variable of the environment."""
     return os.environ.get(name)

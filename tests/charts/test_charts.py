@@ -5,7 +5,16 @@ import pytest
 import vl_convert
 
 from tocsin import charts
-from tocsin.charts import DARK, LIGHT, DriftColumn, Mark, Moment, Span, Threshold
+from tocsin.charts import (
+    DARK,
+    LIGHT,
+    DriftColumn,
+    Mark,
+    Moment,
+    ServingWindow,
+    Span,
+    Threshold,
+)
 from tocsin.drift import Shift, Verdict
 from tocsin.values import HOUR, Bounded, Undefined, Window
 
@@ -56,7 +65,19 @@ def cause(kind="nulls", bins=NUMBERS):
     }
 
 
+def served(count=30, **changes):
+    return [
+        ServingWindow(
+            i * HOUR, (i + 1) * HOUR, **{"requests": 100 + i, "failed": i % 3, "p50": 5.0,
+            "p95": 9.0, "p99": 30.0 + i, **changes},
+        )
+        for i in range(count)
+    ]  # fmt: skip
+
+
 PICTURES = {
+    "latencies": lambda: charts.latencies(served(), title="Half take 5 ms", every=HOUR),
+    "requests": lambda: charts.requests(served(), title="435 requests, 30 failed"),
     "metric": lambda: metric(
         moments(),
         reference=Bounded(0.74),
@@ -268,3 +289,9 @@ def test_a_sparkline_does_not_make_mountains_of_noise():
     svg = charts.sparkline([0.7, 0.7001, 0.7])
     heights = [float(y) for y in re.findall(r"[ML][\d.]+ ([\d.]+)", svg)]
     assert max(heights) - min(heights) < 1
+
+
+def test_latencies_have_a_gap_where_nothing_was_served():
+    early, late = served(2), [ServingWindow(9 * HOUR, 10 * HOUR, 1, 0, p50=4.0, p95=4.0, p99=4.0)]
+    rows = charts.latencies([*early, *late], title="t", every=HOUR)["datasets"]["windows"]
+    assert [row.get("p50") for row in rows] == [5.0, 5.0, None, 4.0]

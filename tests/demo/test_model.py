@@ -7,7 +7,7 @@ import pytest
 from sklearn.metrics import roc_auc_score
 
 from tocsin.demo.flights import FEATURES, HOME, flights
-from tocsin.demo.model import LABEL, SCORE, URI, champion, score, tracking_at, train
+from tocsin.demo.model import LABEL, SCORE, URI, tracking_at, train
 from tocsin.demo.servers import mlflow_server
 from tocsin.registry import registered_model
 from tocsin.schema import Kind
@@ -18,6 +18,19 @@ pytestmark = [
     # mlflow.data's digest of a data frame calls DataFrame.all(0).
     pytest.mark.filterwarnings("ignore:Starting with pandas version 4.0 all arguments of all"),
 ]
+
+
+def champion(tracking_uri):
+    """The registered model with the alias, as MLflow loads it for serving."""
+    import mlflow
+
+    with tracking_at(tracking_uri):
+        return mlflow.pyfunc.load_model(URI)
+
+
+def score(model, frame):
+    """The probability that each flight will be late."""
+    return np.asarray(model.predict(frame[list(FEATURES)]), dtype=np.float64)[:, 1]
 
 
 @pytest.fixture(scope="module")

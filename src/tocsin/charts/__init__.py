@@ -9,6 +9,7 @@ from tocsin.charts.distribution import distribution
 from tocsin.charts.drift_map import DriftColumn, drift_map
 from tocsin.charts.evidence import cause_evidence
 from tocsin.charts.over_time import Moment, over_time
+from tocsin.charts.serving import ServingWindow, latencies, requests
 from tocsin.charts.sparkline import sparkline
 from tocsin.charts.theme import DARK, LIGHT, Tokens, config, themed
 
@@ -22,6 +23,7 @@ __all__ = [
     "DriftColumn",
     "Mark",
     "Moment",
+    "ServingWindow",
     "Span",
     "Threshold",
     "Tokens",
@@ -29,7 +31,9 @@ __all__ = [
     "config",
     "distribution",
     "drift_map",
+    "latencies",
     "over_time",
+    "requests",
     "sparkline",
     "themed",
 ]

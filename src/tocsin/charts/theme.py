@@ -140,6 +140,7 @@ def config(tokens: Tokens) -> Spec:
             "incident": {"color": tokens.breach_soft, "opacity": 1},
             "incident-word": {**words, "color": tokens.breach},
             "bar-now": {"color": tokens.bar, "opacity": 1},
+            "bar-failed": {"color": tokens.breach, "opacity": 1},
             "bar-reference": {"color": tokens.ink, "strokeWidth": 1.25, "opacity": 1},
             "strong-word": {**words, "color": tokens.ink},
             "apart": {"color": tokens.hair, "strokeWidth": 1},

@@ -11,6 +11,7 @@ from rich.progress import Progress
 import tocsin
 from tocsin.cli import acting, rows, state, watching
 from tocsin.cli.auditing import audit_commands
+from tocsin.cli.capturing import serve as serve_model
 from tocsin.cli.options import Url, remote_at
 from tocsin.cli.tables import (
     groups_table,
@@ -18,6 +19,7 @@ from tocsin.cli.tables import (
     incidents_table,
     metrics_table,
     models_table,
+    operations_table,
     segments_table,
 )
 from tocsin.errors import InvalidInputError, StartupError
@@ -154,6 +156,23 @@ def metrics(
     asked = {"window": window, "segment": segment, "version": version, "as_of": as_of}
     chosen = {name: value for name, value in asked.items() if value is not None}
     _out.print(metrics_table(remote.get(f"/models/{model}/metrics/{metric}", **chosen), last))
+
+
+@commands.command()
+def operations(
+    model: str,
+    window: Annotated[str, typer.Option(help="A multiple of 5m.")] = "1h",
+    span: Annotated[str, typer.Option(help="How far to look back.")] = "24h",
+    url: Url = None,
+) -> None:
+    """Show what serving costs: requests, errors, latencies, processors and memory."""
+    found = remote_at(url).get(f"/models/{model}/operations", window=window, span=span)
+    if not found:
+        _out.print(
+            f"Nothing is known of how {model} is served: tocsin serve -m models:/{model}@..."
+        )
+        return
+    _out.print(operations_table(found))
 
 
 @commands.command()
@@ -356,6 +375,9 @@ def ingest(
 def version() -> None:
     """Print the version."""
     _out.print(tocsin.__version__)
+
+
+commands.command(name="serve")(serve_model)
 
 
 def _fail(message: str) -> int:

@@ -1,7 +1,6 @@
 """Runs the server until it is told to stop."""
 
 import ctypes
-import socket
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -10,7 +9,7 @@ import uvicorn
 
 from tocsin.api.server import application
 from tocsin.app import opened
-from tocsin.errors import StartupError
+from tocsin.cli.listening import listening
 from tocsin.settings import Settings
 
 # Pages that watch keep their connection open: they are not waited for.
@@ -25,7 +24,7 @@ def serve(settings: Settings, *, ready: Callable[[str], None]) -> None:
     Raises: StartupError when the port or the data cannot be had.
     """
     _give_memory_back()
-    with _listening(settings.host, settings.port) as listener:
+    with listening(settings.host, settings.port) as listener:
         port = listener.getsockname()[1]
         url = settings.url if settings.port else f"http://{settings.host}:{port}"
         with opened(replace(settings, port=port, url=url)) as app:
@@ -50,18 +49,3 @@ def _give_memory_back() -> None:
     if mallopt is not None:  # glibc only
         for option, value in _MALLOC.items():
             mallopt(option, value)
-
-
-def _listening(host: str, port: int) -> socket.socket:
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    listener = socket.socket(family)
-    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    try:
-        listener.bind((host, port))
-    except (OSError, OverflowError) as error:
-        listener.close()
-        reason = error.strerror if isinstance(error, OSError) else "no such port"
-        raise StartupError(
-            f"cannot listen on {host}:{port} ({reason}); choose another with --port or --host"
-        ) from error
-    return listener

@@ -67,22 +67,6 @@ def train(
     return str(version.version)
 
 
-def champion(tracking_uri: str) -> Any:
-    """The registered model with the alias, as MLflow loads it for serving."""
-    import mlflow
-
-    with tracking_at(tracking_uri):
-        return mlflow.pyfunc.load_model(URI)
-
-
-def score(model: Any, frame: "pd.DataFrame") -> NDArray[np.float64]:
-    """The probability that each flight will be late, from a model that `champion` loaded.
-
-    Returns: (rows,) in [0, 1].
-    """
-    return np.asarray(model.predict(frame[list(FEATURES)]), dtype=np.float64)[:, 1]
-
-
 def _fitted(rows: "pd.DataFrame") -> Any:
     from sklearn.compose import ColumnTransformer
     from sklearn.ensemble import HistGradientBoostingClassifier

@@ -1,19 +1,23 @@
 """Time passes: flights are predicted when they are scheduled, and known when they have landed."""
 
+import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+import httpx2
 
 from tocsin.client import Client
 from tocsin.demo.flights import FEATURES, HOME
-from tocsin.demo.model import SCORE, score
+from tocsin.errors import StartupError
 
 if TYPE_CHECKING:
     import pandas as pd
 
 KILOMETRES = 1.609344
 FAULTY = "distance"
+ROWS_A_REQUEST = 2_000
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,21 +56,27 @@ def steps(
         )
 
 
-def send(client: Client, model: Any, step: Step) -> None:
-    """Score the step's flights and log them, then what became of those that landed in it."""
-    if len(step.predictions):
-        probabilities = score(model, step.predictions)
-        client.log_predictions(
-            {
-                "prediction_id": flight["flight_id"],
-                "timestamp": flight["scheduled"].to_pydatetime(),
-                "inputs": {name: flight[name] for name in FEATURES},
-                "outputs": {SCORE: float(probability)},
-            }
-            for flight, probability in zip(
-                step.predictions.to_dict("records"), probabilities, strict=True
-            )
+def ask(http: httpx2.Client, url: str, step: Step) -> None:
+    """Ask a served model about the step's flights, as any client of MLflow's would.
+
+    Raises: StartupError when it does not answer.
+    """
+    for begin in range(0, len(step.predictions), ROWS_A_REQUEST):
+        flights = step.predictions.iloc[begin : begin + ROWS_A_REQUEST]
+        scheduled = flights["scheduled"].dt.strftime("%Y-%m-%dT%H:%M:%SZ")
+        beside = {"request_ids": flights["flight_id"].tolist(), "timestamps": scheduled.tolist()}
+        # pandas writes a missing number as null, which MLflow's server reads back.
+        inputs = flights[list(FEATURES)].to_json(orient="split", index=False)
+        body = f'{{"dataframe_split": {inputs}, {json.dumps(beside)[1:-1]}}}'
+        answer = http.post(
+            f"{url}/invocations", content=body, headers={"Content-Type": "application/json"}
         )
+        if not answer.is_success:
+            raise StartupError(f"the served model answered {answer.status_code}: {answer.text}")
+
+
+def tell(client: Client, step: Step) -> None:
+    """Log what became of the flights that landed in a step."""
     client.log_outcomes(
         {
             "prediction_id": flight["flight_id"],

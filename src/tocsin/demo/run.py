@@ -12,15 +12,16 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
+import httpx2
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 import tocsin
 from tocsin.demo.flights import HOME, flights
 from tocsin.demo.memory import PeakMemory
-from tocsin.demo.model import NAME, URI, champion, train
-from tocsin.demo.replay import FAULTY, send, steps, with_fault
-from tocsin.demo.servers import mlflow_server, tocsin_server
+from tocsin.demo.model import NAME, URI, train
+from tocsin.demo.replay import FAULTY, ask, steps, tell, with_fault
+from tocsin.demo.servers import mlflow_server, model_server, tocsin_server
 from tocsin.errors import InvalidInputError, StartupError
 from tocsin.remote import Remote
 
@@ -100,8 +101,10 @@ def run(
                 console.print(f"MLflow runs at {mlflow_uri}, Tocsin at [bold]{url}[/]")
                 remote = Remote(url)
                 remote.post(f"/models/{NAME}/watch", MONITOR)
-                seen = _replay(console, remote, mlflow_uri, feed, period)
-                found = _summary(remote, seen, period, started, memory)
+                with model_server(home, URI, tracking_uri=mlflow_uri, tocsin_url=url) as model_url:
+                    console.print(f"`tocsin serve -m {URI}` answers at {model_url}")
+                    seen = _replay(console, remote, model_url, feed, period)
+                    found = _summary(remote, seen, period, started, memory)
                 if summary is not None:
                     summary.write_text(json.dumps(found, indent=2) + "\n")
                 code = _report(console, found, url)
@@ -130,13 +133,12 @@ def _in_process(work: Any, *arguments: str) -> None:
         raise StartupError("the demo's model could not be trained; the reason is above")
 
 
-def _replay(console: Console, remote: Remote, mlflow_uri: str, file: Path, period: Period) -> Watch:
+def _replay(console: Console, remote: Remote, model_url: str, file: Path, period: Period) -> Watch:
     import pandas as pd
 
     fault = pd.Timestamp(period.fault, tz=HOME)
     first, last = pd.Timestamp(period.first, tz=HOME), pd.Timestamp(period.last, tz=HOME)
     feed = with_fault(pd.read_parquet(file), fault)
-    model = champion(mlflow_uri)
     version = remote.get(f"/models/{NAME}")["version"]
     seen = Watch()
     faulty_ids = set(feed.loc[feed["scheduled"] >= fault, "flight_id"])
@@ -144,15 +146,19 @@ def _replay(console: Console, remote: Remote, mlflow_uri: str, file: Path, perio
     columns = (TextColumn("{task.description}"), BarColumn(), counted, TimeElapsedColumn())
     with (
         tocsin.Client(remote.base, model=NAME, model_version=version) as client,
+        httpx2.Client(timeout=_CATCH_UP_S) as http,
         Progress(*columns, console=console) as progress,
     ):
         task = progress.add_task("Replaying 2013", total=len(feed))
         for step in steps(feed, first, last, fault):
-            send(client, model, step)
+            ask(http, model_url, step)
+            tell(client, step)
             if not client.flush():
                 raise StartupError(f"the replay could not be sent: {client.stats.last_error}")
-            _caught_up(remote)
             seen.rows += len(step.predictions)
+            # What was known when matters from the fault on; before it, a week may be on its way.
+            if step.until > fault or step.until.weekday() == 0:
+                _caught_up(http, remote.base, seen.rows)
             seen.faulty_rows += int((step.predictions["scheduled"] >= fault).sum())
             seen.faulty_outcomes += int(step.outcomes["flight_id"].isin(faulty_ids).sum())
             progress.update(
@@ -165,13 +171,16 @@ def _replay(console: Console, remote: Remote, mlflow_uri: str, file: Path, perio
     return seen
 
 
-def _caught_up(remote: Remote) -> None:
-    """Wait until everything sent was folded and evaluated."""
+def _caught_up(http: httpx2.Client, url: str, rows: int) -> None:
+    """Wait until so many predictions have come, and everything was folded and evaluated."""
     deadline = time.monotonic() + _CATCH_UP_S
     while time.monotonic() < deadline:
-        status = remote.get("/status")
+        status = http.get(f"{url}/api/v1/status").json()
         if status["waiting_rows"] == 0 and status["changed_models"] == 0:
-            return
+            counted = http.get(f"{url}/api/v1/models/{NAME}/summary").json()
+            # The served model's predictions are recorded a moment after it has answered.
+            if counted.get("predictions", 0) + counted.get("quarantined", 0) >= rows:
+                return
         time.sleep(_LOOK_EVERY_S)
     raise StartupError(f"the server did not catch up within {_CATCH_UP_S:.0f} s; see its log")
 

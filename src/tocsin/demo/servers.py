@@ -68,6 +68,24 @@ def tocsin_server(folder: Path, *, tracking_uri: str, port: int | None = None) -
 
 
 @contextmanager
+def model_server(folder: Path, uri: str, *, tracking_uri: str, tocsin_url: str) -> Iterator[str]:
+    """The address of `tocsin serve` for a model of the registry; its log is in `folder`.
+
+    Raises: StartupError with the end of its log when it does not answer in time.
+    """
+    port = _free_port()
+    command = [
+        *("tocsin", "serve", "-m", uri, "--host", _HOST, "--port", str(port)),
+        *("--tocsin", tocsin_url),
+    ]
+    log = folder.resolve() / "model-server.log"
+    with _running(
+        "model", command, port, log, "/health", stop_timeout_s=10, MLFLOW_TRACKING_URI=tracking_uri
+    ) as url:
+        yield url
+
+
+@contextmanager
 def _running(
     name: str,
     module: list[str],
@@ -76,6 +94,7 @@ def _running(
     health: str,
     start_timeout_s: float = 60,
     stop_timeout_s: float = 5,
+    **environment: str,
 ) -> Iterator[str]:
     """A Python module as a server in a process group of its own.
 
@@ -86,7 +105,7 @@ def _running(
     with log.open("wb") as output:
         server = subprocess.Popen(
             [sys.executable, "-m", *module],
-            env={**os.environ, **_ENVIRONMENT},
+            env={**os.environ, **_ENVIRONMENT, **environment},
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,

@@ -108,6 +108,31 @@ profiles = sa.Table(
     sa.PrimaryKeyConstraint("model_id", "plan_digest", "segment", "bucket", "version"),
 )
 
+# What serving cost: sums by buckets of `records.operations`, which are of wall time.
+operations = sa.Table(
+    "operations",
+    metadata,
+    _model(),
+    sa.Column("version", sa.String, nullable=False),
+    sa.Column("bucket", _Time, nullable=False),
+    sa.Column("vector", sa.LargeBinary, nullable=False),
+    # A maximum cannot be in a vector of sums.
+    sa.Column("rss_bytes", sa.BigInteger, nullable=False),
+    sa.PrimaryKeyConstraint("model_id", "bucket", "version"),
+)
+
+# Which summaries of a serving process were added: all up to `newest` but the missing ones.
+operation_processes = sa.Table(
+    "operation_processes",
+    metadata,
+    _model(),
+    sa.Column("process", sa.String, nullable=False),
+    sa.Column("newest", sa.BigInteger, nullable=False),
+    sa.Column("missing", sa.JSON, nullable=False),
+    sa.Column("heard_until", _Time, nullable=False),
+    sa.PrimaryKeyConstraint("model_id", "process"),
+)
+
 # How far sources were read; moved in the transaction that stores their rows.
 source_positions = sa.Table(
     "source_positions",

@@ -4,9 +4,10 @@ from datetime import timedelta
 
 from tocsin.declared import Monitor, parse_monitor
 from tocsin.lake import Lake, ModelLake, Table
-from tocsin.records import Records, models
+from tocsin.records import Records, models, operations
 from tocsin.records.models import ModelRecord
 from tocsin.service.clock import Clock
+from tocsin.service.operations import TOO_LATE
 from tocsin.values import DAY, HOUR, to_datetime
 
 _EXPIRE_EVERY = HOUR
@@ -41,6 +42,7 @@ class Retain:
         monitor = parse_monitor(record.name, record.monitor)
         lake = self._lake.model(record.id, record.name, monitor.schema)
         expired = self._expire(record, monitor, lake)
+        self._expire_operations(record, monitor, now)
         if self._due(self._tidied, model, _TIDY_EVERY):
             lake.tidy(now=to_datetime(now))
             self._tidied[model] = now
@@ -60,6 +62,13 @@ class Retain:
         lake.expire(Table.OUTCOMES, day - timedelta(days=1))
         lake.expire(Table.QUARANTINE, day)
         return lake.expire(Table.PREDICTIONS, day)
+
+    def _expire_operations(self, record: ModelRecord, monitor: Monitor, now: int) -> None:
+        """What serving cost is of wall time, whatever times its predictions are of."""
+        with self._records.write() as connection:
+            operations.forget_processes(connection, record.id, silent_since=now - TOO_LATE - DAY)
+            if monitor.retention is not None:
+                operations.expire(connection, record.id, before=now - monitor.retention)
 
     def _due(self, done: dict[str, int], model: str, every: int) -> bool:
         return model not in done or not 0 <= self._clock() - done[model] < every

@@ -11,7 +11,7 @@ from starlette.exceptions import HTTPException
 from tocsin.app import App
 from tocsin.charts import Mark
 from tocsin.errors import InvalidInputError
-from tocsin.values import DAY, HOUR, WindowSpec, parse_duration
+from tocsin.values import DAY, HOUR, MINUTE, WindowSpec, parse_duration
 from tocsin.web import assets, pictures, registry_pages, words
 from tocsin.web.rendering import failed, not_found, page
 from tocsin.web.route import PageRoute
@@ -19,6 +19,8 @@ from tocsin.web.route import PageRoute
 Duration = Annotated[str | None, Query(pattern=r"^\d+[smhd]$")]
 Fragment = Annotated[str | None, Query()]
 Version = Annotated[str | None, Query(max_length=200)]
+# What serving costs is shown of a day, however old the predictions are.
+_SERVING_WINDOW, _SERVING_SPAN = 10 * MINUTE, DAY
 # How much of the past a page shows: a choice of spans for each size of window.
 _SPANS = {HOUR: ("2d", "7d", "14d"), DAY: ("7d", "30d", "90d"), 7 * DAY: ("30d", "90d", "365d")}
 
@@ -119,6 +121,11 @@ def router(app: App) -> APIRouter:
             if wanted("live_drift")
             else []
         )
+        costs = (
+            app.operations.points(name, window=_SERVING_WINDOW, span=_SERVING_SPAN)
+            if wanted("live_serving")
+            else []
+        )
         return page(
             "model.html",
             fragment=fragment,
@@ -146,6 +153,8 @@ def router(app: App) -> APIRouter:
             drift=drift,
             drift_picture=pictures.drift(drift, marks_of(name)),
             last=pictures.telling(drift) if drift else None,
+            costs=costs,
+            serving_pictures=pictures.serving(costs),
             fired=read.summary(name)["alerts"],
         )
 

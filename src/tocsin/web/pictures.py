@@ -4,13 +4,14 @@ from collections.abc import Sequence
 from typing import Any
 
 from tocsin import charts
-from tocsin.charts import DriftColumn, Mark, Moment, Span
+from tocsin.charts import DriftColumn, Mark, Moment, ServingWindow, Span
 from tocsin.charts.distribution import largest_change
 from tocsin.charts.evidence import SPOKEN_OF
 from tocsin.declared import Monitor
 from tocsin.drift import EFFECT, ENOUGH_ROWS, Verdict
 from tocsin.records.alerts import Incident
 from tocsin.service.aliases import History
+from tocsin.service.operations import OperationsPoint
 from tocsin.service.read import Read
 from tocsin.service.views import DriftPoint, FeatureView, IncidentDetail, ModelDetail, Series
 from tocsin.values import DAY, Bounded, Undefined, WindowSpec
@@ -118,6 +119,30 @@ def moves(history: History) -> list[Mark]:
         for move in history.moves
         if not move.first_seen
     ]
+
+
+def serving(points: Sequence[OperationsPoint]) -> tuple[Picture, Picture] | None:
+    """Latencies, and requests with those that failed; None where nothing was served."""
+    windows = [
+        ServingWindow(
+            start=point.window.start,
+            end=point.window.end,
+            requests=point.counts["requests"],
+            failed=point.counts["server_errors"] + point.counts["timeouts"],
+            **{
+                name: measure.value * 1000 if isinstance(measure, Bounded) else None
+                for name, measure in point.latency.items()
+            },
+        )
+        for point in points
+    ]
+    if not any(window.requests for window in windows):
+        return None
+    every = points[0].window.end - points[0].window.start
+    return (
+        picture(charts.latencies(windows, title=words.latency_title(points), every=every), "serve"),
+        picture(charts.requests(windows, title=words.requests_title(points)), "serve"),
+    )
 
 
 def evidence(

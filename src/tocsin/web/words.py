@@ -1,7 +1,7 @@
 """Numbers, times and sentences as people read them."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from math import floor, isfinite, log10
 from typing import Any
@@ -17,6 +17,7 @@ from tocsin.records.models import Rebuilding
 from tocsin.rules import Rule
 from tocsin.schema import Schema, Task
 from tocsin.service.aliases import History
+from tocsin.service.operations import OperationsPoint
 from tocsin.service.views import Condition, IncidentDetail, ModelDetail, Overview, Point, Series
 from tocsin.values import (
     DAY,
@@ -72,6 +73,34 @@ def percent(share: float) -> str:
 def count(value: int) -> str:
     """A whole number, thousands apart."""
     return f"{value:,}".replace("-", "−")
+
+
+def seconds(measure: Measure) -> str:
+    """A latency as people say it.
+
+    >>> [seconds(Bounded(s)).replace(_NO_BREAK, " ") for s in (0.0123, 2.5)]
+    ['12.3 ms', '2.50 s']
+    """
+    if isinstance(measure, Undefined):
+        return measure.reason
+    value, unit = (measure.value, "s") if measure.value >= 1 else (measure.value * 1000, "ms")
+    return f"{number(value)}{_NO_BREAK}{unit}"
+
+
+def latency_title(points: Sequence[OperationsPoint]) -> str:
+    """How long the newest window with requests took, as a sentence."""
+    latency = next((p.latency for p in reversed(points) if p.counts["requests"]), None)
+    if latency is None:
+        return "No requests"
+    half, most = seconds(latency["p50"]), seconds(latency["p99"])
+    return f"Half of the requests take up to {half}, 1 % more than {most}"
+
+
+def requests_title(points: Sequence[OperationsPoint]) -> str:
+    """How many requests there were, and how many failed."""
+    total = sum(p.counts["requests"] for p in points)
+    failed = sum(p.counts["server_errors"] + p.counts["timeouts"] for p in points)
+    return f"{count(total)} requests, {count(failed) if failed else 'none'} failed"
 
 
 def is_share(metric: Metric) -> bool:

@@ -1,0 +1,151 @@
+"""What serving costs: summaries of serving processes in, numbers by window out."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from tocsin.errors import InvalidInputError
+from tocsin.metrics.intervals import wilson
+from tocsin.metrics.latency import latency_quantile
+from tocsin.operations import COUNTS, LATENCY_BINS, Summary
+from tocsin.records import Records, changes, models, operations
+from tocsin.records.operations import BUCKET, Cost
+from tocsin.service.clock import Clock
+from tocsin.values import DAY, HOUR, SECOND, Bounded, Measure, Undefined, Window, format_duration
+
+# Older summaries are not added: by then it may be forgotten which were.
+TOO_LATE = 30 * DAY
+_AHEAD = HOUR
+QUANTILES = {"p50": 0.5, "p95": 0.95, "p99": 0.99}
+
+
+@dataclass(frozen=True)
+class Heard:
+    """What became of summaries. repeated: were added before; late: are too old to be added."""
+
+    added: int
+    repeated: int
+    late: int
+
+
+@dataclass(frozen=True)
+class OperationsPoint:
+    """What serving cost in one window, over all processes.
+
+    counts: by the names in `COUNTS`. requests: by version. error_rate: of requests that were not
+    answered well, client errors left out. latency: seconds, by `p50`, `p95`, `p99`. per_second:
+    requests over the part of the window that has passed. cpu: processors in use per process.
+    rss_bytes: of the largest process. complete: whether the window is over.
+    """
+
+    window: Window
+    counts: Mapping[str, int]
+    versions: Mapping[str, int]
+    error_rate: Measure
+    latency: Mapping[str, Measure]
+    per_second: float
+    cpu: float
+    rss_bytes: int
+    complete: bool
+
+
+class Operations:
+    """Adds summaries, each once, and tells what they come to."""
+
+    def __init__(self, records: Records, clock: Clock) -> None:
+        self._records = records
+        self._clock = clock
+
+    def add(self, model: str, summaries: Sequence[Summary]) -> Heard:
+        """Add summaries; they are durable when this returns.
+
+        Raises: UnknownModelError; InvalidInputError for what no clock and no counter can say.
+        """
+        now = self._clock()
+        for number, summary in enumerate(summaries):
+            _check(number, summary, now)
+        added = repeated = late = 0
+        with self._records.write() as connection:
+            model_id, _ = models.monitor_named(connection, model)
+            for summary in summaries:
+                if summary.end < now - TOO_LATE:
+                    late += 1
+                elif operations.add(connection, model_id, summary):
+                    added += 1
+                else:
+                    repeated += 1
+            if added:
+                changes.announce(connection, f"operations/{model}", now=now)
+        return Heard(added, repeated, late)
+
+    def points(self, model: str, *, window: int, span: int) -> list[OperationsPoint]:
+        """The newest `span` in windows, the oldest first, without those in which nothing was heard.
+
+        Raises: UnknownModelError; InvalidInputError for windows that buckets do not fill.
+        """
+        if window < BUCKET or window % BUCKET:
+            raise InvalidInputError(
+                f"window {format_duration(window)} is not a multiple of {format_duration(BUCKET)}, "
+                "by which the costs of serving are added up"
+            )
+        now = self._clock()
+        with self._records.read() as connection:
+            model_id, _ = models.monitor_named(connection, model)
+            newest = operations.newest_bucket(connection, model_id)
+            if newest is None:
+                return []
+            end = newest // window * window + window
+            first = (end - max(span, window)) // window * window
+            by_window: dict[int, list[Cost]] = {}
+            for cost in operations.stored(connection, model_id, first, end):
+                by_window.setdefault(cost.bucket // window * window, []).append(cost)
+        return [
+            _point(Window(start, start + window), costs, now) for start, costs in by_window.items()
+        ]
+
+
+def _check(number: int, summary: Summary, now: int) -> None:
+    """Raises: InvalidInputError."""
+    fault = None
+    if summary.end <= summary.start:
+        fault = "ends before it begins"
+    elif summary.end > now + _AHEAD:
+        fault = "is ahead of the server's clock by more than an hour"
+    elif unknown := summary.counts.keys() - set(COUNTS):
+        fault = f"counts {sorted(unknown)[0]!r}; there are {', '.join(COUNTS)}"
+    elif any(not 0 <= number < LATENCY_BINS for number in summary.latencies):
+        fault = f"has latencies outside the bins 0 to {LATENCY_BINS - 1}"
+    if fault is not None:
+        raise InvalidInputError(f"summary {number} {fault}")
+
+
+def _point(window: Window, costs: Sequence[Cost], now: int) -> OperationsPoint:
+    counts = np.sum([cost.counts for cost in costs], axis=0)
+    latencies = np.sum([cost.latencies for cost in costs], axis=0)
+    named = {name: int(count) for name, count in zip(COUNTS, counts, strict=True)}
+    versions: dict[str, int] = {}
+    for cost in costs:
+        versions[cost.version] = versions.get(cost.version, 0) + cost.count("requests")
+    passed = max(SECOND, min(window.end, now) - window.start)
+    return OperationsPoint(
+        window=window,
+        counts=named,
+        versions={version: n for version, n in versions.items() if n},
+        error_rate=_error_rate(named),
+        latency={name: latency_quantile(latencies, share) for name, share in QUANTILES.items()},
+        per_second=named["requests"] / (passed / SECOND),
+        cpu=named["cpu_us"] / named["serving_us"] if named["serving_us"] else 0.0,
+        rss_bytes=max(cost.rss_bytes for cost in costs),
+        complete=now >= window.end,
+    )
+
+
+def _error_rate(counts: Mapping[str, int]) -> Measure:
+    """The share of requests that failed through no fault of whoever sent them."""
+    n = counts["requests"] - counts["client_errors"]
+    if n <= 0:
+        return Undefined("no requests", 0)
+    failed = counts["server_errors"] + counts["timeouts"]
+    low, high = wilson(np.array(float(failed)), np.array(float(n)))
+    return Bounded(failed / n, low=float(low), high=float(high), n=n)
