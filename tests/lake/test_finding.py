@@ -175,3 +175,9 @@ def test_keys_that_read_alike_one_after_the_other_are_kept_apart(tmp_path: Path)
         gone = pa.table({"key_first": pa.array([first]), "key_last": pa.array([last])})
         assert lake.erase(Table.PREDICTIONS, gone) == 1
         assert len(ids_in(lake)) == left
+
+
+def test_the_days_of_several_spans_are_looked_at_and_none_between(lake: ModelLake) -> None:
+    days = lake.days()
+    apart = ((date(1970, 1, 1), date(1970, 1, 3)), (days[0], days[0]), (days[2], days[3]))
+    assert found_ids(lake, "0-1", "1-1", "2-1", "3-1", spans=apart) == ["0-1", "2-1", "3-1"]

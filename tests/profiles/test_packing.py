@@ -28,8 +28,11 @@ def test_counts_and_zeros_take_little() -> None:
     assert len(packed(sums)) < 0.1 * sums.nbytes
 
 
-def test_bytes_that_end_early_are_refused() -> None:
-    whole = packed(np.array([1.0, 0.5, 0.0, 7.0]))
-    for length in range(len(whole)):
-        with pytest.raises(ValueError, match=r"buffer|offset|assign"):
-            unpacked(whole[:length])
+def test_bytes_that_end_early_or_late_are_refused() -> None:
+    for sums in ([1.0, 0.5, 0.0, 7.0], [0.5, 0.25, 0.75], [3.0, 4.0, 5.0], []):
+        whole = packed(np.array(sums, np.float64))
+        for length in range(len(whole)):
+            with pytest.raises(ValueError, match="packed sums"):
+                unpacked(whole[:length])
+        with pytest.raises(ValueError, match="packed sums"):
+            unpacked(whole + bytes(8))

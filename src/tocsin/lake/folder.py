@@ -63,7 +63,7 @@ class Folder:
 
     def batches(self, files: Sequence[str], schema: pa.Schema) -> pa.RecordBatchReader:
         """Rows of files, a few at a time, null where a file lacks a column, and last their file."""
-        # It brings pandas along, and who keeps the lake on this machine needs neither.
+        # Imported late: it brings pandas along, which a server needs only once it reads so.
         import pyarrow.dataset as ds
 
         dataset = ds.dataset(

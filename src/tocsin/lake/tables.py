@@ -1,5 +1,6 @@
 """The Delta tables of one model: opened once, appended to, and which files they have."""
 
+from bisect import bisect_right
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -130,20 +131,35 @@ class DeltaTables:
         return sorted({date.fromisoformat(part[DAY_COLUMN]) for part in delta.partitions()})
 
     def files(self, table: Table, spans: Sequence[Span] = ALWAYS) -> list[str]:
-        """The addresses of the Parquet files that hold the rows of some days."""
+        """The addresses of the Parquet files that hold the rows of some days.
+
+        spans: ascending, apart from each other.
+        """
         delta = self.table(table)
         if delta is None:
             return []
+        if not spans:
+            return []
+        uris = delta.file_uris(file_pruning_predicate=self._predicate(table, spans))
+        return [unquote(uri) for uri in uris]
+
+    def _predicate(
+        self, table: Table, spans: Sequence[Span]
+    ) -> list[tuple[str, str, str | list[str]]] | None:
+        """What tells the files of some days: in one look at the log, which takes its time."""
         if spans == ALWAYS:
-            return [unquote(uri) for uri in delta.file_uris()]
-        uris = (uri for span in spans for uri in delta.file_uris(file_pruning_predicate=_in(span)))
-        return [unquote(uri) for uri in dict.fromkeys(uris)]
+            return None
+        if len(spans) > 1:
+            days = [day.isoformat() for day in self.days(table) if _holds(spans, day)]
+            return [(DAY_COLUMN, "in", days)]
+        ((first, last),) = spans
+        return [(DAY_COLUMN, ">=", first.isoformat()), (DAY_COLUMN, "<=", last.isoformat())]
 
 
-def _in(span: Span) -> list[tuple[str, str, str]]:
-    """What tells the files of some days."""
-    first, last = span
-    return [(DAY_COLUMN, ">=", first.isoformat()), (DAY_COLUMN, "<=", last.isoformat())]
+def _holds(spans: Sequence[Span], day: date) -> bool:
+    """Whether one of the spans, which ascend, holds a day."""
+    before = bisect_right(spans, (day, date.max))
+    return before > 0 and spans[before - 1][1] >= day
 
 
 def stored_files(delta: DeltaTable) -> list[StoredFile]:

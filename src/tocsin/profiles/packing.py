@@ -31,13 +31,19 @@ def packed(sums: NDArray[np.float64]) -> bytes:
 
 def unpacked(data: bytes) -> NDArray[np.float64]:
     """The sums that `packed` packed. Raises: ValueError for bytes that are not of it."""
+    if len(data) < _SIZE.itemsize:
+        raise ValueError(f"{len(data)} bytes are no packed sums")
     size = int(np.frombuffer(data, _SIZE, 1)[0])
     filled, at = _bits(data, _SIZE.itemsize, size)
     counts, at = _bits(data, at, int(filled.sum()))
     whole = int(counts.sum())
+    others = at + whole * _COUNT.itemsize
+    end = others + (len(counts) - whole) * _SUM.itemsize
+    if len(data) != end:
+        raise ValueError(f"{size} packed sums have {len(data)} bytes, not {end}")
     values = np.empty(len(counts))
-    values[counts] = np.frombuffer(data, _COUNT, whole, at)
-    values[~counts] = np.frombuffer(data[at + whole * _COUNT.itemsize :], _SUM)
+    values[counts] = np.frombuffer(data[at:others], _COUNT)
+    values[~counts] = np.frombuffer(data[others:], _SUM)
     sums = np.zeros(size)
     sums[filled] = values
     return sums
@@ -46,5 +52,7 @@ def unpacked(data: bytes) -> NDArray[np.float64]:
 def _bits(data: bytes, at: int, count: int) -> tuple[NDArray[np.bool_], int]:
     """So many bits from a place on, and the place after them."""
     length = -(-count // 8)
+    if len(data) < at + length:
+        raise ValueError(f"packed sums end at byte {len(data)}, before the {count} bits at {at}")
     bits = np.unpackbits(np.frombuffer(data, np.uint8, length, at), count=count)
     return bits.astype(np.bool_), at + length

@@ -22,7 +22,8 @@ class Records:
     """The records database; its schema is brought up to date when it is opened."""
 
     def __init__(self, path: Path) -> None:
-        self._engine = sa.create_engine(f"sqlite:///{path}")
+        # Errors are logged and shown: without the values of rows.
+        self._engine = sa.create_engine(f"sqlite:///{path}", hide_parameters=True)
         sa.event.listen(self._engine, "connect", _set_pragmas)
         sa.event.listen(self._engine, "begin", _begin)
         # SQLite has one writer: waiting for it here is fair, waiting inside SQLite is not.

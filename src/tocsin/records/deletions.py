@@ -18,8 +18,9 @@ class Deletion:
 
 def delete_model(connection: Connection, model_id: int, name: str, *, now: int) -> None:
     """Drop all that is known of a model, and remember that its folder has to go."""
-    said = outbox.c.order_key.endswith(episodes.c.id)
-    of_model = sa.exists().where(episodes.c.model_id == model_id, said)
+    # An order key is the receiver, a slash and the episode, whose index is used so.
+    of_episode = sa.func.substr(outbox.c.order_key, sa.func.length(outbox.c.receiver) + 2)
+    of_model = sa.exists().where(episodes.c.model_id == model_id, episodes.c.id == of_episode)
     connection.execute(outbox.delete().where(of_model))
     mine = sa.select(incidents.c.id).where(incidents.c.model_id == model_id)
     connection.execute(timeline.delete().where(timeline.c.incident_id.in_(mine)))
