@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 
+from benchmarks import capture as captured
 from benchmarks import data, ingest, ours
 from benchmarks import sdk as logging_sdk
 from benchmarks.bench import THREADS, Bench
@@ -104,6 +105,11 @@ def sdk(bench: Bench) -> Iterator[Row]:
     yield from logging_sdk.comparisons(quick=bench.quick)
 
 
+def capture(bench: Bench) -> Iterator[Row]:
+    """Requests to a model behind `tocsin serve`, against the same behind MLflow's own server."""
+    yield from captured.comparisons(bench.folder / "capture", quick=bench.quick)
+
+
 COMPARISONS: dict[str, Callable[[Bench], Iterator[Row]]] = {
     found.__name__: found
     for found in (
@@ -116,6 +122,7 @@ COMPARISONS: dict[str, Callable[[Bench], Iterator[Row]]] = {
         nannyml,
         whylogs,
         sdk,
+        capture,
     )
 }
 

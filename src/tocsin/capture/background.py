@@ -10,7 +10,10 @@ from collections.abc import Callable
 
 logger = logging.getLogger("tocsin")
 
-PAUSE_S = 0.1
+# A batch has a price of its own, whatever is in it: the more one took, the longer the next waits,
+# so that a busy process makes fewer and larger ones, and spends about a thirtieth of its time.
+PAUSE_S, MOST_PAUSE_S = 0.1, 1.0
+_REST = 30
 _EXIT_S = 5.0
 
 
@@ -87,9 +90,12 @@ class Background:
             logger.warning("%s (said once)", message)
 
     def _run(self) -> None:
+        pause_s = PAUSE_S
         while self._closed_until is None:
-            self._pause(PAUSE_S)
+            self._pause(pause_s)
+            began = time.thread_time()
             self._work_safely()
+            pause_s = min(MOST_PAUSE_S, PAUSE_S + _REST * (time.thread_time() - began))
         try:
             self._ended(max(0.0, self._closed_until - time.monotonic()))
         except Exception as error:  # noqa: BLE001 - a thread of ours must not fail its host
