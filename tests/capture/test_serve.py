@@ -380,7 +380,6 @@ def test_answers_are_those_of_mlflow_when_tocsin_is_away(world: World) -> None:
         split(rows(3, 40)),
         {"dataframe_records": rows(2, 41).to_dict("records")},
         {"inputs": {"age": [1.0], "income": [2.0], "plan": ["gold"]}},
-        {"nothing": 1},
         b"{",
     ]
     world.tocsin.stop()
