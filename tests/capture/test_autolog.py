@@ -80,8 +80,7 @@ def pyfunc(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
     folder = tmp_path_factory.mktemp("autolog")
     with tracking_at(f"sqlite:///{folder / 'mlflow.db'}"):
         experiment = mlflow.create_experiment("e", artifact_location=(folder / "files").as_uri())
-        mlflow.set_experiment(experiment_id=experiment)
-        registered("churn", fitted("binary"))
+        registered("churn", fitted("binary"), experiment)
         yield mlflow.pyfunc.load_model("models:/churn/1")
 
 

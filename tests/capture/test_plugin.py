@@ -78,8 +78,7 @@ def test_mlflows_own_command_is_captured(tmp_path: Path, installed: Path) -> Non
     store = f"sqlite:///{tmp_path / 'mlflow.db'}"
     with tracking_at(store):
         experiment = mlflow.create_experiment("e", artifact_location=(tmp_path / "files").as_uri())
-        mlflow.set_experiment(experiment_id=experiment)
-        registered("churn", fitted("binary"))
+        registered("churn", fitted("binary"), experiment)
     sink = Sink()
     command = ["mlflow", "models", "serve", "-m", "models:/churn/1", "--env-manager", "local"]
     setting = environment(installed, MLFLOW_TRACKING_URI=store, TOCSIN_CAPTURE=sink.url)

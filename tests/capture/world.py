@@ -64,13 +64,16 @@ def fitted(task: str) -> Any:
     return make_pipeline(columns, model).fit(frame, truth(frame, task, 2))
 
 
-def registered(name: str, model: Any, **options: Any) -> str:
-    """Log and register a model where MLflow is set to; its version."""
+def registered(name: str, model: Any, experiment: str | None = None, **options: Any) -> str:
+    """Log and register a model where MLflow is set to; its version.
+
+    experiment: by its id; the default one otherwise. Setting it would last beyond a test.
+    """
     import mlflow
     from mlflow.models import infer_signature
 
     frame = rows(200, 3)
-    with mlflow.start_run():
+    with mlflow.start_run(experiment_id=experiment):
         logged = mlflow.sklearn.log_model(
             model,
             name=name,

@@ -46,25 +46,26 @@ def metrics_table(series: dict[str, Any], last: int) -> RenderableType:
 
 
 def operations_table(points: list[dict[str, Any]]) -> RenderableType:
-    """What serving cost, by windows; latencies in milliseconds."""
-    table = Table("Window until", "Requests", "Rows", "4xx", "Failed", box=None)
-    for name in ("p50", "p95", "p99", "CPU", "Memory", "Not kept", "Versions"):
-        table.add_column(name)
+    """What serving cost, by windows, in 80 columns."""
+    table = Table("Until", "Requests", "Rows", "4xx", "Failed", box=None, padding=(0, 1))
+    for name in ("p50 p95 p99 ms", "CPU", "MB", "Version"):
+        table.add_column(name, no_wrap=True)
     for point in points:
         latencies = (point["latency_s"][name]["value"] for name in ("p50", "p95", "p99"))
         table.add_row(
-            point["end"][:16].replace("T", " ") + ("" if point["complete"] else "*"),
+            point["end"][5:16].replace("T", " ") + ("" if point["complete"] else "*"),
             f"{point['requests']:,}",
             f"{point['rows']:,}",
             f"{point['client_errors']:,}",
             f"{point['server_errors'] + point['timeouts']:,}",
-            *("-" if value is None else f"{value * 1000:,.3g}" for value in latencies),
+            " ".join("-" if value is None else f"{value * 1000:.3g}" for value in latencies),
             f"{point['cpu']:.0%}",
-            f"{point['rss_bytes'] // 2**20:,} MB",
-            f"{point['dropped'] + point['unreadable']:,}",
-            escape(", ".join(point["versions"])),
+            f"{point['rss_bytes'] // 2**20:,}",
+            escape(" ".join(point["versions"])),
         )
-    return Group(table, "Latencies are milliseconds; * is not over yet.")
+    lost = sum(point["dropped"] + point["unreadable"] for point in points)
+    told = f" {lost:,} requests were answered but not recorded." if lost else ""
+    return Group(table, f"Times are UTC; * is not over yet.{told}")
 
 
 def segments_table(view: dict[str, Any]) -> RenderableType:
