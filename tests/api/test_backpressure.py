@@ -68,20 +68,22 @@ def ended(enough: threading.Event) -> Iterator[None]:
         enough.set()
 
 
+FULL = threading.Event()
+
+
+def limit(connection: sa.Connection) -> None:
+    """While `FULL` is set SQLite may have no more pages than it has, and says so of the disk."""
+    pages = connection.exec_driver_sql("PRAGMA page_count").scalar() if FULL.is_set() else 2**30
+    connection.exec_driver_sql(f"PRAGMA max_page_count = {pages}")
+
+
 @contextmanager
-def full_disk(app: App) -> Iterator[None]:
-    """SQLite may have no more pages than it has: it says what it says of a full disk."""
-    full = True
-
-    def limit(connection: sa.Connection) -> None:
-        pages = connection.exec_driver_sql("PRAGMA page_count").scalar() if full else 2**30
-        connection.exec_driver_sql(f"PRAGMA max_page_count = {pages}")
-
-    sa.event.listen(app.records._engine, "begin", limit)
+def full_disk(_: App) -> Iterator[None]:
+    FULL.set()
     try:
         yield
     finally:
-        full = False
+        FULL.clear()
 
 
 @contextmanager
@@ -128,6 +130,8 @@ def test_trouble_is_told_and_passes_without_a_restart(settings: Settings, name: 
         ThreadPoolExecutor(3) as pool,
         ended(enough),
     ):
+        # Before anything runs: SQLAlchemy walks its listeners without a lock.
+        sa.event.listen(app.records._engine, "begin", limit)
         app.register.add("late", monitor_document(), reference(300))
         with serving(app) as url, httpx2.Client(base_url=url, timeout=60) as http:
             clients = [Client(url, f"c{i}", enough) for i in range(3)]

@@ -103,6 +103,7 @@ def test_every_operation_answers_as_the_document_says(
         (f"/incidents/{2**70}", 422),
         ("/incidents/0", 422),
         ("/models/late/drift?span=69206813457h", 200),
+        ("/models/late/versions?span=1000000d", 200),
         ("/models/late/metrics/roc_auc?span=99999999999999999999d", 200),
         ("/models/late/metrics/roc_auc?as_of=0001-01-01T00:00:00Z", 200),
         ("/models/late/metrics/roc_auc?as_of=9999-12-31T23:59:59-14:00", 200),

@@ -53,14 +53,15 @@ def versions_of(
     if record.newest_event is None:
         return None
     end = record.newest_event // monitor.granularity * monitor.granularity + monitor.granularity
-    window = Window(end - span, end)
     totals: dict[str, np.ndarray[tuple[int], np.dtype[np.float64]]] = {}
     buckets: dict[str, list[int]] = {}
-    for key, profile in profiles.stored(connection, record.id, record.plan, window.start, end):
+    for key, profile in profiles.stored(connection, record.id, record.plan, end - span, end):
         totals[key.version] = totals.get(key.version, 0) + profile.vector
         buckets.setdefault(key.version, []).append(key.bucket)
     if not totals:
         return None
+    # No further back than there are rows: a span may be longer than the calendar.
+    window = Window(max(end - span, min(map(min, buckets.values()))), end)
     stack = Profile(record.plan, np.stack(list(totals.values())))
     rows, labelled = stack.total("n"), stack.total("labelled")
     metrics = tuple(monitor.metrics.values())
