@@ -101,7 +101,6 @@ def opened(settings: Settings, clock: Clock = wall_clock) -> Iterator[App]:
         deliver = Deliver(records, clock, secret)
         rebuild = Rebuild(records, lake, clock)
         retain = Retain(records, lake, clock)
-        delete = Delete(records, lake, clock)
         hash_key = settings.hash_key or _hash_key(settings.data / "hash.key")
         every_s = settings.registry_every / SECOND
         uri = settings.tracking_uri if settings.publish else None
@@ -109,11 +108,14 @@ def opened(settings: Settings, clock: Clock = wall_clock) -> Iterator[App]:
         aliases = Aliases(records, Registry(settings.tracking_uri), clock)
         disks = (settings.data, Path(place.path)) if place.local else (settings.data,)
         room = Room(records, disks, most_bytes=settings.inbox_bytes)
+        ingest = Ingest(records, clock, room, hash_key)
+        forgetting = (ingest.forget, fold.forget, evaluate.forget, retain.forget)
+        delete = Delete(records, lake, clock, forgetting)
         yield App(
             settings=settings,
             records=records,
             register=Register(records, lake, clock, hash_key),
-            ingest=Ingest(records, clock, room, hash_key),
+            ingest=ingest,
             room=room,
             quarantine=Quarantine(records, lake, clock, hash_key),
             erase=Erase(records, clock, hash_key),

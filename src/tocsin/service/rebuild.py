@@ -68,8 +68,8 @@ class Rebuild:
         total, rows = _profiled(record, monitor, lake, self._told(record, progress))
         with self._records.write() as connection:
             current = models.model_named(connection, model)
-            if (current.monitor, current.plan.digest) != (record.monitor, record.plan.digest):
-                # Changed meanwhile: it still waits to be rebuilt.
+            if models.changed_since(current, record):
+                # It still waits to be rebuilt.
                 return rows
             check_complete(connection, record, rows + lake.removed(Table.PREDICTIONS))
             # What expired is in its profiles alone.
