@@ -98,6 +98,19 @@ def test_a_new_model_of_the_name_has_nothing_of_the_old_one(feed: Feed) -> None:
     assert feed.app.read.summary("late").get("repeated", 0) == 0
 
 
+def test_the_number_of_an_incident_is_not_given_again(app: App) -> None:
+    numbers: list[int] = []
+    for name in ("late", "other"):
+        app.register.add(name, monitor_document(rules=[RULE]), reference(400))
+        Feed(app, name).hours(0, 4)
+        app.worker.work()
+        numbers += [incident.id for incident in app.read.incidents(open_only=True)]
+        app.delete.delete(name)
+
+    assert numbers == [1, 2]
+    assert app.read.incident(1) is None
+
+
 def test_a_deletion_is_finished_after_a_crash(settings: Settings) -> None:
     with opened(settings) as app:
         app.register.add("late", monitor_document(), reference(400))

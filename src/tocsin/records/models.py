@@ -147,6 +147,12 @@ def rebuild_went_on(connection: Connection, model_id: int, *, done: int, days: i
     connection.execute(mine.values(rebuild_days=days, rebuild_days_done=done))
 
 
+def rebuild_ended(connection: Connection, model_id: int | None = None) -> None:
+    """Record that nobody rebuilds a model, or any; it may wait for it still."""
+    ended = models.update().values(rebuild_days=None, rebuild_days_done=None)
+    connection.execute(ended if model_id is None else ended.where(models.c.id == model_id))
+
+
 def rebuilds(connection: Connection) -> list[Rebuilding]:
     """The models whose profiles are of another plan, or are just made anew, by name."""
     query = sa.select(models.c.name, models.c.rebuild_days_done, models.c.rebuild_days).where(
