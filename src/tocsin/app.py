@@ -90,6 +90,8 @@ def opened(settings: Settings, clock: Clock = wall_clock) -> Iterator[App]:
         place = folder_at(settings.lake or str(settings.data / "lake"), settings.lake_options)
         lake = Lake(place)
         with records.write() as connection:
+            # Whoever rebuilt before is no more.
+            models.rebuild_ended(connection)
             _check_formats(settings.data, models.names_of_other_formats(connection))
             if "log" not in {receiver.name for receiver in outbox.all_receivers(connection)}:
                 outbox.set_receiver(connection, Receiver("log", "log", {}))

@@ -64,10 +64,23 @@ class Rebuild:
         finish_erasures(self._records, record, monitor, lake, now=self._clock())
         lake.evolve()
         _log.info("rebuilding the profiles of %s from the lake", model)
+        try:
+            rows = self._replaced(record, monitor, lake, progress)
+        finally:
+            with self._records.write() as connection:
+                models.rebuild_ended(connection, record.id)
+                changes.announce(connection, f"model/{model}", now=self._clock())
+        _log.info("rebuilt the profiles of %s from %d predictions", model, rows)
+        return rows
+
+    def _replaced(
+        self, record: ModelRecord, monitor: Monitor, lake: ModelLake, progress: Progress
+    ) -> int:
+        """Replace a model's profiles by those of its lake; how many predictions that has."""
         # Others can write meanwhile: nothing folds, so that the lake stays as it is.
         total, rows = _profiled(record, monitor, lake, self._told(record, progress))
         with self._records.write() as connection:
-            current = models.model_named(connection, model)
+            current = models.model_named(connection, record.name)
             if models.changed_since(current, record):
                 # It still waits to be rebuilt.
                 return rows
@@ -77,8 +90,7 @@ class Rebuild:
             profiles.add(connection, record.id, record.plan, total)
             models.mark_changed(connection, record.id, before | {key.bucket for key in total})
             models.rebuilt(connection, record.id, record.plan)
-            changes.announce(connection, f"model/{model}", now=self._clock())
-        _log.info("rebuilt the profiles of %s from %d predictions", model, rows)
+            changes.announce(connection, f"model/{record.name}", now=self._clock())
         return rows
 
     def _told(self, record: ModelRecord, progress: Progress) -> Progress:
