@@ -298,6 +298,12 @@ def count(connection: Connection, model_id: int, **amounts: int) -> None:
             connection.execute(_BEGIN_COUNTER, added)
 
 
+def count_anew(connection: Connection, model_id: int, names: Collection[str]) -> None:
+    """Let some of the model's counters begin at nothing."""
+    mine = (counters.c.model_id == model_id) & counters.c.name.in_(names)
+    connection.execute(counters.delete().where(mine))
+
+
 def counts(connection: Connection, model_id: int) -> dict[str, int]:
     """The model's counters."""
     query = sa.select(counters.c.name, counters.c.value).where(counters.c.model_id == model_id)

@@ -15,6 +15,7 @@ from tocsin.records.models import ModelRecord
 from tocsin.service.clock import Clock
 from tocsin.service.erasing import finish_erasures
 from tocsin.service.labels import labels_of_day
+from tocsin.service.uncountable import COUNTERS
 from tocsin.values import SECOND, to_datetime
 
 _log = logging.getLogger(__name__)
@@ -90,6 +91,8 @@ class Rebuild:
             profiles.add(connection, record.id, record.plan, total)
             models.mark_changed(connection, record.id, before | {key.bucket for key in total})
             models.rebuilt(connection, record.id, record.plan)
+            # Those that were too late may not be by the horizon of now.
+            models.count_anew(connection, record.id, COUNTERS)
             changes.announce(connection, f"model/{record.name}", now=self._clock())
         return rows
 
