@@ -37,6 +37,7 @@ from tocsin.service.receivers import Receivers
 from tocsin.service.register import Register
 from tocsin.service.retain import Retain
 from tocsin.service.room import Room
+from tocsin.service.trouble import Trouble
 from tocsin.settings import Settings, secret
 from tocsin.values import SECOND
 from tocsin.watcher import Watcher
@@ -109,7 +110,8 @@ def opened(settings: Settings, clock: Clock = wall_clock) -> Iterator[App]:
         publish = Publish(records, Results(uri))
         aliases = Aliases(records, Registry(settings.tracking_uri), clock)
         disks = (settings.data, Path(place.path)) if place.local else (settings.data,)
-        room = Room(records, disks, most_bytes=settings.inbox_bytes)
+        trouble = Trouble()
+        room = Room(records, disks, trouble, most_bytes=settings.inbox_bytes)
         ingest = Ingest(records, clock, room, hash_key)
         forgetting = (ingest.forget, fold.forget, evaluate.forget, retain.forget)
         delete = Delete(records, lake, clock, forgetting)
@@ -136,7 +138,7 @@ def opened(settings: Settings, clock: Clock = wall_clock) -> Iterator[App]:
             webhook=MlflowWebhook(records, clock, settings.webhook_secret),
             watcher=Watcher("registry", aliases.look_at_all, every_s=every_s),
             publisher=Watcher("results", publish.publish, every_s=every_s),
-            worker=Worker(rebuild, fold, evaluate, retain, delete, deliver),
+            worker=Worker(rebuild, fold, evaluate, retain, delete, deliver, trouble),
         )
         records.close()
 

@@ -30,6 +30,7 @@ class Worker:
         retain: Retain,
         delete: Delete,
         deliver: Deliver,
+        trouble: Trouble,
     ) -> None:
         self._rebuild = rebuild
         self._fold = fold
@@ -42,7 +43,7 @@ class Worker:
         # Folds and evaluations of a model follow each other, whoever asks for them.
         self._working = threading.Lock()
         self._threads: list[threading.Thread] = []
-        self._trouble = Trouble()
+        self._trouble = trouble
         # The deleted models whose trouble is forgotten.
         self._gone: set[int] = set()
 

@@ -136,6 +136,7 @@ class Ingest:
         for (model, kind), group in groupby(ordered, key=lambda pair: _of_one(pair[1])):
             of_model = dict(group)
             try:
+                self._room.check(model)
                 model_id, monitor = self._monitor(model)
             except TocsinError as error:
                 answers |= dict.fromkeys(of_model, error)
