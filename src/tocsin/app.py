@@ -37,6 +37,7 @@ from tocsin.service.receivers import Receivers
 from tocsin.service.register import Register
 from tocsin.service.retain import Retain
 from tocsin.service.room import Room
+from tocsin.service.trouble import Trouble
 from tocsin.settings import Settings, secret
 from tocsin.values import SECOND
 from tocsin.watcher import Watcher
@@ -90,6 +91,8 @@ def opened(settings: Settings, clock: Clock = wall_clock) -> Iterator[App]:
         place = folder_at(settings.lake or str(settings.data / "lake"), settings.lake_options)
         lake = Lake(place)
         with records.write() as connection:
+            # Whoever rebuilt before is no more.
+            models.rebuild_ended(connection)
             _check_formats(settings.data, models.names_of_other_formats(connection))
             if "log" not in {receiver.name for receiver in outbox.all_receivers(connection)}:
                 outbox.set_receiver(connection, Receiver("log", "log", {}))
@@ -101,19 +104,22 @@ def opened(settings: Settings, clock: Clock = wall_clock) -> Iterator[App]:
         deliver = Deliver(records, clock, secret)
         rebuild = Rebuild(records, lake, clock)
         retain = Retain(records, lake, clock)
-        delete = Delete(records, lake, clock)
         hash_key = settings.hash_key or _hash_key(settings.data / "hash.key")
         every_s = settings.registry_every / SECOND
         uri = settings.tracking_uri if settings.publish else None
         publish = Publish(records, Results(uri))
         aliases = Aliases(records, Registry(settings.tracking_uri), clock)
         disks = (settings.data, Path(place.path)) if place.local else (settings.data,)
-        room = Room(records, disks, most_bytes=settings.inbox_bytes)
+        trouble = Trouble()
+        room = Room(records, disks, trouble, most_bytes=settings.inbox_bytes)
+        ingest = Ingest(records, clock, room, hash_key)
+        forgetting = (ingest.forget, fold.forget, evaluate.forget, retain.forget)
+        delete = Delete(records, lake, clock, forgetting)
         yield App(
             settings=settings,
             records=records,
             register=Register(records, lake, clock, hash_key),
-            ingest=Ingest(records, clock, room, hash_key),
+            ingest=ingest,
             room=room,
             quarantine=Quarantine(records, lake, clock, hash_key),
             erase=Erase(records, clock, hash_key),
@@ -132,7 +138,7 @@ def opened(settings: Settings, clock: Clock = wall_clock) -> Iterator[App]:
             webhook=MlflowWebhook(records, clock, settings.webhook_secret),
             watcher=Watcher("registry", aliases.look_at_all, every_s=every_s),
             publisher=Watcher("results", publish.publish, every_s=every_s),
-            worker=Worker(rebuild, fold, evaluate, retain, delete, deliver),
+            worker=Worker(rebuild, fold, evaluate, retain, delete, deliver, trouble),
         )
         records.close()
 

@@ -2,8 +2,10 @@
 
 import getpass
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import httpx2
 
@@ -18,19 +20,19 @@ class Remote:
     def __init__(self, base: str) -> None:
         self.base = base.rstrip("/")
 
-    def get(self, path: str, **parameters: str) -> Any:
-        """The answer to GET. Raises: InvalidInputError, StartupError."""
-        return self._ask("GET", path, params=parameters)
+    def get(self, *parts: str, **parameters: str) -> Any:
+        """The answer to GET of the path of these parts. Raises: InvalidInputError, StartupError."""
+        return self._ask("GET", parts, params=parameters)
 
-    def post(self, path: str, document: dict[str, Any]) -> Any:
+    def post(self, *parts: str, document: dict[str, Any]) -> Any:
         """The answer to POST. Raises: InvalidInputError, StartupError."""
-        return self._ask("POST", path, json=document)
+        return self._ask("POST", parts, json=document)
 
-    def delete(self, path: str) -> Any:
+    def delete(self, *parts: str) -> Any:
         """The answer to DELETE. Raises: InvalidInputError, StartupError."""
-        return self._ask("DELETE", path)
+        return self._ask("DELETE", parts)
 
-    def put_table(self, path: str, document: dict[str, Any], *, reference: Path) -> Any:
+    def put_table(self, *parts: str, document: dict[str, Any], reference: Path) -> Any:
         """The answer to PUT with a document and a Parquet file.
 
         Raises: InvalidInputError, StartupError.
@@ -41,16 +43,20 @@ class Remote:
             raise InvalidInputError(f"the reference {reference} cannot be read: {error}") from error
         return self._ask(
             "PUT",
-            path,
+            parts,
             data={"request": json.dumps(document)},
             files={"reference": (reference.name, table)},
         )
 
-    def _ask(self, method: str, path: str, **request: Any) -> Any:
+    def address(self, *parts: str) -> str:
+        """Where the API has this."""
+        return f"{self.base}/api/v1{path_of(*parts)}"
+
+    def _ask(self, method: str, parts: Sequence[str], **request: Any) -> Any:
         try:
             answer = httpx2.request(
                 method,
-                f"{self.base}/api/v1{path}",
+                self.address(*parts),
                 timeout=_TIMEOUT_S,
                 headers={"x-tocsin-actor": user_name().encode("ascii", "replace").decode()},
                 **request,
@@ -67,6 +73,20 @@ class Remote:
         except (ValueError, KeyError, TypeError):
             message = f"{self.base} answered {answer.status_code}; is it a Tocsin server?"
         raise InvalidInputError(message)
+
+
+def path_of(*parts: str) -> str:
+    """A path of parts, whatever is in them: a name may have what means something in an address.
+
+    >>> path_of("models", "late#old", "erase"), path_of("models", "..")
+    ('/models/late%23old/erase', '/models/%2E%2E')
+    """
+    return "".join(f"/{_quoted(part)}" for part in parts)
+
+
+def _quoted(part: str) -> str:
+    # Dots alone would name the folder or the one above it.
+    return quote(part, safe="") if part.strip(".") else part.replace(".", "%2E")
 
 
 def user_name() -> str:

@@ -30,6 +30,7 @@ class Worker:
         retain: Retain,
         delete: Delete,
         deliver: Deliver,
+        trouble: Trouble,
     ) -> None:
         self._rebuild = rebuild
         self._fold = fold
@@ -42,7 +43,9 @@ class Worker:
         # Folds and evaluations of a model follow each other, whoever asks for them.
         self._working = threading.Lock()
         self._threads: list[threading.Thread] = []
-        self._trouble = Trouble()
+        self._trouble = trouble
+        # The deleted models whose trouble is forgotten.
+        self._gone: set[int] = set()
 
     def start(self) -> None:
         """Begin to work."""
@@ -105,14 +108,17 @@ class Worker:
     def _finish_deletions(self, failures: list[Exception]) -> None:
         """Remove the files of deleted models, now that nothing works on them."""
         for gone in self._delete.waiting():
-            # Of whatever was under way when it was deleted.
-            self._trouble.forget(gone.name, but="delete")
+            if gone.model_id not in self._gone:
+                # Of whatever was under way when it was deleted; a new one may have its name by now.
+                self._trouble.forget(gone.name, but="delete")
+                self._gone.add(gone.model_id)
 
             def finish(_: str, gone: Deletion = gone) -> int:
                 self._delete.finish(gone)
                 return 1
 
-            self._each("delete", [gone.name], finish, failures)
+            # As its folder is called: two that are gone may have had one name.
+            self._each("delete", [f"{gone.name}-{gone.model_id}"], finish, failures)
 
     def _each(
         self,

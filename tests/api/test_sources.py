@@ -48,6 +48,17 @@ def test_the_position_moves_with_the_rows(client: TestClient) -> None:
     assert accepted(client) == 2
 
 
+def test_a_step_in_the_address_is_refused_with_the_headers_that_it_goes_in(
+    client: TestClient,
+) -> None:
+    rows = json.dumps([prediction("a")])
+    path = "/api/v1/models/late/predictions?source=s&after=&position=1"
+    answer = client.post(path, content=rows)
+    assert answer.status_code == 422
+    assert "Tocsin-Source, Tocsin-After and Tocsin-Position" in answer.json()["error"]["message"]
+    assert accepted(client) == 0
+
+
 @pytest.mark.parametrize("after", ["", "0", "2"])
 def test_rows_that_begin_elsewhere_are_refused_with_the_position(
     client: TestClient, after: str

@@ -8,11 +8,14 @@ import sys
 from pathlib import Path
 
 import pytest
-from tests.servers import Server, free_port
-from tests.world import Feed, monitor_document, reference
+from tests.servers import Server, free_port, serving
+from tests.world import Feed, monitor_document, prediction, reference
+from typer.testing import CliRunner
 
 import tocsin
-from tocsin.app import opened
+from tocsin.app import App, opened
+from tocsin.cli.commands import commands
+from tocsin.service.fold import Fold
 from tocsin.settings import Settings
 
 
@@ -175,6 +178,51 @@ def test_erase_waits_until_it_can_say_how_many_rows_they_were(tmp_path: Path) ->
         (newest, _) = running.get("/models/late/erasures")
         assert (newest["state"], newest["predictions"], newest["outcomes"]) == ("done", 1, 1)
         assert f"/api/v1/models/late/erasures/{newest['offset']}" in asked
+
+
+def test_erase_does_not_wait_for_a_model_that_cannot_be_folded(
+    app: App, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    app.register.add("late", monitor_document(), reference(500))
+    Feed(app, "late").hours(0, 1)
+
+    def failing(*_: object) -> int:
+        raise OSError("the disk of this model is gone")
+
+    monkeypatch.setattr(Fold, "fold", failing)
+    with serving(app) as url:
+        ended = run("erase", "late", "h0-1", "--wait", "--url", url)
+    assert ended.returncode == 1
+    assert "fold of late failed" in ended.stderr
+    assert "OSError: the disk of this model is gone" in ended.stderr
+    assert app.erase.erasures("late")[0].done_at is None
+
+
+@pytest.mark.parametrize("name", ["late#old", "late?x", "late%2Fx", ".."])
+def test_commands_are_about_the_model_of_the_name_and_no_other(app: App, name: str) -> None:
+    for each in ("late", name):
+        app.register.add(each, monitor_document(), reference(400))
+        Feed(app, each).predictions(prediction("bad", p=9))
+        Feed(app, each).hours(0, 4)
+    app.worker.work()
+    with serving(app) as url:
+        asked = [
+            CliRunner().invoke(commands, [*command, "--url", url])
+            for command in (
+                ("status", name),
+                ("metrics", name, "--metric", "mean_score", "--window", "1h"),
+                ("operations", name),
+                ("history", name),
+                ("quarantine", name),
+                ("replay", name),
+                ("erase", name, "h0-1", "--wait"),
+                ("delete", name, "--yes"),
+            )
+        ]
+    assert [done.exception for done in asked] == [None] * len(asked)
+    assert f"{name}, version" in asked[0].output
+    assert [overview.name for overview in app.read.overviews()] == ["late"]
+    assert app.read.model("late").counts.get("erased", 0) == 0
 
 
 def test_delete_asks_first_and_then_leaves_nothing(tmp_path: Path) -> None:

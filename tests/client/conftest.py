@@ -69,12 +69,13 @@ class Loopback:
     """A real HTTP server that can be stopped, like a crash, and started again on its port.
 
     answers: status, content and headers of the next ones; or the status DROPPED, for a connection
-    that ends instead, or SLOW.
+    that ends instead, or SLOW. faults: ids of rows that it fails at, at once.
     """
 
     answers: list[tuple[int, dict[str, Any], dict[str, str]]] = field(default_factory=list)
     received: list[tuple[str, list[dict[str, Any]]]] = field(default_factory=list)
     headers: list[dict[str, str]] = field(default_factory=list)
+    faults: set[str] = field(default_factory=set)
     port: int = 0
 
     @property
@@ -110,6 +111,8 @@ class Loopback:
                 loopback.received.append((self.path, rows))
                 fine = (202, {"accepted": len(rows), "quarantined": 0, "reasons": []}, {})
                 status, content, headers = loopback.answers.pop(0) if loopback.answers else fine
+                if any(row["prediction_id"] in loopback.faults for row in rows):
+                    status, content, headers = 500, {}, {"Retry-After": "0"}
                 if status == DROPPED:  # the rows were read, but nobody will know
                     self.close_connection = True
                     return

@@ -170,6 +170,26 @@ def test_a_corrupt_file_is_set_aside_and_the_next_is_sent(
     assert [path.parent.name for path in held(spill)] == ["corrupt"]
 
 
+def test_a_file_that_the_server_fails_at_is_set_aside_once_it_takes_others(
+    loopback: Any, connect: Any, spill: Path
+) -> None:
+    client = connect(loopback.url, max_queue=10, batch_rows=5, spill_dir=spill)
+    loopback.stop()
+    log(client, 0, 5)
+    until(lambda: client.stats.last_error is not None)  # the first batch is on its way
+    log(client, 5, 10)
+    until(lambda: len(held(spill)) == 1)
+    log(client, 10, 15)
+    until(lambda: len(held(spill)) == 2)
+    log(client, 15, 20)
+    until(lambda: len(held(spill)) == 3)
+    loopback.faults = {"000005"}
+    loopback.start()
+    assert not client.flush(FLUSH_S)
+    assert (client.stats.sent, client.stats.rejected, client.stats.spilled) == (15, 5, 0)
+    assert [path.parent.name for path in held(spill)] == ["corrupt"]
+
+
 def test_closing_spills_what_the_server_does_not_take(
     loopback: Any, connect: Any, spill: Path
 ) -> None:

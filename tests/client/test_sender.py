@@ -1,3 +1,4 @@
+import json
 import logging
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -5,6 +6,7 @@ from typing import Any
 
 import httpx2
 import pytest
+from tests.client.conftest import accepted
 
 from tocsin.client._log import Warnings
 from tocsin.client._queue import Limits, RowQueue, Woken
@@ -161,12 +163,44 @@ def test_a_batch_is_dropped_when_the_client_closes_between_tries(script: Any, be
 def test_rows_that_the_server_fails_at_each_time_are_rejected_and_the_next_go_out(
     script: Any, bench: Any
 ) -> None:
-    server = script(*[httpx2.Response(500, json={"error": {"message": "oops"}})] * MOST_FAULTS)
+    oops = httpx2.Response(500, json={"error": {"message": "oops"}})
+    server = script(*[oops] * MOST_FAULTS, accepted, oops)
     board = bench(server)
     board.send(prediction("a"), prediction("b"), Outcome("a", NOW, 1))
     stats = board.queue.stats
-    assert (stats.rejected, stats.sent, len(server.requests)) == (2, 1, MOST_FAULTS + 1)
-    assert stats.last_error == f"the server failed {MOST_FAULTS} times: 500: oops"
+    assert (stats.rejected, stats.sent, len(server.requests)) == (2, 1, MOST_FAULTS + 2)
+    assert stats.last_error == f"the server failed {MOST_FAULTS + 1} times: 500: oops"
+
+
+def test_a_server_that_fails_at_all_rows_is_waited_for(script: Any, bench: Any) -> None:
+    server = script(*[httpx2.Response(500)] * 5 * MOST_FAULTS)
+    board = bench(server)
+    board.send(prediction("a"), Outcome("a", NOW, 1))
+    assert (board.queue.stats.sent, board.queue.stats.rejected) == (2, 0)
+
+
+def test_rows_alone_that_the_server_fails_at_wait_for_others_to_be_taken(
+    script: Any, bench: Any
+) -> None:
+    server = script(*[httpx2.Response(500)] * 2 * MOST_FAULTS)
+    board = bench(server)
+    board.queue.rests_allowed = 2 * MOST_FAULTS - 2
+    board.send(prediction("a"))
+    assert (board.queue.stats.dropped, board.queue.stats.rejected) == (1, 0)
+
+
+def test_of_many_rows_only_those_that_the_server_fails_at_are_rejected(
+    script: Any, bench: Any
+) -> None:
+    def answer(request: httpx2.Request) -> httpx2.Response:
+        ids = {row["prediction_id"] for row in json.loads(request.content)}
+        content = {"accepted": len(ids), "quarantined": 0, "reasons": []}
+        return httpx2.Response(202, json=content) if ids.isdisjoint(bad) else httpx2.Response(500)
+
+    bad = {"r3", "r14"}  # in the first two batches of ten
+    board = bench(script(*[answer] * 100))
+    board.send(*(prediction(f"r{number}") for number in range(40)))
+    assert (board.queue.stats.sent, board.queue.stats.rejected) == (20, 20)
 
 
 def test_an_outage_between_faults_begins_their_count_anew(script: Any, bench: Any) -> None:

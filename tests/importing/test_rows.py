@@ -263,6 +263,43 @@ def test_a_tombstone_takes_back_the_outcome_of_the_prediction_that_its_key_names
     assert of(rows[:2], times=["2024-03-01T12:00:00+00:00"] * 2).tombstones == 2
 
 
+TAKEN_BACK = {"prediction_id": "f1", "timestamp": AT, "label": None}
+
+
+@pytest.mark.parametrize(
+    "deleted",
+    [
+        pa.array([True, False]),
+        pa.array([1, 0]),
+        pa.array(["true", "0"]),
+        pa.array(["True", ""]),
+        pa.array([1, None]),
+    ],
+)
+def test_a_column_of_a_table_takes_outcomes_back(deleted: pa.Array) -> None:
+    table = pa.Table.from_pylist([TAKEN_BACK] * 2).append_column("deleted", deleted)
+    told = of(table, "outcomes")
+    assert (told.rows["deleted"].to_pylist(), told.unlabelled) == ([True], 1)
+    named = of(table.rename_columns([*TAKEN_BACK, "gone"]), "outcomes", names={"deleted": "gone"})
+    assert named.rows.equals(told.rows)
+
+
+def test_a_column_that_is_neither_true_nor_false_is_refused_by_name() -> None:
+    table = pa.Table.from_pylist([TAKEN_BACK | {"deleted": "perhaps"}])
+    with pytest.raises(InvalidInputError, match="column 'deleted' has 'perhaps'"):
+        of(table, "outcomes")
+
+
+def test_text_of_a_csv_takes_outcomes_back() -> None:
+    text = "prediction_id,timestamp,label,deleted\n" + "".join(
+        f"f,2024-03-01T12:00:00Z,,{deleted}\n" for deleted in ("true", "1", "TRUE", "", "false")
+    )
+    rows = [{k: v or None for k, v in row.items()} for row in csv.DictReader(io.StringIO(text))]
+    told = of(rows, "outcomes", text=True)
+    assert [row["deleted"] for row in told.rows] == [True] * 3
+    assert told.unlabelled == 2
+
+
 def test_a_record_that_takes_an_outcome_back_is_no_outcome_to_come() -> None:
     row = {"prediction_id": "f1", "timestamp": "2024-03-01T12:00:00Z", "deleted": True}
     told = of([row], "outcomes")

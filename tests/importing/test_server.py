@@ -26,6 +26,10 @@ def answering(*answers: Answer) -> Iterator[tuple[str, list[Any]]]:
     left = list(answers)
 
     class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(left.pop(0)[0])
+            self.end_headers()
+
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers["Content-Length"]))
             names = ("Source", "After", "Position")
@@ -99,6 +103,19 @@ def test_a_server_that_fails_each_time_ends_the_import_with_what_it_says() -> No
     ):
         to.store([{}], after="", position="1")
     assert len(asked) == MOST_FAULTS
+
+
+def test_of_a_batch_that_a_server_failed_at_nothing_is_said_that_is_not_known() -> None:
+    oops = (500, {}, {})
+    with (
+        answering(*[oops] * 2 * MOST_FAULTS) as (url, _),
+        server(url, said=[], wait=lambda _: True) as to,
+    ):
+        with pytest.raises(InvalidInputError, match=r"not known whether this batch"):
+            to.store([{}], after="", position="1")
+        with pytest.raises(InvalidInputError, match="try again when it is mended") as asked:
+            to.position()
+    assert "batch" not in str(asked.value)
 
 
 def test_a_server_that_is_away_is_waited_for_until_the_import_ends() -> None:

@@ -6,8 +6,10 @@ import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 
-from tocsin.records import Records
-from tocsin.records.tables import metadata, receivers
+from tocsin.records import Records, outbox
+from tocsin.records.given_ids import next_id
+from tocsin.records.tables import incidents, metadata, receivers
+from tocsin.records.tables import outbox as outbox_table
 
 
 def test_the_migrations_make_exactly_the_declared_tables(tmp_path: Path) -> None:
@@ -45,4 +47,23 @@ def test_a_commit_is_on_the_disk_when_it_returns(tmp_path: Path) -> None:
             for name in ("synchronous", "journal_mode")
         )
     assert (full, wal) == (2, "wal")
+    records.close()
+
+
+def test_ids_that_were_given_before_they_were_remembered_are_not_given_again(
+    tmp_path: Path,
+) -> None:
+    records = Records(tmp_path / "records.db")
+    message = {"receiver": "log", "order_key": "k", "message_id": "m", "payload": {}, "now": 1}
+    with records.write() as connection:
+        for _ in range(3):
+            outbox.put(connection, **message)
+        connection.exec_driver_sql("DROP TABLE given_ids")
+        connection.exec_driver_sql("UPDATE alembic_version SET version_num = '0009'")
+    records.close()
+    records = Records(tmp_path / "records.db")
+    with records.write() as connection:
+        assert next_id(connection, outbox_table) == 4
+        assert next_id(connection, incidents) == 1
+        assert next_id(connection, incidents) == 2
     records.close()

@@ -8,11 +8,12 @@ import pyarrow as pa
 import pytest
 from tests.world import START, Feed, monitor_document, outcome, prediction, reference
 
-from tocsin.app import App
+from tocsin.app import App, opened
 from tocsin.errors import SchemaError
 from tocsin.records import models
 from tocsin.records.models import Rebuilding
 from tocsin.service import rebuild as rebuild_module
+from tocsin.settings import Settings
 from tocsin.values import HOUR as HOUR_US
 
 FEATURES = [
@@ -171,11 +172,14 @@ def test_a_rebuild_tells_how_many_days_are_done_until_it_is(
         feed.hours(24 * day, 24 * day + 2)
     feed.work()
     assert feed.app.read.status().rebuilding == ()
-    real, read = rebuild_module.labels_of_day, []
+    real = rebuild_module.labels_of_day
+    read: list[date] = []
+    shown: list[Rebuilding | None] = []
 
     def failing(day: date, *rest: Any, **more: Any) -> pa.Table:
         read.append(day)
         if len(read) == 3:
+            shown.append(feed.app.read.model("late").rebuilding)
             raise OSError("the disk is gone")
         return real(day, *rest, **more)
 
@@ -185,9 +189,36 @@ def test_a_rebuild_tells_how_many_days_are_done_until_it_is(
     monkeypatch.setattr(rebuild_module, "_TOLD_EVERY", 0)
     with pytest.raises(OSError, match="gone"):
         feed.app.rebuild.rebuild("late")
-    assert feed.app.read.model("late").rebuilding == Rebuilding("late", 2, 3)
+    assert shown == [Rebuilding("late", 2, 3)]
+    # Nobody rebuilds it now, but it waits for it.
+    assert feed.app.read.model("late").rebuilding == Rebuilding("late", None, None)
 
     told: list[tuple[int, int]] = []
     feed.app.rebuild.rebuild("late", progress=lambda done, days: told.append((done, days)))
     assert told == [(0, 3), (1, 3), (2, 3)]
     assert feed.app.read.model("late").rebuilding is None
+
+
+def test_a_rebuild_that_is_interrupted_is_not_shown_for_ever(feed: Feed) -> None:
+    feed.hours(0, 2)
+    feed.hours(24, 26)
+    feed.work()
+
+    def interrupted(done: int, _: int) -> None:
+        if done == 1:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        feed.app.rebuild.rebuild("late", progress=interrupted)
+    assert feed.app.read.model("late").rebuilding is None
+
+
+def test_a_rebuild_that_died_with_its_process_is_not_shown_by_the_next(settings: Settings) -> None:
+    with opened(settings) as app:
+        app.register.add("late", monitor_document(), reference(400))
+        with app.records.write() as connection:
+            record = models.model_named(connection, "late")
+            models.rebuilt(connection, record.id, record.plan)
+            models.rebuild_went_on(connection, record.id, done=1, days=3)
+    with opened(settings) as app:
+        assert app.read.model("late").rebuilding is None

@@ -1,12 +1,16 @@
 """Rows that do not fit are kept, and counted once they do."""
 
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
-from tests.world import HOUR, Feed, monitor_document, outcome, prediction
+from tests.world import HOUR, Feed, monitor_document, outcome, prediction, reference
 
-from tocsin.errors import InvalidInputError
+from tocsin.errors import InvalidInputError, UnavailableError, UnknownModelError
+from tocsin.lake import lake
 from tocsin.records import inbox, models
+from tocsin.service.quarantine import Quarantine
 
 
 def _misnamed(name: str, **more: object) -> dict[str, object]:
@@ -79,6 +83,83 @@ def test_a_row_without_id_and_time_keeps_those_of_its_arrival(feed: Feed) -> Non
     (key,) = feed.profiles()
     arrived = datetime.fromisoformat(kept["received_at"]).timestamp() * 1e6
     assert 0 <= arrived - key.bucket < HOUR.total_seconds() * 1e6
+
+
+@pytest.mark.parametrize("together", [True, False])
+def test_rows_are_taken_up_in_the_order_in_which_they_came(feed: Feed, *, together: bool) -> None:
+    feed.predictions(prediction("a"))
+    feed.work()
+    told = [outcome("a", n % 2) for n in range(8)]
+    for row in told:
+        row["lab"] = row.pop("actual_outcome")
+    for rows in [told] if together else [[row] for row in told]:
+        feed.outcomes(*rows)
+        feed.work()
+
+    assert feed.app.quarantine.replay("late", rename={"lab": "actual_outcome"}).accepted == 8
+    feed.work()
+    assert (feed.total("labelled"), feed.total("label")) == (1, 1)
+
+
+def test_all_rows_are_taken_up_however_many_are_in_memory_together(
+    feed: Feed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lake, "_AT_ONCE", 3)
+    for start in (0, 5):
+        feed.predictions(*(_misnamed(f"r{n}") for n in range(start, start + 5)))
+    feed.work()
+
+    assert [group.rows for group in feed.app.quarantine.groups("late")] == [10]
+    assert feed.app.quarantine.replay("late", rename={"probability": "p"}).accepted == 10
+    feed.work()
+    assert feed.total("n") == 10
+
+
+def _meanwhile(monkeypatch: pytest.MonkeyPatch, do: Callable[[], object]) -> None:
+    """Let something happen between the reading of rows and their taking up."""
+    real = Quarantine._take_up
+
+    def after(*rest: Any) -> None:
+        do()
+        real(*rest)
+
+    monkeypatch.setattr(Quarantine, "_take_up", after)
+
+
+def test_a_replay_does_not_bring_back_what_is_erased_while_it_reads(
+    feed: Feed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    feed.predictions(_misnamed("gone"))
+    feed.work()
+
+    def erased() -> None:
+        feed.app.erase.erase("late", prediction_ids=["gone"])
+        feed.work()
+
+    _meanwhile(monkeypatch, erased)
+    with pytest.raises(UnavailableError, match="are being erased"):
+        feed.app.quarantine.replay("late", rename={"probability": "p"})
+    monkeypatch.undo()
+    assert feed.app.quarantine.replay("late", rename={"probability": "p"}).accepted == 0
+    feed.work()
+    assert feed.total("n") == 0
+
+
+def test_rows_of_a_deleted_model_are_not_taken_up_for_a_new_one_of_its_name(
+    feed: Feed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    feed.predictions(_misnamed("a"))
+    feed.work()
+
+    def replaced() -> None:
+        feed.app.delete.delete("late")
+        feed.app.register.add("late", monitor_document(), reference(400))
+
+    _meanwhile(monkeypatch, replaced)
+    with pytest.raises(UnknownModelError):
+        feed.app.quarantine.replay("late", rename={"probability": "p"})
+    feed.work()
+    assert feed.total("n") == 0
 
 
 def test_an_empty_name_is_refused(feed: Feed) -> None:

@@ -41,10 +41,14 @@ def test_outcomes_too_early_and_too_late_are_counted_apart(feed: Feed, *, togeth
     assert far(feed) == (1, 2)
 
 
-def test_a_correction_that_is_too_late_is_counted_and_the_first_label_stays(feed: Feed) -> None:
+@pytest.mark.parametrize("together", [True, False])
+def test_a_correction_that_is_too_late_is_counted_and_the_first_label_stays(
+    feed: Feed, *, together: bool
+) -> None:
     feed.predictions(prediction("a"))
     feed.outcomes(outcome("a", 1, timestamp=START))
-    feed.work()
+    if not together:
+        feed.work()
     feed.outcomes(outcome("a", 0, timestamp=START + timedelta(days=9)))
     feed.work()
 
@@ -59,4 +63,30 @@ def test_an_outcome_that_only_loses_to_a_later_one_is_none_of_them(feed: Feed) -
     feed.outcomes(outcome("a", 0, timestamp=START + timedelta(hours=1)))
     feed.work()
 
+    assert far(feed) == (0, 0)
+
+
+def test_an_outcome_near_another_prediction_of_its_id_is_none_of_them(feed: Feed) -> None:
+    feed.predictions(prediction("a"), prediction("a", timestamp=START + timedelta(days=30)))
+    feed.outcomes(outcome("a", 1, timestamp=START + timedelta(days=1)))
+    feed.work()
+    # One loses to the label that is there, the other begins one.
+    feed.outcomes(
+        outcome("a", 0, timestamp=START), outcome("a", 1, timestamp=START + timedelta(days=31))
+    )
+    feed.work()
+
+    assert feed.total("labelled") == 2
+    assert far(feed) == (0, 0)
+
+
+def test_outcomes_that_count_by_a_longer_horizon_are_counted_as_far_no_more(feed: Feed) -> None:
+    feed.predictions(prediction("a"))
+    feed.outcomes(outcome("a", 1, timestamp=START + timedelta(days=9)))
+    feed.work()
+    assert far(feed) == (0, 1)
+
+    feed.app.register.change("late", monitor_document(labels={"max": "30d"}))
+    feed.work()
+    assert feed.total("labelled") == 1
     assert far(feed) == (0, 0)

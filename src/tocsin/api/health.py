@@ -34,8 +34,8 @@ def router(app: App) -> APIRouter:
         reasons: list[str] = []
         try:
             lack = app.room.lack()
-            if lack is not None:
-                reasons.append(lack)
+            if lack is not None and lack.only is None:
+                reasons.append(lack.reason)
             app.room.try_to_store()
         except UnavailableError as error:
             reasons.append(str(error))

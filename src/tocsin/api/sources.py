@@ -30,8 +30,10 @@ def step(request: Request) -> Move | None:
     """The step of a source that rows are posted with, if they are.
 
     In headers: addresses are kept in logs, and a position may hold values of rows.
-    Raises: InvalidInputError when half of it is missing, or it is too long or no UTF-8.
+    Raises: InvalidInputError when half of it is missing, it is too long or no UTF-8, or it stands
+    in the address.
     """
+    _check_address(request)
     headers = request.headers
     if _SOURCE not in headers and _POSITION not in headers and not headers.get(_AFTER):
         return None
@@ -42,6 +44,18 @@ def step(request: Request) -> Move | None:
             "WHERE_IT_WAS (none at first) and Tocsin-Position: WHERE_IT_IS"
         )
     return Move(source, after, position)
+
+
+def _check_address(request: Request) -> None:
+    """Raises: InvalidInputError for a step in the address: unheeded, its rows would count twice."""
+    if not request.scope["query_string"]:
+        return
+    former = sorted({"source", "after", "position"} & request.query_params.keys())
+    if former:
+        raise InvalidInputError(
+            f"{', '.join(former)} in the address: a step of a source goes in the headers "
+            "Tocsin-Source, Tocsin-After and Tocsin-Position, as addresses are kept in logs"
+        )
 
 
 def _text(name: str, header: str) -> str:

@@ -25,7 +25,7 @@ def history(
     """Show which version each alias was at, and when."""
     asked = {} if alias is None else {"alias": alias}
     _out.print(
-        history_table(Remote(url or settings().url).get(f"/models/{model}/history", **asked))
+        history_table(Remote(url or settings().url).get("models", model, "history", **asked))
     )
 
 
@@ -57,9 +57,9 @@ def _move(
     model: str, to: str, reason: str, alias: str | None, incident: int | None, url: str | None
 ) -> None:
     remote = Remote(url or settings().url)
-    alias = alias or remote.get(f"/models/{model}/history")["watched_alias"] or "champion"
+    alias = alias or remote.get("models", model, "history")["watched_alias"] or "champion"
     request = {"to": to, "reason": reason, "actor": user_name(), "incident": incident}
-    moved = remote.post(f"/models/{model}/aliases/{alias}", request)
+    moved = remote.post("models", model, "aliases", alias, document=request)
     name = f"{escape(moved['registered'])}@{escape(moved['alias'])}"
     if not moved["changed"]:
         _out.print(f"{name} is at version {moved['after']} already; nothing was done.")

@@ -52,7 +52,7 @@ def listed(
         for record in _all(remote, chosen):
             print(json.dumps(record, ensure_ascii=False))  # noqa: T201 - one line, never wrapped
         return
-    found = remote.get("/audit", **chosen, limit=str(last))
+    found = remote.get("audit", **chosen, limit=str(last))
     if not found:
         _out.print("Nothing that was done is recorded yet, or nothing like that.")
         return
@@ -65,7 +65,7 @@ def verify(anchor: AnchorFile = None, url: Url = None) -> None:
     """Follow the chain of records; exits with 1 at the first one that is not as it was."""
     anchors = [] if anchor is None else _anchors(anchor)
     asked = {"anchors": [{"seq": a.seq, "hash": a.hash} for a in anchors]}
-    found = Remote(url or settings().url).post("/audit/verify", asked)
+    found = Remote(url or settings().url).post("audit", "verify", document=asked)
     fault = found["fault"]
     if fault is not None:
         _out.print(f"[bold red]Record {fault['seq']} is bad[/]: {escape(fault['reason'])}.")
@@ -86,7 +86,7 @@ def add_anchor(file: Path, url: Url = None) -> None:
     """Note the newest record in a file, to be kept where nobody of here can write."""
     if file.exists():
         _anchors(file)
-    found = Remote(url or settings().url).post("/audit/verify", {})
+    found = Remote(url or settings().url).post("audit", "verify", document={})
     if found["fault"] is not None:
         raise InvalidInputError(
             f"record {found['fault']['seq']} is bad: {found['fault']['reason']}; nothing was noted"
@@ -115,7 +115,7 @@ def _anchors(file: Path) -> Any:
 
 def _all(remote: Remote, chosen: dict[str, str]) -> Iterator[dict[str, Any]]:
     after = 0
-    while found := remote.get("/audit", **chosen, after=str(after), limit=str(_PAGE)):
+    while found := remote.get("audit", **chosen, after=str(after), limit=str(_PAGE)):
         yield from found
         after = found[-1]["seq"]
 

@@ -23,6 +23,7 @@ from tocsin.cli.tables import (
     segments_table,
 )
 from tocsin.errors import InvalidInputError, StartupError
+from tocsin.remote import path_of
 from tocsin.settings import settings
 from tocsin.values import SECOND, parse_duration
 
@@ -116,23 +117,23 @@ def watch(
     }
     request = {"uri": uri, **{role: part for role, part in said.items() if part is not None}}
     name = name or uri.removeprefix("models:/").split("@")[0].split("/")[0]
-    path = f"/models/{name}/watch"
+    path = ("models", name, "watch")
     remote = remote_at(url)
     added = (
-        remote.post(path, request)
+        remote.post(*path, document=request)
         if reference is None
-        else remote.put_table(path, request, reference=reference)
+        else remote.put_table(*path, document=request, reference=reference)
     )
     _out.print(f"Tocsin watches {added['name']} version {added['version']}.")
     for note in added["notes"]:
         _out.print(f"  {note}", markup=False, highlight=False)
-    _out.print(f"See {remote.base}/models/{added['name']}")
+    _out.print(f"See {remote.base}{path_of('models', added['name'])}", soft_wrap=True)
 
 
 @commands.command()
 def models(url: Url = None) -> None:
     """List all models, the worst first."""
-    found = remote_at(url).get("/models")
+    found = remote_at(url).get("models")
     if not found:
         _out.print("No model is monitored yet: tocsin watch models:/NAME@champion")
         return
@@ -152,10 +153,10 @@ def metrics(
 ) -> None:
     """Show a metric over time with its intervals."""
     remote = remote_at(url)
-    metric = metric or remote.get(f"/models/{model}")["metric"]
+    metric = metric or remote.get("models", model)["metric"]
     asked = {"window": window, "segment": segment, "version": version, "as_of": as_of}
     chosen = {name: value for name, value in asked.items() if value is not None}
-    _out.print(metrics_table(remote.get(f"/models/{model}/metrics/{metric}", **chosen), last))
+    _out.print(metrics_table(remote.get("models", model, "metrics", metric, **chosen), last))
 
 
 @commands.command()
@@ -166,7 +167,7 @@ def operations(
     url: Url = None,
 ) -> None:
     """Show what serving costs: requests, errors, latencies, processors and memory."""
-    found = remote_at(url).get(f"/models/{model}/operations", window=window, span=span)
+    found = remote_at(url).get("models", model, "operations", window=window, span=span)
     if not found:
         _out.print(
             f"Nothing is known of how {model} is served: tocsin serve -m models:/{model}@..."
@@ -184,7 +185,7 @@ def segments(
 ) -> None:
     """Show a metric of the newest window by segments."""
     chosen = {k: v for k, v in (("metric", metric), ("window", window)) if v is not None}
-    _out.print(segments_table(remote_at(url).get(f"/models/{model}/segments", **chosen)))
+    _out.print(segments_table(remote_at(url).get("models", model, "segments", **chosen)))
 
 
 @commands.command()
@@ -196,7 +197,7 @@ def groups(
 ) -> None:
     """Compare how the groups of a protected attribute are treated."""
     chosen = {} if window is None else {"window": window}
-    _out.print(groups_table(remote_at(url).get(f"/models/{model}/groups/{attribute}", **chosen)))
+    _out.print(groups_table(remote_at(url).get("models", model, "groups", attribute, **chosen)))
 
 
 @commands.command()
@@ -209,9 +210,9 @@ def incidents(
     """List incidents, or show one with its causes."""
     remote = remote_at(url)
     if number is not None:
-        _out.print(incident_table(remote.get(f"/incidents/{number}")))
+        _out.print(incident_table(remote.get("incidents", str(number))))
         return
-    found = remote.get("/incidents", **({"open": "true"} if open_only else {}))
+    found = remote.get("incidents", **({"open": "true"} if open_only else {}))
     _out.print(incidents_table(found) if found else "No incidents.")
 
 

@@ -8,14 +8,18 @@ from rich.console import Console
 
 from tocsin.cli.options import Url, pairs, remote_at
 from tocsin.cli.tables import quarantine_table
+from tocsin.errors import UnavailableError
+from tocsin.remote import Remote
 
 _out = Console()
 _LOOK_S = 0.2
+# What fails so often in a row does not pass in a second.
+_FAILURES = 4
 
 
 def quarantine(model: str, url: Url = None) -> None:
     """Show why rows of a model did not fit, and how many."""
-    found = remote_at(url).get(f"/models/{model}/quarantine/reasons")
+    found = remote_at(url).get("models", model, "quarantine", "reasons")
     if not found:
         _out.print(f"No row of {model} is in quarantine.")
         return
@@ -33,7 +37,7 @@ def replay(
 ) -> None:
     """Try the rows in quarantine again, with the monitor of now."""
     request = {"rename": pairs(rename or [], "--rename"), "reason": reason}
-    done = remote_at(url).post(f"/models/{model}/quarantine/replay", request)
+    done = remote_at(url).post("models", model, "quarantine", "replay", document=request)
     _out.print(f"Accepted {done['accepted']:,} rows; {done['kept']:,} still do not fit.")
     for still in done["reasons"]:
         _out.print(f"  {still['rows']:,}  {still['reason']}", markup=False)
@@ -53,17 +57,29 @@ def erase(
     keys = pairs(key or [], "--key")
     request = {"prediction_ids": prediction_id or [], "keys": [keys] if keys else []}
     remote = remote_at(url)
-    asked = remote.post(f"/models/{model}/erase", request)
-    at = f"/models/{model}/erasures/{asked['offset']}"
+    asked = remote.post("models", model, "erase", document=request)
+    at = ("models", model, "erasures", str(asked["offset"]))
     if not wait:
         _out.print(
             f"Erasing {asked['requested']:,}; it is done once the rows before it are folded."
         )
-        _out.print(f"What became of it: {remote.base}/api/v1{at}", soft_wrap=True)
+        _out.print(f"What became of it: {remote.address(*at)}", soft_wrap=True)
         return
-    while (done := remote.get(at))["state"] != "done":
+    while (done := remote.get(*at))["state"] != "done":
+        _check_work(remote, model)
         time.sleep(_LOOK_S)
     _out.print(
         f"Erased {done['predictions']:,} predictions, {done['outcomes']:,} outcomes and "
         f"{done['quarantined']:,} rows in quarantine."
     )
+
+
+def _check_work(remote: Remote, model: str) -> None:
+    """Raises: UnavailableError when the server fails each time at what an erasure waits for."""
+    for trouble in remote.get("status")["trouble"]:
+        if trouble["model"] == model and trouble["failures"] >= _FAILURES:
+            raise UnavailableError(
+                f"the erasure waits, as {trouble['work']} of {model} failed "
+                f"{trouble['failures']} times in a row: {trouble['error']}; it stays asked for, "
+                "and is done once that is mended"
+            )

@@ -18,9 +18,9 @@ def status(
     """Show how far the server is behind and what fails, or what became of a model's rows."""
     remote = remote_at(url)
     if model is None:
-        lines = server_lines(remote.get("/status"))
+        lines = server_lines(remote.get("status"))
     else:
-        lines = model_lines(remote.get(f"/models/{model}"))
+        lines = model_lines(remote.get("models", model))
     for line in lines:
         _out.print(line, markup=False, highlight=False)
 
@@ -33,9 +33,9 @@ def delete(
 ) -> None:
     """Delete a model: its rows, profiles, numbers and incidents, for good."""
     remote = remote_at(url)
-    counts = remote.get(f"/models/{model}")["counts"]
+    counts = remote.get("models", model)["counts"]
     if not yes:
         rows = counts.get("predictions", 0)
         typer.confirm(f"Delete {model} with its {rows:,} predictions, for good?", abort=True)
-    remote.delete(f"/models/{model}")
+    remote.delete("models", model)
     _out.print(f"{model} is deleted; its files go as soon as nothing works on them.", markup=False)

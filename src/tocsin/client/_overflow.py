@@ -94,20 +94,27 @@ class Overflow:
                     logger.info("%d spilled row(s) of an earlier process will be sent", rows)
         return self._spill.oldest()
 
+    def newest(self) -> SpillFile | None:
+        """The file to be sent last."""
+        return self._spill.newest()
+
     def body(self, file: SpillFile) -> Body | None:
         """What is in a file; None when it cannot be read, and is out of the way by now."""
         try:
             return body_in(file.path)
         except (OSError, CorruptSpillError) as error:
-            reason = told(error)
-        self._warnings.warn("corrupt", f"a spill file is set aside: {reason}")
+            self.set_aside(file, Fate(dropped=file.rows, error=told(error)))
+        return None
+
+    def set_aside(self, file: SpillFile, fate: Fate) -> None:
+        """Say what became of the rows of a file that cannot be sent, and move it out of the way."""
+        self._warnings.warn("corrupt", f"a spill file is set aside: {fate.error}")
         if file.own:
-            self._queue.settle_spilled(file.rows, Fate(dropped=file.rows, error=reason))
+            self._queue.settle_spilled(file.rows, fate)
         try:
             self._spill.set_aside(file)
         except OSError as error:
             self._queue.note_error(told(error))
-        return None
 
     def settle(self, file: SpillFile, fate: Fate) -> None:
         """Say what became of the rows of a file, and delete it."""

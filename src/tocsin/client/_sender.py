@@ -14,9 +14,19 @@ from tocsin.client._log import Warnings, logger, told
 from tocsin.client._overflow import Overflow
 from tocsin.client._queue import Batch, RowQueue, Woken
 from tocsin.client._spill_file import SpillFile
-from tocsin.client._transport import MOST_FAULTS, Accepted, Refused, TryAgain, backoff_s, post
+from tocsin.client._transport import (
+    MOST_FAULTS,
+    Accepted,
+    Answer,
+    Refused,
+    TryAgain,
+    backoff_s,
+    post,
+)
 
 DROPPED_HEADER = "Tocsin-Dropped"
+# How many other batches are sent to learn whether a server fails at one only.
+_OTHERS = 3
 
 
 def user_agent() -> str:
@@ -96,8 +106,12 @@ class Sender:
         """Settle the rows of a file; never raises."""
         try:
             body = overflow.body(file)
-            if body is not None and (answer := self._answer(body)) is not None:
-                overflow.settle(file, self._fate(answer, body.rows))
+            if body is not None and (answer := self._answer(body, file)) is not None:
+                fate = self._fate(answer, body.rows)
+                if isinstance(answer, Refused) and answer.fault:
+                    overflow.set_aside(file, fate)
+                else:
+                    overflow.settle(file, fate)
         except Exception as error:  # noqa: BLE001 - a thread of ours must not fail its host
             reason = f"{type(error).__name__}: {told(error)}"
             overflow.settle(file, Fate(rejected=file.rows, error=reason))
@@ -117,24 +131,35 @@ class Sender:
             fate = Fate(dropped=body.rows) if answer is None else self._fate(answer, body.rows)
         self._queue.settle(batch, misfits.joined(fate))
 
-    def _answer(self, body: Body) -> Accepted | Refused | None:
-        """The answer that settles a body; None when the client closes before there is one."""
+    def _posted(self, body: Body, **headers: str) -> Answer:
+        """The answer to a body that is sent once."""
         if self._http is None:
             self._http = self._route.open_http()
         url = f"{self._route.url}/{body.kind}"
+        return post(self._http, url, body.content, body.headers | headers)
+
+    def _answer(self, body: Body, file: SpillFile | None = None) -> Accepted | Refused | None:
+        """The answer that settles a body; None when the client closes before there is one.
+
+        file: that it lies in.
+        """
         attempt = faults = 0
+        others_taken = False
         while True:
             untold = self._queue.dropped_untold
             dropped = {DROPPED_HEADER: str(untold)} if untold else {}
-            answer = post(self._http, url, body.content, body.headers | dropped)
+            answer = self._posted(body, **dropped)
             if not isinstance(answer, TryAgain):
                 break
             faults = faults + 1 if answer.fault else 0
-            if faults == MOST_FAULTS:
-                # Others wait behind these rows, which it may be that the server fails at.
-                return Refused(f"the server failed {faults} times: {answer.reason}")
+            if others_taken and answer.fault:
+                return Refused(f"the server failed {faults} times: {answer.reason}", fault=True)
+            if faults >= MOST_FAULTS and (others_taken := self._takes_others(file)):
+                continue  # once more, as it may have been mended just now
             self._queue.note_error(answer.reason)
-            self._warnings.warn("away", f"no rows to {url}, trying again: {answer.reason}")
+            self._warnings.warn(
+                "away", f"no rows to {self._route.url}, trying again: {answer.reason}"
+            )
             rest_s = answer.after_s
             if not self._rested(backoff_s(attempt, self._draw()) if rest_s is None else rest_s):
                 return None
@@ -145,6 +170,36 @@ class Sender:
             self._queue.told_of_dropped(untold)
             self._warnings.warn("told", f"{untold} row(s) were dropped here; the server was told")
         return answer
+
+    def _takes_others(self, file: SpillFile | None) -> bool:
+        """Whether the server takes rows that wait behind those that it fails at."""
+        left: list[Batch] = []
+        try:
+            while len(left) < _OTHERS and (batch := self._queue.take_waiting()) is not None:
+                left.append(batch)
+                body, misfits = body_of(batch)
+                answer = self._posted(body) if body.rows else None
+                if isinstance(answer, TryAgain):
+                    continue
+                fate = Fate() if answer is None else self._fate(answer, body.rows)
+                self._queue.settle(left.pop(), misfits.joined(fate))
+                if isinstance(answer, Accepted):
+                    return True
+        finally:
+            for batch in reversed(left):
+                self._queue.put_back(batch)
+        return file is not None and self._takes_other_file(file)
+
+    def _takes_other_file(self, file: SpillFile) -> bool:
+        other = None if self._overflow is None else self._overflow.newest()
+        if self._overflow is None or other is None or other == file:
+            return False
+        body = self._overflow.body(other)
+        answer = None if body is None else self._posted(body)
+        if body is None or not isinstance(answer, Accepted):
+            return False
+        self._overflow.settle(other, self._fate(answer, body.rows))
+        return True
 
     def _rested(self, seconds: float) -> bool:
         """Rest, and move rows to the disk meanwhile if the queue fills; False when it is over."""

@@ -85,6 +85,11 @@ class Spill:
         with self._lock:
             return self._files[0] if self._files else None
 
+    def newest(self) -> SpillFile | None:
+        """The file to be sent last."""
+        with self._lock:
+            return self._files[-1] if self._files else None
+
     def remove(self, file: SpillFile) -> None:
         """Delete a file whose rows are settled. Raises: OSError."""
         with self._lock:
@@ -95,7 +100,7 @@ class Spill:
             self._leave(file.path.parent)
 
     def set_aside(self, file: SpillFile) -> None:
-        """Move a file that cannot be read to where nobody tries to send it. Raises: OSError."""
+        """Move a file that cannot be sent to where nobody tries to send it. Raises: OSError."""
         with self._lock:
             self._forget(file)
             aside = self._home / SET_ASIDE

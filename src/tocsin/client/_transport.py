@@ -13,19 +13,12 @@ import httpx2
 FIRST_BACKOFF_S = 0.2
 MAX_BACKOFF_S = 30.0
 MAX_RETRY_AFTER_S = 3600.0
-# A server that is away, busy or told to wait answers these; in time it takes the same rows.
-PASSING_STATUSES = frozenset(
-    {
-        HTTPStatus.REQUEST_TIMEOUT,
-        HTTPStatus.TOO_EARLY,
-        HTTPStatus.TOO_MANY_REQUESTS,
-        HTTPStatus.BAD_GATEWAY,
-        HTTPStatus.SERVICE_UNAVAILABLE,
-        HTTPStatus.GATEWAY_TIMEOUT,
-    }
-)
-# A fault of the server may pass as well, or come with these very rows each time: so many answers
-# in a row, over half a minute or so, are enough to know.
+# A server that is away, busy or told to wait answers these, or something above 501, which proxies
+# have many of their own of; in time it takes the same rows.
+_BUSY = frozenset({HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_EARLY, HTTPStatus.TOO_MANY_REQUESTS})
+_FAULTS = frozenset({HTTPStatus.INTERNAL_SERVER_ERROR, HTTPStatus.NOT_IMPLEMENTED})
+# A fault of the server may pass as well, or come with these very rows each time: after so many
+# answers in a row, over half a minute or so, it is worth to ask whether it takes others.
 MOST_FAULTS = 10
 
 
@@ -39,9 +32,13 @@ class Accepted:
 
 @dataclass(frozen=True)
 class Refused:
-    """The server will never take these rows."""
+    """The server will never take these rows.
+
+    fault: it does not say so, but fails at them each time, and takes others.
+    """
 
     reason: str
+    fault: bool = False
 
 
 @dataclass(frozen=True)
@@ -85,19 +82,28 @@ def answer(response: httpx2.Response, now: datetime) -> Answer:
     if response.is_success:
         return _acknowledgement(response)
     reason = f"{status}: {_error_message(response)}"
-    if faulty(status) or status in PASSING_STATUSES:
+    if faulty(status) or passing(status):
         after_s = retry_after_s(response.headers.get("Retry-After", ""), now)
         return TryAgain(reason, after_s, faulty(status))
     return Refused(reason)
 
 
 def faulty(status: int) -> bool:
-    """Whether a server says that it failed, and not that it is away or busy.
+    """Whether a server says that it failed, and neither it nor a proxy that it is away or busy.
 
-    >>> faulty(500), faulty(503), faulty(422)
-    (True, False, False)
+    >>> faulty(500), faulty(503), faulty(521), faulty(422)
+    (True, False, False, False)
     """
-    return status >= HTTPStatus.INTERNAL_SERVER_ERROR and status not in PASSING_STATUSES
+    return status in _FAULTS
+
+
+def passing(status: int) -> bool:
+    """Whether a server is away or busy: nothing is wrong with the rows.
+
+    >>> passing(429), passing(503), passing(521), passing(500), passing(422)
+    (True, True, True, False, False)
+    """
+    return status in _BUSY or (status >= HTTPStatus.INTERNAL_SERVER_ERROR and not faulty(status))
 
 
 def retry_after_s(header: str, now: datetime) -> float | None:

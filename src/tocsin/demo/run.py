@@ -100,7 +100,7 @@ def run(
             with tocsin_server(home / "data", tracking_uri=mlflow_uri, port=port) as url:
                 console.print(f"MLflow runs at {mlflow_uri}, Tocsin at [bold]{url}[/]")
                 remote = Remote(url)
-                remote.post(f"/models/{NAME}/watch", MONITOR)
+                remote.post("models", NAME, "watch", document=MONITOR)
                 with model_server(home, URI, tracking_uri=mlflow_uri, tocsin_url=url) as model_url:
                     console.print(f"`tocsin serve -m {URI}` answers at {model_url}")
                     seen = _replay(console, remote, model_url, feed, period)
@@ -139,7 +139,7 @@ def _replay(console: Console, remote: Remote, model_url: str, file: Path, period
     fault = pd.Timestamp(period.fault, tz=HOME)
     first, last = pd.Timestamp(period.first, tz=HOME), pd.Timestamp(period.last, tz=HOME)
     feed = with_fault(pd.read_parquet(file), fault)
-    version = remote.get(f"/models/{NAME}")["version"]
+    version = remote.get("models", NAME)["version"]
     seen = Watch()
     faulty_ids = set(feed.loc[feed["scheduled"] >= fault, "flight_id"])
     counted = TextColumn("{task.completed:,} flights")
@@ -189,8 +189,8 @@ def _look(remote: Remote, seen: Watch, fault: str) -> None:
     """Whether an alert on the faulty feature has fired since the fault began."""
     import pandas as pd
 
-    for short in remote.get("/incidents", model=NAME, open="true"):
-        incident = remote.get(f"/incidents/{short['id']}")
+    for short in remote.get("incidents", model=NAME, open="true"):
+        incident = remote.get("incidents", str(short["id"]))
         for alert in incident["alerts"]:
             since = pd.Timestamp(alert["fired"]) >= pd.Timestamp(fault)
             if alert["instance"] == FAULTY and since:
@@ -216,7 +216,7 @@ def _seen_sentence(seen: Watch) -> str:
 def _summary(
     remote: Remote, seen: Watch, period: Period, started: float, memory: PeakMemory
 ) -> dict[str, Any]:
-    counted = remote.get(f"/models/{NAME}/summary")
+    counted = remote.get("models", NAME, "summary")
     keys = ("kind", "feature", "segment", "score", "verdict")
     return {
         "rows": seen.rows,

@@ -10,10 +10,17 @@ import pyarrow as pa
 from tocsin.errors import InvalidInputError
 from tocsin.ids import ID_NAMES
 from tocsin.importing.model import Kind, Model
-from tocsin.importing.tables import check_zone, renamed, zoned
+from tocsin.importing.tables import check_zone, flag, renamed, zoned
 from tocsin.sources import Batch, Tombstone
 
-_ROLES = ("prediction_id", "timestamp", "model_version", "actual_outcome", "outcome_timestamp")
+_ROLES = (
+    "prediction_id",
+    "timestamp",
+    "model_version",
+    "actual_outcome",
+    "outcome_timestamp",
+    "deleted",
+)
 _BOOLEANS = {"1": "true", "0": "false"}
 
 
@@ -168,11 +175,14 @@ def _outcome(source: _Source, model: Model, zone: tzinfo | None) -> dict[str, An
     if moment is None and source.batch.times:
         moment = source.batch.times[source.index]
     label = source.first("actual_outcome", "label", model.label)
+    deleted = source.get("deleted")
+    if source.batch.text:
+        deleted = flag(deleted)
     return _keys(source, model) | {
         "prediction_id": source.first(*ID_NAMES),
         "timestamp": zoned(moment, zone),
         "actual_outcome": _read(label, model.label, model) if source.batch.text else label,
-        **({"deleted": True} if source.get("deleted") is True else {}),
+        **({} if deleted is None else {"deleted": deleted}),
     }
 
 

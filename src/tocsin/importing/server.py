@@ -14,9 +14,9 @@ import pyarrow as pa
 
 from tocsin.client._transport import (
     MOST_FAULTS,
-    PASSING_STATUSES,
     backoff_s,
     faulty,
+    passing,
     retry_after_s,
 )
 from tocsin.errors import InvalidInputError
@@ -151,10 +151,14 @@ class Server:
         if faults < MOST_FAULTS:
             return
         told = _content(response).get("error", {}).get("message", "it does not say why")
+        batch = (
+            "it is not known whether this batch was stored; when the server is mended, the same "
+            "command goes on and counts it once"
+        )
+        asked = response.request.method == "GET"
         raise InvalidInputError(
             f"{self._base} failed {faults} times in a row with {response.status_code} ({told}); "
-            "nothing of this batch was stored. When it is mended, the same command goes on from "
-            "here"
+            + ("try again when it is mended" if asked else batch)
         )
 
     def _asked(self, ask: Callable[[], httpx2.Response]) -> httpx2.Response | None:
@@ -174,7 +178,7 @@ class Server:
             else:
                 faults = faults + 1 if faulty(response.status_code) else 0
                 self._check_faults(response, faults)
-                if not faults and response.status_code not in PASSING_STATUSES:
+                if not faults and not passing(response.status_code):
                     if attempt:
                         self._say(f"{self._base} answers again")
                     return response

@@ -13,6 +13,8 @@ from tocsin.ids import ID_NAMES
 from tocsin.importing.model import Kind, Model
 from tocsin.sources import Batch
 
+# Nothing is what a CSV has where a database has null.
+_FLAGS = {"true": True, "1": True, "false": False, "0": False, "": None}
 _UTC = pa.timestamp("us", tz="UTC")
 
 
@@ -43,9 +45,17 @@ def renamed(
     rows = pa.table({_place(name, model): column for name, column in found.items()})
     told = rows
     if kind == "outcomes":
-        told = rows.filter(pc.is_valid(rows["actual_outcome"]))
+        told = rows.filter(_told(rows))
     kept = told.filter(pc.is_valid(told["timestamp"]))
     return Renamed(kept, told.num_rows - kept.num_rows, rows.num_rows - told.num_rows)
+
+
+def _told(rows: pa.Table) -> pa.ChunkedArray:
+    """Which outcomes say something: a label, or that the one of before is taken back."""
+    labelled = pc.is_valid(rows["actual_outcome"])
+    if "deleted" not in rows.column_names:
+        return labelled
+    return pc.or_(labelled, pc.fill_null(rows["deleted"], fill_value=False))
 
 
 def _place(name: str, model: Model) -> str:
@@ -79,6 +89,8 @@ def _chosen(
             chosen["prediction_id"] = _needed("prediction_id", identity, there)
         label = _first(("actual_outcome", "label", model.label), there, names)
         chosen["actual_outcome"] = _needed("actual_outcome", label, there)
+        deleted = _first(("deleted",), there, names)
+        chosen |= {} if deleted is None else {"deleted": deleted}
         moment = _first(("outcome_timestamp", "timestamp"), there, names)
         return {**chosen, "timestamp": _needed("outcome_timestamp", moment, there)}
     chosen["timestamp"] = _needed("timestamp", _first(("timestamp",), there, names), there)
@@ -110,6 +122,8 @@ def _values(
     column: pa.ChunkedArray, theirs: str, name: str, model: Model, zone: tzinfo | None
 ) -> pa.ChunkedArray:
     kind = column.type
+    if name == "deleted":
+        return _flags(column, theirs)
     if name == "timestamp" or name in model.moments:
         if pa.types.is_temporal(kind):
             return _moments(column, theirs, zone)
@@ -123,6 +137,24 @@ def _values(
             return column
         return pa.chunked_array([pa.array([zoned(text, zone) for text in texts], pa.string())])
     return column
+
+
+def _flags(column: pa.ChunkedArray, theirs: str) -> pa.ChunkedArray:
+    """Which outcomes are taken back; databases without booleans have numbers or text."""
+    if pa.types.is_boolean(column.type):
+        return column
+    said = [flag(value) for value in column.to_pylist()]
+    odd = next((value for value in said if value not in (None, True, False)), None)
+    if odd is not None:
+        raise InvalidInputError(
+            f"column {theirs!r} has {odd!r}; whether an outcome is deleted has to be true or false"
+        )
+    return pa.chunked_array([pa.array([None if v is None else bool(v) for v in said], pa.bool_())])
+
+
+def flag(value: Any) -> Any:
+    """What text of true or false says; all else is as it is, for others to judge."""
+    return _FLAGS.get(value.strip().lower(), value) if isinstance(value, str) else value
 
 
 def check_zone(column: str, text: str | None) -> None:

@@ -8,7 +8,7 @@ from tocsin.lake.columns import (
     predictions_schema,
     quarantine_schema,
 )
-from tocsin.lake.distance import far_outcomes
+from tocsin.lake.distance import far_outcomes, not_near
 from tocsin.lake.evolution import evolved
 from tocsin.lake.files import files_of
 from tocsin.lake.folder import Folder, folder_at
@@ -32,6 +32,7 @@ __all__ = [
     "far_outcomes",
     "files_of",
     "folder_at",
+    "not_near",
     "outcomes_schema",
     "predictions_schema",
     "quarantine_schema",

@@ -20,6 +20,26 @@ _FAR = """
     )
 """
 
+_NOT_NEAR = """
+    SELECT told.* FROM told ANTI JOIN known
+    ON told.prediction_id = known.prediction_id
+       AND told.timestamp BETWEEN known.timestamp - to_microseconds($earliest)
+                              AND known.timestamp + to_microseconds($horizon)
+"""
+_MICROSECOND = timedelta(microseconds=1)
+
+
+def not_near(
+    told: pa.Table, known: pa.Table, *, earliest: timedelta, horizon: timedelta
+) -> pa.Table:
+    """The outcomes that could not count for any of some predictions; as `far_outcomes`."""
+    return query(
+        _NOT_NEAR,
+        {"told": told, "known": known},
+        earliest=earliest // _MICROSECOND,
+        horizon=horizon // _MICROSECOND,
+    )
+
 
 def far_outcomes(
     told: pa.Table, known: pa.Table, *, earliest: timedelta, horizon: timedelta
@@ -29,11 +49,10 @@ def far_outcomes(
     told, known: the `prediction_id` and `timestamp` of outcomes and predictions.
     Returns: how many come too early, and too late.
     """
-    microsecond = timedelta(microseconds=1)
     (found,) = query(
         _FAR,
         {"told": told, "known": known},
-        earliest=earliest // microsecond,
-        horizon=horizon // microsecond,
+        earliest=earliest // _MICROSECOND,
+        horizon=horizon // _MICROSECOND,
     ).to_pylist()
     return found["early"], found["late"]

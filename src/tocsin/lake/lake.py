@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable, Collection, Iterator, Sequence
 from datetime import date, datetime
+from typing import Any
 
 import pyarrow as pa
 from deltalake import Transaction
@@ -24,6 +25,8 @@ from tocsin.schema import Schema, column_of
 
 # The name under which a seal's offset is remembered in the Delta log.
 _WRITER = "tocsin-fold"
+# Rows of the quarantine that are in memory together.
+_AT_ONCE = 10_000
 
 
 class Lake:
@@ -171,12 +174,29 @@ class ModelLake:
             ALWAYS,
         )
 
-    def quarantine_batches(self) -> Iterator[pa.RecordBatch]:
+    def quarantine_rows(self) -> Iterator[list[dict[str, Any]]]:
         """All rows in quarantine, some at a time, in no order."""
         files = self._tables.files(Table.QUARANTINE)
         if files:
             folder = self._tables.folder.child(Table.QUARANTINE)
-            yield from folder.batches(files, self.schema(Table.QUARANTINE))
+            for batch in folder.batches(files, self.schema(Table.QUARANTINE)):
+                for start in range(0, batch.num_rows, _AT_ONCE):
+                    yield batch.slice(start, _AT_ONCE).to_pylist()
+
+    def quarantine_in_order(self) -> Iterator[list[dict[str, Any]]]:
+        """All rows in quarantine, some at a time, in the order in which they came."""
+        offset, row = 0, ""
+        while True:
+            # Of the files only those groups of rows are read that may have such offsets.
+            sql = (
+                f"SELECT rows.* FROM rows WHERE {OFFSET} >= {offset} "
+                f"AND ({OFFSET} > {offset} OR id > '{row}') ORDER BY {OFFSET}, id LIMIT {_AT_ONCE}"
+            )
+            rows = self._query(Table.QUARANTINE, sql, ALWAYS).to_pylist()
+            if not rows:
+                return
+            yield rows
+            offset, row = rows[-1][OFFSET], rows[-1]["id"]
 
     def files(self, table: Table) -> list[str]:
         """The addresses of the Parquet files of a table."""

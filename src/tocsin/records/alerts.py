@@ -6,6 +6,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
+from tocsin.records.given_ids import next_id
 from tocsin.records.tables import alert_states, episodes, incidents, models, timeline
 from tocsin.rules import Phase, State
 
@@ -134,9 +135,9 @@ def list_incidents(
 
 def add_incident(connection: Connection, model_id: int, **values: Any) -> int:
     """Open an incident; its number."""
-    result = connection.execute(incidents.insert().values(model_id=model_id, **values))
-    assert result.inserted_primary_key is not None
-    return int(result.inserted_primary_key[0])
+    number = next_id(connection, incidents)
+    connection.execute(incidents.insert().values(id=number, model_id=model_id, **values))
+    return number
 
 
 def update_incident(connection: Connection, incident_id: int, **values: Any) -> None:
@@ -182,7 +183,12 @@ def note(
     """Write on an incident's timeline."""
     connection.execute(
         timeline.insert().values(
-            incident_id=incident_id, event_time=event_time, recorded_at=now, kind=kind, text=text
+            id=next_id(connection, timeline),
+            incident_id=incident_id,
+            event_time=event_time,
+            recorded_at=now,
+            kind=kind,
+            text=text,
         )
     )
 

@@ -67,6 +67,12 @@ def newest(connection: Connection, model_id: int, limit: int) -> list[Erasure]:
     return [Erasure(*row) for row in rows]
 
 
+def newest_offset(connection: Connection, model_id: int) -> int:
+    """The offset of a model's newest request, 0 when there is none."""
+    newest = sa.select(sa.func.max(erasures.c.offset)).where(erasures.c.model_id == model_id)
+    return connection.execute(newest).scalar() or 0
+
+
 def _select() -> sa.Select[Any]:
     return sa.select(
         erasures.c.offset,

@@ -114,9 +114,14 @@ def waiting(connection: Connection) -> dict[int, tuple[int, int]]:
     return {model: (int(rows), int(since)) for model, rows, since in connection.execute(query)}
 
 
-def size(connection: Connection) -> int:
-    """How many bytes wait, of all models."""
-    return connection.execute(sa.select(sa.func.sum(sa.func.length(inbox.c.body)))).scalar() or 0
+def sizes(connection: Connection) -> dict[str, int]:
+    """How many bytes wait of each model that has any, by name."""
+    query = (
+        sa.select(models.c.name, sa.func.sum(sa.func.length(inbox.c.body)))
+        .join(inbox, inbox.c.model_id == models.c.id)
+        .group_by(models.c.name)
+    )
+    return {name: int(held) for name, held in connection.execute(query)}
 
 
 def rows_of_kind(connection: Connection, model_id: int, kind: str) -> int:

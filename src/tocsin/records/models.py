@@ -14,6 +14,7 @@ from tocsin.records.tables import changed_buckets, counters, deletions, models
 
 # Of every request that brings rows: made once, as making them takes longer than executing them.
 _MONITOR = sa.select(models.c.id, models.c.monitor).where(models.c.name == sa.bindparam("name"))
+_IS_THERE = sa.select(models.c.id).where(models.c.id == sa.bindparam("id"))
 _ADD_TO_COUNTER = (
     counters.update()
     .where(
@@ -146,6 +147,12 @@ def rebuild_went_on(connection: Connection, model_id: int, *, done: int, days: i
     connection.execute(mine.values(rebuild_days=days, rebuild_days_done=done))
 
 
+def rebuild_ended(connection: Connection, model_id: int | None = None) -> None:
+    """Record that nobody rebuilds a model, or any; it may wait for it still."""
+    ended = models.update().values(rebuild_days=None, rebuild_days_done=None)
+    connection.execute(ended if model_id is None else ended.where(models.c.id == model_id))
+
+
 def rebuilds(connection: Connection) -> list[Rebuilding]:
     """The models whose profiles are of another plan, or are just made anew, by name."""
     query = sa.select(models.c.name, models.c.rebuild_days_done, models.c.rebuild_days).where(
@@ -165,6 +172,11 @@ def model_named(connection: Connection, name: str) -> ModelRecord:
     return _record(row)
 
 
+def changed_since(now: ModelRecord, then: ModelRecord) -> bool:
+    """Whether a model has another monitor or plan by now, or is another one of its name."""
+    return (now.id, now.monitor, now.plan.digest) != (then.id, then.monitor, then.plan.digest)
+
+
 def monitor_named(connection: Connection, name: str) -> tuple[int, dict[str, Any]]:
     """The id and the monitor of the model of this name, without what is costly to decode.
 
@@ -174,6 +186,17 @@ def monitor_named(connection: Connection, name: str) -> tuple[int, dict[str, Any
     if row is None:
         raise UnknownModelError(name)
     return row.id, row.monitor
+
+
+def is_there(connection: Connection, model_id: int) -> bool:
+    """Whether a model of this id is there still; a new one of its name is another."""
+    return connection.execute(_IS_THERE, {"id": model_id}).first() is not None
+
+
+def check_there(connection: Connection, record: ModelRecord) -> None:
+    """Raises: UnknownModelError when a model was deleted since it was read."""
+    if not is_there(connection, record.id):
+        raise UnknownModelError(record.name)
 
 
 def exists(connection: Connection, name: str) -> bool:
@@ -192,6 +215,12 @@ def names_of_other_formats(connection: Connection) -> list[str]:
 def names(connection: Connection) -> list[str]:
     """The names of all models."""
     return list(connection.execute(sa.select(models.c.name).order_by(models.c.name)).scalars())
+
+
+def names_by_id(connection: Connection) -> dict[int, str]:
+    """The names of all models, in their order."""
+    query = sa.select(models.c.id, models.c.name).order_by(models.c.name)
+    return {int(model_id): name for model_id, name in connection.execute(query)}
 
 
 def number(connection: Connection) -> int:
@@ -246,14 +275,11 @@ def pending_buckets(connection: Connection, model_id: int) -> set[int]:
     return set(connection.execute(query).scalars())
 
 
-def names_with_changes(connection: Connection) -> dict[str, tuple[int, int]]:
-    """The models that have such buckets: up to where each is folded, and how many they are."""
-    query = (
-        sa.select(models.c.name, models.c.folded_offset, sa.func.count())
-        .join(changed_buckets)
-        .group_by(models.c.name, models.c.folded_offset)
-    )
-    return {name: (int(offset), int(n)) for name, offset, n in connection.execute(query)}
+def names_with_changes(connection: Connection) -> dict[str, tuple[int, int, int]]:
+    """The models that have such buckets: id, up to where it is folded, and how many they are."""
+    columns = (models.c.name, models.c.id, models.c.folded_offset)
+    query = sa.select(*columns, sa.func.count()).join(changed_buckets).group_by(*columns)
+    return {name: (int(i), int(offset), int(n)) for name, i, offset, n in connection.execute(query)}
 
 
 def clear_changed(connection: Connection, model_id: int, *, keep: Collection[int] = ()) -> None:
@@ -270,6 +296,12 @@ def count(connection: Connection, model_id: int, **amounts: int) -> None:
         added = {"of_model": model_id, "of_name": name, "amount": amount}
         if connection.execute(_ADD_TO_COUNTER, added).rowcount == 0:
             connection.execute(_BEGIN_COUNTER, added)
+
+
+def count_anew(connection: Connection, model_id: int, names: Collection[str]) -> None:
+    """Let some of the model's counters begin at nothing."""
+    mine = (counters.c.model_id == model_id) & counters.c.name.in_(names)
+    connection.execute(counters.delete().where(mine))
 
 
 def counts(connection: Connection, model_id: int) -> dict[str, int]:

@@ -12,6 +12,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
+from tocsin.records.given_ids import next_id
 from tocsin.records.tables import outbox, receivers
 
 _OPEN = ("pending", "leased")
@@ -60,6 +61,7 @@ def put(
     """Write a message into the outbox."""
     connection.execute(
         outbox.insert().values(
+            id=next_id(connection, outbox),
             order_key=order_key,
             receiver=receiver,
             message_id=message_id,

@@ -86,6 +86,14 @@ deletions = sa.Table(
     sa.Column("done_at", _Time),
 )
 
+# The newest id that was given in a table; ids of deleted rows are told to others and stay theirs.
+given_ids = sa.Table(
+    "given_ids",
+    metadata,
+    sa.Column("of", sa.String, primary_key=True),
+    sa.Column("newest", sa.BigInteger, nullable=False),
+)
+
 counters = sa.Table(
     "counters",
     metadata,

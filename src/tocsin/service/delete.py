@@ -1,5 +1,7 @@
 """Delete a model with all that was recorded of it."""
 
+from collections.abc import Callable, Sequence
+
 from tocsin.lake import Lake
 from tocsin.records import Records, audit, changes, deletions, models
 from tocsin.records.deletions import Deletion
@@ -8,12 +10,22 @@ from tocsin.service.clock import Clock
 
 
 class Delete:
-    """Deletes models: they are gone with the request, their files once nobody works on them."""
+    """Deletes models: they are gone with the request, their files once nobody works on them.
 
-    def __init__(self, records: Records, lake: Lake, clock: Clock) -> None:
+    forgetting: told of each, to let go of what they remember of it.
+    """
+
+    def __init__(
+        self,
+        records: Records,
+        lake: Lake,
+        clock: Clock,
+        forgetting: Sequence[Callable[[Deletion], None]] = (),
+    ) -> None:
         self._records = records
         self._lake = lake
         self._clock = clock
+        self._forgetting = forgetting
 
     def delete(self, model: str, *, actor: str = audit.UNKNOWN) -> None:
         """Forget a model: rows that wait, profiles, evaluations, incidents, messages about it.
@@ -41,6 +53,8 @@ class Delete:
 
         Raises: UnavailableError while somebody reads what the database was before.
         """
+        for forget in self._forgetting:
+            forget(deletion)
         self._lake.remove(deletion.model_id, deletion.name)
         self._records.forget()
         with self._records.write() as connection:

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import timedelta
+from itertools import chain
 from typing import Any
 
 import msgspec
@@ -17,8 +18,6 @@ from tocsin.service.decoding import ID_NAMES, as_text
 from tocsin.service.labels import distinct_keys
 
 ID = "prediction_id"
-# Rows of the quarantine that are in memory together.
-_AT_ONCE = 10_000
 _COUNTED = (Table.PREDICTIONS, Table.OUTCOMES)
 
 
@@ -118,10 +117,8 @@ def _erase(lake: ModelLake, wanted: pa.Table, ids: set[str], quarantined: list[s
 
 def _quarantined(lake: ModelLake) -> Iterator[tuple[str, list[dict[str, Any]]]]:
     """What is in quarantine: the id that a row has there, and all objects in it."""
-    for batch in lake.quarantine_batches():
-        for start in range(0, batch.num_rows, _AT_ONCE):
-            for row in batch.slice(start, _AT_ONCE).to_pylist():
-                yield row["id"], _objects(msgspec.json.decode(row["row"]))
+    for row in chain.from_iterable(lake.quarantine_rows()):
+        yield row["id"], _objects(msgspec.json.decode(row["row"]))
 
 
 def _objects(value: Any) -> list[dict[str, Any]]:

@@ -8,6 +8,7 @@ from sqlalchemy.engine import Connection
 from tocsin.declared import Monitor, parse_monitor
 from tocsin.drift import Divergence, Shift, shifts
 from tocsin.records import Records, changes, evaluations, models, profiles
+from tocsin.records.deletions import Deletion
 from tocsin.records.evaluations import Evaluation
 from tocsin.records.models import ModelRecord
 from tocsin.service.alert import Alerting
@@ -34,7 +35,7 @@ class Evaluate:
         self._alerting = alerting
         self._clock = clock
         self._revise_after = revise_after
-        self._nothing_due: dict[str, tuple[tuple[int, int], int]] = {}
+        self._nothing_due: dict[str, tuple[tuple[int, int, int], int]] = {}
 
     def waiting(self) -> list[str]:
         """The models with buckets that changed since they were evaluated."""
@@ -48,8 +49,12 @@ class Evaluate:
             if (rest := self._nothing_due.get(name)) is None or rest[0] != state or rest[1] <= now
         ]
 
+    def forget(self, deletion: Deletion) -> None:
+        """Let go of what is remembered of a model that is deleted."""
+        self._nothing_due.pop(deletion.name, None)
+
     def evaluate(self, model: str) -> int:
-        """Evaluate what is due; how many windows."""
+        """Evaluate what is due; how many windows. Raises: UnknownModelError."""
         now = self._clock()
         # Measuring may take seconds: others can write meanwhile. Nothing else folds or evaluates.
         with self._records.read() as connection:
@@ -70,6 +75,7 @@ class Evaluate:
         count = sum(len(part) for part in found.values())
         later = {bucket for windows in due.values() for bucket in windows.later}
         with self._records.write() as connection:
+            models.check_there(connection, record)
             for part in found.values():
                 evaluations.append(connection, record.id, part)
             self._alerting.step(connection, record, monitor, found, now=now)
@@ -85,7 +91,7 @@ class Evaluate:
         if later:
             rest = min(windows.again for windows in due.values() if windows.again is not None)
             # Not by the offset alone: a rebuild marks buckets without any new row.
-            self._nothing_due[model] = ((record.folded_offset, len(later)), rest)
+            self._nothing_due[model] = ((record.id, record.folded_offset, len(later)), rest)
         return count
 
     def _due(

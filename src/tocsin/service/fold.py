@@ -22,6 +22,7 @@ from tocsin.engines import merged, profile_labels, profile_predictions
 from tocsin.lake import OFFSET, PLACE, Lake, ModelLake, Table, evolved, shaped
 from tocsin.profiles import Profile, ProfileKey
 from tocsin.records import Records, changes, erasures, inbox, models, profiles
+from tocsin.records.deletions import Deletion
 from tocsin.records.models import ModelRecord
 from tocsin.service.clock import Clock
 from tocsin.service.erasing import erasing, finish_erasures
@@ -85,6 +86,7 @@ class Fold:
         """Fold the oldest entries of a model's inbox; how many rows they had.
 
         Nothing while the model waits to be rebuilt: its lake may lack what a new monitor asks for.
+        Raises: UnknownModelError, also when the model is deleted meanwhile.
         """
         # In one transaction: entries are of the monitor that is known with them, or an earlier one.
         with self._records.read() as connection:
@@ -117,6 +119,10 @@ class Fold:
         self._count(record, monitor, batch, offset)
         lake.compact()
         return sum(entry.rows.num_rows for entry in entries)
+
+    def forget(self, deletion: Deletion) -> None:
+        """Let go of what is remembered of a model that is deleted."""
+        self._open.pop(deletion.model_id, None)
 
     def _model_lake(self, record: ModelRecord, monitor: Monitor) -> ModelLake:
         lake = self._open.get(record.id)
@@ -175,9 +181,10 @@ class Fold:
         newest: int | None,
         counts: dict[str, int],
     ) -> None:
-        """Profiles, offset and inbox move in one transaction."""
+        """Profiles, offset and inbox move in one transaction. Raises: UnknownModelError."""
         now = self._clock()
         with self._records.write() as connection:
+            models.check_there(connection, record)
             if profiles.add(connection, record.id, record.plan, deltas):
                 models.await_rebuild(connection, record.id)
             models.mark_changed(connection, record.id, {key.bucket for key in deltas})

@@ -8,9 +8,16 @@ from operator import itemgetter
 from typing import Any, Literal
 
 from tocsin.declared import Monitor, parse_monitor
-from tocsin.errors import InvalidInputError, SourceMovedError, TocsinError, UnavailableError
+from tocsin.errors import (
+    InvalidInputError,
+    SourceMovedError,
+    TocsinError,
+    UnavailableError,
+    UnknownModelError,
+)
 from tocsin.lake import Table
 from tocsin.records import Records, inbox, models, positions, profiled_days
+from tocsin.records.deletions import Deletion
 from tocsin.service.clock import Clock
 from tocsin.service.decoding import (
     Body,
@@ -71,6 +78,7 @@ class _Part:
     """
 
     model: int
+    name: str
     kind: Kind
     decoded: Decoded
     requests: tuple[tuple[int, int], ...]
@@ -128,6 +136,7 @@ class Ingest:
         for (model, kind), group in groupby(ordered, key=lambda pair: _of_one(pair[1])):
             of_model = dict(group)
             try:
+                self._room.check(model)
                 model_id, monitor = self._monitor(model)
             except TocsinError as error:
                 answers |= dict.fromkeys(of_model, error)
@@ -138,10 +147,19 @@ class Ingest:
                 for number, rows in _read(of_model, answers).items()
             }
             parts += _parts(found, of_model, model_id, kind, by)
-        self._store(parts, now)
+        stored = self._store(parts, now)
         for part in parts:
-            answers |= self._receipts(part)
+            if part.model in stored:
+                answers |= self._receipts(part)
+            else:
+                gone = UnknownModelError(part.name)
+                answers |= dict.fromkeys((number for number, _ in part.requests), gone)
         return answers
+
+    def forget(self, deletion: Deletion) -> None:
+        """Let go of what is remembered of a model that is deleted."""
+        self._parsed.pop(deletion.model_id, None)
+        self._recent.forget(deletion.model_id)
 
     def _monitor(self, model: str) -> tuple[int, Monitor]:
         with self._records.read() as connection:
@@ -156,11 +174,15 @@ class Ingest:
             known = self._parsed[model_id] = (document, parse_monitor(model, document))
         return model_id, known[1]
 
-    def _store(self, parts: Sequence[_Part], now: int) -> None:
+    def _store(self, parts: Sequence[_Part], now: int) -> set[int]:
+        """Store parts; the ids of the models whose they are, but of those deleted meanwhile."""
         if not parts:
-            return
+            return set()
         with self._records.write() as connection:
+            there = {m for m in {part.model for part in parts} if models.is_there(connection, m)}
             for part in parts:
+                if part.model not in there:
+                    continue
                 decoded = part.decoded
                 if part.move is not None:
                     positions.move(connection, part.model, part.move, now=now)
@@ -179,6 +201,7 @@ class Ingest:
                     quarantined=decoded.quarantine.num_rows,
                     **({"dropped_by_clients": part.dropped} if part.dropped else {}),
                 )
+        return there
 
     def _receipts(self, part: _Part) -> dict[int, Receipt]:
         """What became of each request of a part, by its number."""
@@ -232,7 +255,8 @@ def _parts(
         decoded = _DECODE[kind](given(rows, by.schema, _ONE[kind]), by)
         dropped = sum(requests[number].dropped for number in lengths)
         move = next((requests[number].move for number in lengths), None)
-        return _Part(model, kind, decoded, tuple(lengths.items()), dropped, move)
+        name = next(requests[number].model for number in lengths)
+        return _Part(model, name, kind, decoded, tuple(lengths.items()), dropped, move)
 
     together: list[Any] = []
     lengths: dict[int, int] = {}

@@ -105,7 +105,8 @@ class Publish:
 
     def _remember(self, model_id: int, topic: str, position: str) -> None:
         with self._records.write() as connection:
-            published.set_position(connection, model_id, topic, position)
+            if models.is_there(connection, model_id):
+                published.set_position(connection, model_id, topic, position)
 
 
 def _points(

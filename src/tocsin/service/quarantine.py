@@ -1,7 +1,7 @@
 """Rows that did not fit: look at them, and take them up again once they do."""
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -12,7 +12,7 @@ import pyarrow as pa
 from tocsin.declared import Monitor, parse_monitor
 from tocsin.errors import InvalidInputError, UnavailableError
 from tocsin.lake import OFFSET, Lake, ModelLake, Table
-from tocsin.records import Records, changes, inbox, models
+from tocsin.records import Records, changes, erasures, inbox, models
 from tocsin.records.models import ModelRecord
 from tocsin.service.clock import Clock
 from tocsin.service.decoding import (
@@ -27,8 +27,6 @@ from tocsin.service.decoding import (
 )
 from tocsin.service.reasons import kind_of_reason
 
-# Rows that are in memory together.
-_AT_ONCE = 10_000
 _KINDS = {"predictions": predictions, "outcomes": outcomes}
 
 
@@ -73,10 +71,10 @@ class Quarantine:
     def groups(self, model: str) -> list[Group]:
         """The rows by kind and reason, the most frequent first. Raises: UnknownModelError."""
         found: dict[tuple[str, str], _Rows] = {}
-        for batch in self._batches(*self._model(model)):
-            for row in batch:
-                of = (row["kind"], kind_of_reason(row["reason"]))
-                found.setdefault(of, _Rows(row)).add(row)
+        lake, taken = self._sealed(*self._model(model))
+        for row in _left(lake.quarantine_rows(), taken):
+            of = (row["kind"], kind_of_reason(row["reason"]))
+            found.setdefault(of, _Rows(row)).add(row)
         groups = [each.group(kind, reason) for (kind, reason), each in found.items()]
         return sorted(groups, key=lambda group: -group.rows)
 
@@ -99,9 +97,10 @@ class Quarantine:
         """Try rows again, with the schema of now; those that fit are as if they had come late.
 
         rename: what fields of the rows should have been called. reason: only rows whose reason has
-        this text in it. A row that is tried twice counts once.
-        Raises: UnknownModelError; InvalidInputError for an empty name; UnavailableError while rows
-        are being erased.
+        this text in it. A row that is tried twice counts once. They keep their order: of two
+        corrections of one time the later counts.
+        Raises: UnknownModelError; InvalidInputError for an empty name; UnavailableError when rows
+        are erased meanwhile.
         """
         names = dict(rename or {})
         if not all(names) or not all(names.values()):
@@ -111,44 +110,54 @@ class Quarantine:
         by = Reading(monitor.schema, monitor.version, now, monitor.skew)
         still: Counter[str] = Counter()
         accepted = 0
-        for batch in self._batches(record, monitor):
+        erasure = self._newest_erasure(record)
+        lake, taken = self._sealed(record, monitor)
+        for batch in lake.quarantine_in_order():
             rows = [row for row in batch if reason is None or _has(row, reason)]
             for kind in _KINDS:
-                of_kind = [row for row in rows if row["kind"] == kind]
-                accepted += self._tried(record, monitor, kind, of_kind, by, names, still)
+                of_kind = [row for row in _left([rows], taken) if row["kind"] == kind]
+                if not of_kind:
+                    continue
+                decoded, ids = self._fitting(monitor, kind, of_kind, by, names, still)
+                self._take_up(record, decoded, ids, erasure, now)
+                accepted += len(ids)
         return Replayed(accepted, still.total(), tuple(still.most_common(10)))
 
-    def _tried(
+    def _fitting(
         self,
-        record: ModelRecord,
         monitor: Monitor,
         kind: str,
         rows: list[dict[str, Any]],
         by: Reading,
         names: Mapping[str, str],
         still: Counter[str],
-    ) -> int:
-        """Take up the rows of a kind that fit by now; how many. Why others do not, to `still`."""
-        if not rows:
-            return 0
+    ) -> tuple[Decoded, list[str]]:
+        """The rows of a kind that fit by now, and their ids. Why others do not, to `still`."""
         renamed = [_renamed(row, names) for row in rows]
         clean = scrubbed(renamed, monitor.privacy, self._hash_key)
         decoded = _KINDS[kind](given(clean, monitor.schema, f"one of {kind}"), by)
         bad = dict(decoded.reasons)
         still.update(map(kind_of_reason, bad.values()))
-        fitting = [row["id"] for number, row in enumerate(rows) if number not in bad]
-        self._take_up(record, decoded, fitting, by.now)
-        return len(fitting)
+        return decoded, [row["id"] for number, row in enumerate(rows) if number not in bad]
 
-    def _take_up(self, record: ModelRecord, decoded: Decoded, ids: list[str], now: int) -> None:
+    def _newest_erasure(self, record: ModelRecord) -> int:
+        """The newest request to erase rows. Raises: UnavailableError when one is under way."""
+        with self._records.read() as connection:
+            if inbox.rows_of_kind(connection, record.id, inbox.ERASURE):
+                raise _erasing(record)
+            return erasures.newest_offset(connection, record.id)
+
+    def _take_up(
+        self, record: ModelRecord, decoded: Decoded, ids: list[str], erasure: int, now: int
+    ) -> None:
+        """Store rows that were read; erasure: the newest when they were."""
         if not ids:
             return
         with self._records.write() as connection:
-            if inbox.rows_of_kind(connection, record.id, inbox.ERASURE):
+            models.check_there(connection, record)
+            if erasures.newest_offset(connection, record.id) != erasure:
                 # Taken up behind it, rows that it is about would come back.
-                raise UnavailableError(
-                    f"rows of {record.name!r} are being erased; try again when that is done"
-                )
+                raise _erasing(record)
             for kind, rows in (
                 (Table.PREDICTIONS, decoded.predictions),
                 (Table.OUTCOMES, decoded.outcomes),
@@ -175,14 +184,6 @@ class Quarantine:
         lake, taken = self._sealed(record, monitor)
         found = lake.quarantined(limit=limit).to_pylist()
         return [row for row in found if row["id"] not in taken]
-
-    def _batches(self, record: ModelRecord, monitor: Monitor) -> Iterator[list[dict[str, Any]]]:
-        """All of them, some at a time."""
-        lake, taken = self._sealed(record, monitor)
-        for batch in lake.quarantine_batches():
-            for start in range(0, batch.num_rows, _AT_ONCE):
-                rows = batch.slice(start, _AT_ONCE).to_pylist()
-                yield [row for row in rows if row["id"] not in taken]
 
     def _sealed(self, record: ModelRecord, monitor: Monitor) -> tuple[ModelLake, set[str]]:
         """The lake, and which rows in it are taken up."""
@@ -212,6 +213,17 @@ class _Rows:
         example = msgspec.json.decode(self._newest["row"])
         said = self._newest["reason"]
         return Group(kind, reason, self._rows, self._first, self._last, example, said)
+
+
+def _erasing(record: ModelRecord) -> UnavailableError:
+    return UnavailableError(
+        f"rows of {record.name!r} are being erased; try again when that is done"
+    )
+
+
+def _left(batches: Iterable[list[dict[str, Any]]], taken: set[str]) -> Iterator[dict[str, Any]]:
+    """The rows that are not taken up yet."""
+    return (row for batch in batches for row in batch if row["id"] not in taken)
 
 
 def _has(row: dict[str, Any], reason: str) -> bool:

@@ -15,6 +15,7 @@ from tocsin.records.models import ModelRecord
 from tocsin.service.clock import Clock
 from tocsin.service.erasing import finish_erasures
 from tocsin.service.labels import labels_of_day
+from tocsin.service.uncountable import COUNTERS
 from tocsin.values import SECOND, to_datetime
 
 _log = logging.getLogger(__name__)
@@ -64,12 +65,25 @@ class Rebuild:
         finish_erasures(self._records, record, monitor, lake, now=self._clock())
         lake.evolve()
         _log.info("rebuilding the profiles of %s from the lake", model)
+        try:
+            rows = self._replaced(record, monitor, lake, progress)
+        finally:
+            with self._records.write() as connection:
+                models.rebuild_ended(connection, record.id)
+                changes.announce(connection, f"model/{model}", now=self._clock())
+        _log.info("rebuilt the profiles of %s from %d predictions", model, rows)
+        return rows
+
+    def _replaced(
+        self, record: ModelRecord, monitor: Monitor, lake: ModelLake, progress: Progress
+    ) -> int:
+        """Replace a model's profiles by those of its lake; how many predictions that has."""
         # Others can write meanwhile: nothing folds, so that the lake stays as it is.
         total, rows = _profiled(record, monitor, lake, self._told(record, progress))
         with self._records.write() as connection:
-            current = models.model_named(connection, model)
-            if (current.monitor, current.plan.digest) != (record.monitor, record.plan.digest):
-                # Changed meanwhile: it still waits to be rebuilt.
+            current = models.model_named(connection, record.name)
+            if models.changed_since(current, record):
+                # It still waits to be rebuilt.
                 return rows
             check_complete(connection, record, rows + lake.removed(Table.PREDICTIONS))
             # What expired is in its profiles alone.
@@ -77,8 +91,9 @@ class Rebuild:
             profiles.add(connection, record.id, record.plan, total)
             models.mark_changed(connection, record.id, before | {key.bucket for key in total})
             models.rebuilt(connection, record.id, record.plan)
-            changes.announce(connection, f"model/{model}", now=self._clock())
-        _log.info("rebuilt the profiles of %s from %d predictions", model, rows)
+            # Those that were too late may not be by the horizon of now.
+            models.count_anew(connection, record.id, COUNTERS)
+            changes.announce(connection, f"model/{record.name}", now=self._clock())
         return rows
 
     def _told(self, record: ModelRecord, progress: Progress) -> Progress:

@@ -20,6 +20,11 @@ class Recent:
         self._lock = threading.Lock()
         self._ids: dict[int, tuple[dict[str, int], dict[str, int]]] = {}
 
+    def forget(self, model: int) -> None:
+        """Let go of the ids of a model."""
+        with self._lock:
+            self._ids.pop(model, None)
+
     def repeats(self, model: int, predictions: pa.Table) -> NDArray[np.bool_]:
         """(n,) which of these durable predictions came before, on their day or beside it."""
         ids = predictions["prediction_id"].to_pylist()

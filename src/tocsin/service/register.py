@@ -121,15 +121,16 @@ class Register:
             kept = _renamed(kept, monitor.schema)
             kept = scrubbed_reference(kept, monitor.privacy, self._hash_key)
             profile, notes = reference_profile(monitor.schema, kept)
-            lake.keep_reference(profile.plan.digest, kept)
         with self._records.write() as connection:
             now = models.model_named(connection, name)
-            if (now.monitor, now.plan.digest) != (record.monitor, record.plan.digest):
+            if models.changed_since(now, record):
                 raise SchemaError(f"somebody else changed model {name!r} meanwhile; look again")
             models.set_monitor(connection, record.id, document)
             if anew:
                 notes = (*notes, *_dropped(connection, record))
                 models.set_reference(connection, record.id, profile, notes)
+                # Here, as the folder of a model that was deleted meanwhile must not come back.
+                lake.keep_reference(profile.plan.digest, kept)
             at = self._clock()
             event = "model.changed" if reference is None else "model.reference"
             _record(connection, event, name, record.monitor, document, actor=actor, now=at)

@@ -5,6 +5,7 @@ from datetime import timedelta
 from tocsin.declared import Monitor, parse_monitor
 from tocsin.lake import Lake, ModelLake, Table
 from tocsin.records import Records, models, operations
+from tocsin.records.deletions import Deletion
 from tocsin.records.models import ModelRecord
 from tocsin.service.clock import Clock
 from tocsin.service.operations import TOO_LATE
@@ -21,14 +22,19 @@ class Retain:
         self._records = records
         self._lake = lake
         self._clock = clock
-        self._expired: dict[str, int] = {}
-        self._tidied: dict[str, int] = {}
+        self._expired: dict[int, int] = {}
+        self._tidied: dict[int, int] = {}
 
     def waiting(self) -> list[str]:
         """The models that were not looked after for an hour."""
         with self._records.read() as connection:
-            names = models.names(connection)
-        return [name for name in names if self._due(self._expired, name, _EXPIRE_EVERY)]
+            names = models.names_by_id(connection)
+        return [n for model, n in names.items() if self._due(self._expired, model, _EXPIRE_EVERY)]
+
+    def forget(self, deletion: Deletion) -> None:
+        """Let go of what is remembered of a model that is deleted."""
+        self._expired.pop(deletion.model_id, None)
+        self._tidied.pop(deletion.model_id, None)
 
     def retain(self, model: str) -> int:
         """Delete rows that are older than the monitor keeps them; how many predictions they were.
@@ -43,10 +49,10 @@ class Retain:
         lake = self._lake.model(record.id, record.name, monitor.schema)
         expired = self._expire(record, monitor, lake)
         self._expire_operations(record, monitor, now)
-        if self._due(self._tidied, model, _TIDY_EVERY):
+        if self._due(self._tidied, record.id, _TIDY_EVERY):
             lake.tidy(now=to_datetime(now))
-            self._tidied[model] = now
-        self._expired[model] = now
+            self._tidied[record.id] = now
+        self._expired[record.id] = now
         return expired
 
     def _expire(self, record: ModelRecord, monitor: Monitor, lake: ModelLake) -> int:
@@ -70,7 +76,7 @@ class Retain:
             if monitor.retention is not None:
                 operations.expire(connection, record.id, before=now - monitor.retention)
 
-    def _due(self, done: dict[str, int], model: str, every: int) -> bool:
+    def _due(self, done: dict[int, int], model: int, every: int) -> bool:
         return model not in done or not 0 <= self._clock() - done[model] < every
 
 

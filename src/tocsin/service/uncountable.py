@@ -6,12 +6,13 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from tocsin.declared import Monitor
-from tocsin.lake import EARLIEST, ModelLake, Table, far_outcomes
+from tocsin.lake import EARLIEST, ModelLake, Table, far_outcomes, not_near
 from tocsin.service.labels import days_around
 
 # The model's counters of them.
 TOO_EARLY = "outcomes_too_early"
 TOO_LATE = "outcomes_too_late"
+COUNTERS = (TOO_EARLY, TOO_LATE)
 _COLUMNS = ("prediction_id", "timestamp")
 # So much further away a prediction is looked for: not in all the years of a lake.
 _AROUND = timedelta(days=90)
@@ -29,15 +30,19 @@ def uncountable(
     """How many new outcomes can never count, by counter.
 
     fresh: predictions of the same fold. labelled: those that have a label by it. Outcomes that come
-    before their prediction are not told, nor those that are joined by keys.
+    before their prediction are not told, nor those that are joined by keys. Each row is judged by
+    itself, whatever else is known of its id: not to depend on which rows are folded together.
     """
     said = pc.and_(outcomes["prediction_id"].is_valid(), outcomes["label"].is_valid())
     given = outcomes.filter(said).select(_COLUMNS)
-    joined = pc.is_in(given["prediction_id"], value_set=labelled["prediction_id"].combine_chunks())
-    told = given.filter(pc.invert(joined))
-    if told.num_rows == 0:
+    if given.num_rows == 0:
         return {}
     horizon = timedelta(microseconds=monitor.label_horizon)
+    # Most fit what was found already: for the others the lake has to be looked into.
+    near = pa.concat_tables([fresh.select(_COLUMNS), labelled.select(_COLUMNS)])
+    told = not_near(given, near, earliest=EARLIEST, horizon=horizon)
+    if told.num_rows == 0:
+        return {}
     stored = lake.find(
         Table.PREDICTIONS,
         told["prediction_id"].combine_chunks(),

@@ -6,7 +6,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from tocsin.ids import uuid7
+from tocsin.ids import uuid7s
 from tocsin.lake import outcomes_schema, predictions_schema, quarantine_schema
 from tocsin.schema import Schema
 from tocsin.service.decoding.fields import (
@@ -134,9 +134,12 @@ def _check_whose(found: Arrays, given: Given, schema: Schema) -> None:
 
 
 def _quarantined(given: Given, kind: str, by: Reading) -> pa.Table:
+    misfits = given.misfits.sorted()
+    # They are taken up again in the order of their ids: that in which they came.
+    ids = sorted(uuid7s(len(misfits)))
     bad = [
-        {"id": uuid7(), "timestamp": by.now, "kind": kind, "row": given.raw(row), "reason": reason}
-        for row, reason in given.misfits.sorted()
+        {"id": id_, "timestamp": by.now, "kind": kind, "row": given.raw(row), "reason": reason}
+        for id_, (row, reason) in zip(ids, misfits, strict=True)
     ]
     return pa.Table.from_pylist(bad, schema=quarantine_schema())
 
