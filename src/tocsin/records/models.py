@@ -12,6 +12,7 @@ from tocsin.estimation import Maturity
 from tocsin.profiles import FORMAT, Plan, Profile
 from tocsin.records.tables import changed_buckets, counters, deletions, models
 
+_OF_ROWS = ("predictions", "outcomes", "quarantined", "repeated", "joined")
 # Of every request that brings rows: made once, as making them takes longer than executing them.
 _MONITOR = sa.select(models.c.id, models.c.monitor).where(models.c.name == sa.bindparam("name"))
 _IS_THERE = sa.select(models.c.id).where(models.c.id == sa.bindparam("id"))
@@ -305,9 +306,10 @@ def count_anew(connection: Connection, model_id: int, names: Collection[str]) ->
 
 
 def counts(connection: Connection, model_id: int) -> dict[str, int]:
-    """The model's counters."""
+    """The model's counters; those of rows are there before there are any."""
     query = sa.select(counters.c.name, counters.c.value).where(counters.c.model_id == model_id)
-    return {str(name): int(value) for name, value in connection.execute(query)}
+    found = {str(name): int(value) for name, value in connection.execute(query)}
+    return dict.fromkeys(_OF_ROWS, 0) | found
 
 
 def _record(row: sa.Row[Any]) -> ModelRecord:
