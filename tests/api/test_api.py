@@ -427,3 +427,20 @@ def test_the_status_tells_what_keeps_failing_and_of_which_model(
     while client.get("/api/v1/status").json()["trouble"]:
         assert time.monotonic() < deadline
     assert Feed(app, "late").total("n") == 1
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "said"),
+    [
+        ("GET", "/models/late/metrics/a/b", "has no GET /api/v1/models/late/metrics/a/b"),
+        ("POST", "/models//watch", "no name is empty"),
+        ("GET", "/models/late/metrics/roc_auc?as_of=xx", "`as_of`: Input should be"),
+    ],
+)
+def test_what_is_asked_for_wrongly_is_told_by_its_own_name(
+    client: TestClient, method: str, path: str, said: str
+) -> None:
+    add(client)
+    answer = client.request(method, f"/api/v1{path}")
+    assert answer.status_code in (404, 405, 422)
+    assert said in answer.json()["error"]["message"]

@@ -159,7 +159,7 @@ def test_a_role_of_a_wrong_type_is_refused_with_its_name(client):
     for faulty in ({"task": "ranking"}, {"scores": 3}, {"label": ["a"]}):
         answer = client.post("/api/v1/models/m/watch", json={"uri": "models:/x@y", **faulty})
         assert answer.status_code == 422
-        assert f"body.{next(iter(faulty))}" in answer.json()["error"]["message"]
+        assert f"`{next(iter(faulty))}" in answer.json()["error"]["message"]
 
 
 def test_an_address_that_is_missing_is_asked_for(client):

@@ -1,5 +1,6 @@
 """Errors as answers: `{"error": {"type", "message", "position"}}`."""
 
+from collections.abc import Sequence
 from math import ceil
 from typing import Any
 
@@ -61,11 +62,15 @@ async def _ours(_: Request, error: Exception) -> JSONResponse:
 
 async def _parameters(_: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, RequestValidationError)
-    faults = "; ".join(
-        f"{'.'.join(str(part) for part in fault['loc'])}: {fault['msg']}"
-        for fault in error.errors()
-    )
+    faults = "; ".join(_fault(fault["loc"], fault["msg"]) for fault in error.errors())
     return JSONResponse(_body("InvalidInput", faults), 422)
+
+
+def _fault(place: Sequence[str | int], message: str) -> str:
+    """What is wrong with a parameter, by its own name: not where HTTP has it."""
+    name = ".".join(str(part) for part in place[1:])
+    said = message.removeprefix("Value error, ")
+    return f"`{name}`: {said}" if name else said
 
 
 def _body(kind: str, message: str, position: int | str | None = None) -> dict[str, Any]:

@@ -205,7 +205,13 @@ async def _no_such_page(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
     if request.url.path.startswith("/api/"):
         kind = HTTPStatus(error.status_code).phrase.replace(" ", "")
-        body = {"error": {"type": kind, "message": error.detail}}
+        message = error.detail
+        if error.status_code in (404, 405) and message == HTTPStatus(error.status_code).phrase:
+            message = (
+                f"the API has no {request.method} {request.url.path}; no name is empty, and a / "
+                "in one has to be percent-encoded"
+            )
+        body = {"error": {"type": kind, "message": message}}
         return JSONResponse(body, error.status_code, headers=error.headers)
     if error.status_code == 404:
         return not_found(f"No page has the address {request.url.path}.")

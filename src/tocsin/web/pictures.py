@@ -65,11 +65,19 @@ def telling(points: Sequence[DriftPoint]) -> DriftPoint:
 def drift_title(point: DriftPoint) -> str:
     """Which columns have drifted in a window, as a sentence."""
     drifted = [name for name, shift in point.shifts.items() if shift.verdict is Verdict.DRIFT]
+    columns = len(point.shifts)
     if not drifted:
-        return f"No column of {len(point.shifts)} has drifted"
+        judged = [s for s in point.shifts.values() if s.verdict is Verdict.NONE]
+        if len(judged) == columns:
+            return f"No column of {columns} has drifted"
+        if not judged:
+            return f"None of {columns} columns can be judged yet"
+        return (
+            f"{len(judged)} of {columns} columns have not drifted, the others cannot be judged yet"
+        )
     names = ", ".join(drifted[:3]) + (f" and {len(drifted) - 3} more" if len(drifted) > 3 else "")
     has = "has" if len(drifted) == 1 else "have"
-    return f"{len(drifted)} of {len(point.shifts)} columns {has} drifted: {names}"
+    return f"{len(drifted)} of {columns} columns {has} drifted: {names}"
 
 
 def feature_distribution(view: FeatureView) -> Picture:
