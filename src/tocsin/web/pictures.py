@@ -71,7 +71,7 @@ def drift_title(point: DriftPoint) -> str:
         if len(judged) == columns:
             return f"No column of {columns} has drifted"
         if not judged:
-            return f"None of {columns} columns can be judged yet"
+            return f"Of {columns} columns no one can be judged yet"
         return (
             f"{len(judged)} of {columns} columns have not drifted, the others cannot be judged yet"
         )
