@@ -21,6 +21,7 @@ from tocsin.service.deliver import Deliver
 from tocsin.service.erase import Erase
 from tocsin.service.evaluate import Evaluate
 from tocsin.service.fold import Due, Fold
+from tocsin.service.importance import Importances
 from tocsin.service.ingest import Ingest
 from tocsin.service.profile_source import ProfileSource
 from tocsin.service.quarantine import Quarantine
@@ -57,6 +58,7 @@ class App:
     rebuild: Rebuild
     retain: Retain
     profile_source: ProfileSource
+    importances: Importances
     receivers: Receivers
     deliver: Deliver
     read: Read
@@ -104,6 +106,7 @@ def opened(settings: Settings, clock: Clock = wall_clock) -> Iterator[App]:
             rebuild=rebuild,
             retain=retain,
             profile_source=ProfileSource(records, lake, clock),
+            importances=Importances(records, lake, clock),
             receivers=Receivers(records),
             deliver=deliver,
             read=Read(records, lake),

@@ -10,6 +10,7 @@ from rich.progress import Progress
 
 import tocsin
 from tocsin.cli import rows, state, watching
+from tocsin.cli.importance import importance
 from tocsin.cli.options import Url, remote_at
 from tocsin.cli.tables import (
     groups_table,
@@ -95,6 +96,9 @@ def watch(
     scores: watching.Scores = None,
     positive: watching.Positive = None,
     negative: watching.Negative = None,
+    *,
+    importance: watching.Importance = False,
+    tracking_uri: TrackingUri = None,
     url: Url = None,
 ) -> None:
     """Monitor a model of the MLflow registry; columns are those of its training dataset."""
@@ -114,6 +118,12 @@ def watch(
     for note in added["notes"]:
         _out.print(f"  Note: {note}", markup=False, highlight=False)
     _out.print(f"See {remote_at(url).base}/models/{added['name']}")
+    if importance:
+        from tocsin.cli.importance import found_out
+        from tocsin.explaining import Asked
+
+        asked = Asked(added["name"], added["version"])
+        found_out(_out, remote_at(url), asked, again=False, tracking_uri=tracking_uri)
 
 
 @commands.command()
@@ -184,7 +194,14 @@ def incidents(
     _out.print(incidents_table(found) if found else "No incidents.")
 
 
-for command in (state.status, state.delete, rows.quarantine, rows.replay, rows.erase):
+for command in (
+    state.status,
+    state.delete,
+    rows.quarantine,
+    rows.replay,
+    rows.erase,
+    importance,
+):
     commands.command()(command)
 
 

@@ -12,12 +12,16 @@ from starlette.exceptions import HTTPException
 
 from tocsin.app import App
 from tocsin.errors import InvalidInputError, TocsinError, UnknownModelError
+from tocsin.records.importances import StoredImportance
+from tocsin.service.views import ModelDetail
 from tocsin.values import DAY, HOUR, WindowSpec, parse_duration
 from tocsin.web import assets, pictures
 from tocsin.web.rendering import failed, not_found, page
 
 Duration = Annotated[str | None, Query(pattern=r"^\d+[smhd]$")]
 Fragment = Annotated[str | None, Query()]
+# As many bars as are looked at.
+_MOST_FEATURES = 15
 # How much of the past a page shows: a choice of spans for each size of window.
 _SPANS = {HOUR: ("2d", "7d", "14d"), DAY: ("7d", "30d", "90d"), 7 * DAY: ("30d", "90d", "365d")}
 
@@ -123,6 +127,8 @@ def router(app: App) -> APIRouter:
             drift=drift,
             drift_picture=pictures.drift(drift),
             last=pictures.telling(drift) if drift else None,
+            importance=_importance(app, detail),
+            most_features=_MOST_FEATURES,
             fired=read.summary(name)["alerts"],
         )
 
@@ -149,6 +155,13 @@ def router(app: App) -> APIRouter:
         )
 
     return routes
+
+
+def _importance(app: App, detail: ModelDetail) -> StoredImportance | None:
+    """What the version that predicts now relies on; where it is not known, another one."""
+    overview = detail.overview
+    found = app.importances.find(overview.name, version=overview.version)
+    return found or app.importances.find(overview.name)
 
 
 def _wanted(fragment: str | None) -> Callable[[str], bool]:
