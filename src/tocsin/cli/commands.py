@@ -288,7 +288,7 @@ def ingest(
         str,
         typer.Argument(
             help="A file, a folder of files, a Delta table, the address of a database such as "
-            "postgresql+psycopg://host/name, or kafka://host:port/topic."
+            "postgresql+psycopg://host/name, kafka://host:port/topic, or mlflow-traces:EXPERIMENT."
         ),
     ],
     model: Annotated[str, typer.Option(help="The model that the rows are of.")],
@@ -313,9 +313,16 @@ def ingest(
         typer.Option(help="Of a database: what tells rows apart (default: the primary key)."),
     ] = None,
     lag: Annotated[
-        str | None, typer.Option(help="Of a database: leave rows younger than that, such as 30s.")
+        str | None, typer.Option(help="Leave rows younger than that (default: 0s, traces 30s).")
     ] = None,
     topic: Annotated[str | None, typer.Option(help="Of Kafka.")] = None,
+    outcome: Annotated[
+        str | None, typer.Option(help="Of traces: the assessment that says what came out.")
+    ] = None,
+    lookback: Annotated[
+        str, typer.Option(help="Of traces: how old those are that get outcomes.")
+    ] = "7d",
+    tracking_uri: TrackingUri = None,
     follow: Annotated[bool, typer.Option("--follow", help="Go on with what comes.")] = False,
     every: Annotated[
         str | None, typer.Option(help="How often to look (default: 10s, Kafka 1s).")
@@ -333,7 +340,12 @@ def ingest(
         table=table,
         cursor=cursor,
         key=key,
-        lag_s=0.0 if lag is None else parse_duration(lag) / SECOND,
+        lag_s=parse_duration(lag or ("30s" if what.startswith("mlflow-traces:") else "0s"))
+        / SECOND,
+        outcomes=outcomes,
+        outcome=outcome,
+        lookback_s=parse_duration(lookback) / SECOND,
+        tracking_uri=settings(tracking_uri=tracking_uri).tracking_uri,
         topic=topic,
         zone=columns.zone,
         follow=follow,
