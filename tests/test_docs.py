@@ -1,5 +1,6 @@
 """What README and guide say is run, against a real server."""
 
+import os
 import re
 import shlex
 import subprocess
@@ -109,6 +110,44 @@ def test_every_block_about_rows_counts(tmp_path: Path) -> None:
         server.caught_up()
         summary = server.get("/models/fraud/summary")
     assert (summary["predictions"], summary["outcomes"], summary["quarantined"]) == (3, 2, 0)
+
+
+def test_what_the_page_on_importance_does_is_what_it_shows(tmp_path: Path) -> None:
+    page = (ROOT / "docs/importance.md").read_text()
+    commands_of_page = re.findall(r"```sh\n(.*?)\n```", page)
+    with (
+        mlflow_server(tmp_path) as mlflow,
+        Server(tmp_path / "data", MLFLOW_TRACKING_URI=mlflow) as server,
+    ):
+        (training,) = blocks("docs/importance.md")
+        run(training.replace(MLFLOW, mlflow), server.url, tmp_path)
+        environment = {
+            **os.environ,
+            "COLUMNS": "120",
+            "TOCSIN_URL": server.url,
+            "MLFLOW_TRACKING_URI": mlflow,
+        }
+        said = []
+        for command in commands_of_page:
+            program, *arguments = shlex.split(command)
+            assert program == "tocsin"
+            done = subprocess.run(
+                [sys.executable, "-m", "tocsin", *arguments],
+                cwd=tmp_path,
+                env=environment,
+                capture_output=True,
+                text=True,
+                timeout=240,
+                check=False,
+            )
+            assert done.returncode == 0, done.stderr
+            said.append(done.stdout)
+    shown = [line.split() for line in said[1].splitlines() if line.strip()]
+    promised = [line.split() for line in re.findall(r"^    (.*)$", page, re.MULTILINE)]
+    for line in shown:
+        assert line in promised, said[1]
+    assert "It took" in said[0]
+    assert "It was known" in said[2]
 
 
 def test_every_block_about_tasks_adds_its_model(server: Server, tmp_path: Path) -> None:

@@ -23,6 +23,7 @@ from tests.sources.broker import Broker
 from tests.sources.postgres import postgres
 from tests.world import HOUR, START, flights, monitor_document, reference
 from tocsin.app import opened
+from tocsin.demo.servers import mlflow_server
 from tocsin.settings import Settings
 
 PAGE = (Path(__file__).parents[1] / "docs/ingest.md").read_text()
@@ -30,6 +31,7 @@ COMMANDS = re.findall(r"```sh\n(.*?)\n```", PAGE)
 ROWS = 50
 POSTGRES = "postgresql+psycopg://tocsin:password@127.0.0.1:5432/shop"
 KAFKA = "127.0.0.1:9092"
+MLFLOW = "http://127.0.0.1:5000"
 
 
 def scored() -> pa.Table:
@@ -64,6 +66,31 @@ def fill(url: str) -> None:
         connection.execute(table.insert(), scored().to_pylist())
 
 
+TRACED = """
+import mlflow, sys
+mlflow.set_tracking_uri(sys.argv[1])
+mlflow.set_experiment("served")
+
+@mlflow.trace
+def predict(distance, carrier):
+    return {"p": 0.5}
+
+for n in range(int(sys.argv[2])):
+    predict(distance=1000.0 + n, carrier="AA")
+    trace_id = mlflow.get_last_active_trace_id()
+    mlflow.flush_trace_async_logging()
+    mlflow.log_expectation(trace_id=trace_id, name="late", value=n % 2)
+"""
+
+
+@pytest.fixture(scope="module")
+def traced(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """An MLflow server with calls that were traced, and what came of them."""
+    with mlflow_server(tmp_path_factory.mktemp("mlflow")) as uri:
+        subprocess.run([sys.executable, "-c", TRACED, uri, str(ROWS)], check=True, timeout=300)
+        yield uri
+
+
 @pytest.fixture(scope="module")
 def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, Server, str, Broker]]:
     folder = tmp_path_factory.mktemp("ingest")
@@ -88,9 +115,15 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, Serv
 
 @pytest.mark.parametrize(("number", "command"), list(enumerate(COMMANDS)))
 def test_every_command_of_the_page_reads_its_rows(
-    place: tuple[Path, Server, str, Broker], number: int, command: str
+    place: tuple[Path, Server, str, Broker],
+    number: int,
+    command: str,
+    request: pytest.FixtureRequest,
 ) -> None:
     folder, server, url, broker = place
+    if MLFLOW in command:
+        # They are too young otherwise.
+        command = command.replace(MLFLOW, request.getfixturevalue("traced")) + " --lag 0s"
     # Each on its own, as the page tells of many places with the same rows.
     command = command.replace(POSTGRES, url).replace(KAFKA, broker.address)
     program, *arguments = shlex.split(command)

@@ -25,6 +25,7 @@ from tocsin.service.deliver import Deliver
 from tocsin.service.erase import Erase
 from tocsin.service.evaluate import Evaluate
 from tocsin.service.fold import Due, Fold
+from tocsin.service.importance import Importances
 from tocsin.service.ingest import Ingest
 from tocsin.service.mlflow_webhook import MlflowWebhook
 from tocsin.service.operations import Operations
@@ -67,6 +68,7 @@ class App:
     rebuild: Rebuild
     retain: Retain
     profile_source: ProfileSource
+    importances: Importances
     receivers: Receivers
     deliver: Deliver
     operations: Operations
@@ -129,6 +131,7 @@ def opened(settings: Settings, clock: Clock = wall_clock) -> Iterator[App]:
             rebuild=rebuild,
             retain=retain,
             profile_source=ProfileSource(records, lake, clock),
+            importances=Importances(records, lake, clock),
             receivers=Receivers(records),
             deliver=deliver,
             operations=Operations(records, clock),

@@ -1,15 +1,20 @@
 """The running server, as commands see it."""
 
 import getpass
+import io
 import json
 from collections.abc import Sequence
+from http import HTTPStatus
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 import httpx2
 
 from tocsin.errors import InvalidInputError, StartupError
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 _TIMEOUT_S = 120.0
 
@@ -22,15 +27,35 @@ class Remote:
 
     def get(self, *parts: str, **parameters: str) -> Any:
         """The answer to GET of the path of these parts. Raises: InvalidInputError, StartupError."""
-        return self._ask("GET", parts, params=parameters)
+        return self._ask("GET", parts, params=parameters).json()
+
+    def find(self, *parts: str, **parameters: str) -> Any:
+        """The answer to GET, None where nothing is. Raises: InvalidInputError, StartupError."""
+        answer = self._answer("GET", parts, params=parameters)
+        return None if answer.status_code == HTTPStatus.NOT_FOUND else self._good(answer).json()
 
     def post(self, *parts: str, document: dict[str, Any]) -> Any:
         """The answer to POST. Raises: InvalidInputError, StartupError."""
-        return self._ask("POST", parts, json=document)
+        return self._ask("POST", parts, json=document).json()
+
+    def put(self, *parts: str, document: dict[str, Any]) -> Any:
+        """The answer to PUT. Raises: InvalidInputError, StartupError."""
+        return self._ask("PUT", parts, json=document).json()
+
+    def table(self, *parts: str, **parameters: str) -> tuple["pa.Table", str]:
+        """Rows of a reference, and the plan that was made from it.
+
+        Raises: InvalidInputError, StartupError.
+        """
+        # Most commands need no tables.
+        import pyarrow.parquet as pq
+
+        answer = self._ask("GET", parts, params=parameters)
+        return pq.read_table(io.BytesIO(answer.content)), answer.headers["tocsin-plan"]
 
     def delete(self, *parts: str) -> Any:
         """The answer to DELETE. Raises: InvalidInputError, StartupError."""
-        return self._ask("DELETE", parts)
+        return self._ask("DELETE", parts).json()
 
     def put_table(self, *parts: str, document: dict[str, Any], reference: Path) -> Any:
         """The answer to PUT with a document and a Parquet file.
@@ -46,15 +71,27 @@ class Remote:
             parts,
             data={"request": json.dumps(document)},
             files={"reference": (reference.name, table)},
-        )
+        ).json()
 
     def address(self, *parts: str) -> str:
         """Where the API has this."""
         return f"{self.base}/api/v1{path_of(*parts)}"
 
-    def _ask(self, method: str, parts: Sequence[str], **request: Any) -> Any:
+    def _ask(self, method: str, parts: Sequence[str], **request: Any) -> httpx2.Response:
+        return self._good(self._answer(method, parts, **request))
+
+    def _good(self, answer: httpx2.Response) -> httpx2.Response:
+        if answer.is_success:
+            return answer
         try:
-            answer = httpx2.request(
+            message = answer.json()["error"]["message"]
+        except (ValueError, KeyError, TypeError):
+            message = f"{self.base} answered {answer.status_code}; is it a Tocsin server?"
+        raise InvalidInputError(message)
+
+    def _answer(self, method: str, parts: Sequence[str], **request: Any) -> httpx2.Response:
+        try:
+            return httpx2.request(
                 method,
                 self.address(*parts),
                 timeout=_TIMEOUT_S,
@@ -66,13 +103,6 @@ class Remote:
                 f"no Tocsin server answers at {self.base} ({error}); start one with "
                 "`tocsin server`, or name it with --url"
             ) from error
-        if answer.is_success:
-            return answer.json()
-        try:
-            message = answer.json()["error"]["message"]
-        except (ValueError, KeyError, TypeError):
-            message = f"{self.base} answered {answer.status_code}; is it a Tocsin server?"
-        raise InvalidInputError(message)
 
 
 def path_of(*parts: str) -> str:

@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 from tests.causes import world
 from tests.causes.world import CITIES, PLAN, REFERENCE, causes_of, folded, people
+from tests.profiles.synthetic import plan_of
 
-from tocsin.causes import Likelihood, rank
-from tocsin.profiles import Profile
+from tocsin.causes import Cause, Likelihood, rank
+from tocsin.profiles import Grouping, NumericColumn, Profile, Rows, fold_predictions
 
 FAULTS = [
     (world.lost, "nulls", "income", "has no value"),
@@ -156,3 +157,72 @@ def test_a_cause_is_json() -> None:
     assert document["kind"] == "nulls"
     assert document["verdict"] in ("likely", "possible")
     assert len(document["evidence"]["bins"]) == len(document["evidence"]["current"])
+
+
+def _twins(reliance: dict[str, float], seed: int) -> list[Cause]:
+    """Two features that the score says nothing of, and that have moved alike."""
+    chance = np.random.default_rng(seed)
+
+    def rows_of(n: int, moved: float) -> Rows:
+        features = {
+            name: NumericColumn(chance.normal(moved, 1, n), np.zeros(n, bool))
+            for name in ("left", "right")
+        }
+        # Of both the same loss is expected, so that no change of it goes with a feature.
+        score = np.where(np.arange(n) % 2, 0.3, 0.7)
+        return Rows(score[:, None], (score >= 0.5).astype(np.int32), features)
+
+    seen = rows_of(20_000, 0.0)
+    scores = seen.scores[:, 0]
+    plan = plan_of(scores, (chance.uniform(size=20_000) < scores).astype(float), **seen.features)
+
+    def profiles(rows: Rows, windows: int) -> Profile:
+        groups = np.repeat(np.arange(windows), len(rows) // windows).astype(np.int64)
+        return fold_predictions(plan, rows, Grouping(groups, windows))[0]
+
+    reference, past = profiles(seen, 1)[0], profiles(rows_of(16_000, 0.0), 16)
+    current = profiles(rows_of(1_000, 1.2), 1)[0]
+    shifts = world.drift_of(past, current, reference)
+    return list(rank(reference, current, past, shifts, reliance=reliance))
+
+
+@pytest.mark.parametrize(("first", "second"), [("left", "right"), ("right", "left")])
+def test_of_like_shifts_that_of_the_feature_the_model_relies_on_is_first(first, second) -> None:
+    for seed in range(4):
+        found = _twins({first: 1.0, second: 0.0}, seed)
+        assert [(c.kind, c.feature) for c in found] == [
+            ("covariate", first),
+            ("covariate", second),
+        ]
+        assert found[0].sentence.endswith("of 2 features it is number 1 in importance")
+        assert found[1].sentence.endswith("the model does not rely on it")
+
+
+def test_where_no_importance_is_known_nothing_changes() -> None:
+    plain = causes_of(world.older)
+    assert causes_of(world.older, reliance={}) == plain
+    assert causes_of(world.older, reliance={"income": 1.0}) == plain
+    assert "importance" not in plain[0].sentence
+
+
+def _older_lost_and_taller(rng, seen):
+    older = world.older(rng, world.replace(seen, height=seen.height + 12))
+    return world.lost(rng, older)
+
+
+@pytest.mark.parametrize("relied_on", ["age", "height", "income"])
+@pytest.mark.parametrize("labels", [True, False])
+def test_importance_decides_only_between_scores_that_are_a_tenth_apart(relied_on, labels) -> None:
+    reliance = dict.fromkeys(("age", "height", "income", "city"), 0.0) | {relied_on: 1.0}
+    for seed in range(6):
+        options = {"seed": seed, "labels": labels}
+        plain = causes_of(_older_lost_and_taller, **options)
+        raised = causes_of(_older_lost_and_taller, **options, reliance=reliance)
+        before = {cause.feature: cause for cause in plain}
+        assert {c.feature: c.verdict for c in raised} == {c.feature: c.verdict for c in plain}
+        assert len(before) >= 3
+        for i, ahead in enumerate(raised):
+            for behind in raised[i + 1 :]:
+                assert before[ahead.feature].score * 1.1 >= before[behind.feature].score
+                if before[ahead.feature].score < before[behind.feature].score:
+                    assert ahead.kind == "covariate"

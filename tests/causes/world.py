@@ -96,12 +96,13 @@ def _reference() -> tuple[Plan, Profile]:
 PLAN, REFERENCE = _reference()
 
 
-def drift_of(past: Profile, current: Profile) -> dict[str, Shift]:
+def drift_of(past: Profile, current: Profile, reference: Profile | None = None) -> dict[str, Shift]:
     """The verdicts of the current window against its past."""
+    reference = REFERENCE if reference is None else reference
     apart = {}
     history = {}
-    for bins in PLAN.features:
-        of_reference = REFERENCE.feature(bins.name).n
+    for bins in reference.plan.features:
+        of_reference = reference.feature(bins.name).n
         apart[bins.name] = divergence(of_reference, current.feature(bins.name).n)
         earlier: Divergence = divergence(of_reference, past.feature(bins.name).n)
         history[bins.name] = earlier.js_distance.tolist()

@@ -61,6 +61,7 @@ def register(server, tmp_path_factory):
         context="training",
         signature="inferred",
         model=None,
+        trusted=(),
     ):
         if signature == "inferred":
             signature = infer_signature(rows[features].dropna())
@@ -79,6 +80,7 @@ def register(server, tmp_path_factory):
                 model or DummyClassifier().fit([[0], [1]], [0, 1]),
                 name=name,
                 signature=signature,
+                skops_trusted_types=list(trusted) or None,
                 pip_requirements=["scikit-learn"],
             )
             version = mlflow.register_model(logged.model_uri, name)

@@ -44,7 +44,7 @@ def source(what: str, **options: Any) -> Source:
 def numbers(batch: Batch) -> list[int]:
     """Which rows a batch has."""
     rows = batch.rows.to_pylist() if isinstance(batch.rows, pa.Table) else batch.rows
-    return [int(one["n"]) for one in rows]
+    return [int(one["n"] if "n" in one else one["actual_outcome"]) for one in rows]
 
 
 class World(Protocol):
@@ -195,6 +195,63 @@ class Topic(World):
         return source(f"kafka://{self._broker.address}/{self.name}")
 
 
+class Traces(World):
+    """Traces of an experiment, on the server that MLflow's own functions ask."""
+
+    def __init__(self, uri: str) -> None:
+        import mlflow
+
+        self.uri = uri
+        self.name = f"served {next(_serial)}"
+        self.mlflow = mlflow
+        self._client = mlflow.MlflowClient()
+        self._experiment = self._client.create_experiment(self.name)
+
+    def add(self, first: int, last: int) -> None:
+        for n in range(first, last):
+            self.trace({"word": row(n)["word"], "n": n}, {"p": 0.5})
+        self.mlflow.flush_trace_async_logging()
+
+    def trace(
+        self,
+        inputs: Any,
+        outputs: Any,
+        *,
+        status: str = "OK",
+        start: datetime | None = None,
+        **tags: str,
+    ) -> str:
+        began = None if start is None else int(start.timestamp() * 1000) * 1_000_000
+        root = self._client.start_trace(
+            "predict",
+            inputs=inputs,
+            experiment_id=self._experiment,
+            tags=tags,
+            start_time_ns=began,
+        )
+        self._client.end_trace(root.trace_id, outputs=outputs, status=status, end_time_ns=began)
+        return str(root.trace_id)
+
+    def source(self) -> Source:
+        return self.opened()
+
+    def opened(self, **options: Any) -> Source:
+        return source(f"mlflow-traces:{self.name}", tracking_uri=self.uri, **options)
+
+
+class Assessments(Traces):
+    """Expectations of traces."""
+
+    def add(self, first: int, last: int) -> None:
+        trace_id = self.trace({}, {})
+        self.mlflow.flush_trace_async_logging()
+        for n in range(first, last):
+            self.mlflow.log_expectation(trace_id=trace_id, name="late", value=n)
+
+    def source(self) -> Source:
+        return self.opened(outcomes=True)
+
+
 def sqlite(folder: Path) -> str:
     path = folder / f"rows-{next(_serial)}.db"
     path.touch()
@@ -216,5 +273,7 @@ WORLDS: dict[str, Callable[[Path, Any], World]] = {
     "sqlite by time": lambda folder, _: Database(sqlite(folder), "at"),
     "postgres by id": lambda _, ask: Database(ask("postgres_url"), "id"),
     "postgres by time": lambda _, ask: Database(ask("postgres_url"), "at"),
+    "traces": lambda _, ask: Traces(ask("mlflow_uri")),
+    "assessments": lambda _, ask: Assessments(ask("mlflow_uri")),
     "kafka": lambda _, ask: Topic(ask("broker")),
 }

@@ -20,7 +20,10 @@ def point(**verdicts: Verdict) -> DriftPoint:
     ("verdicts", "said"),
     [
         ({"a": Verdict.NONE, "b": Verdict.NONE}, "No column of 2 has drifted"),
-        ({"a": Verdict.LEARNING, "b": Verdict.INSUFFICIENT}, "Of 2 columns no one can be judged yet"),
+        (
+            {"a": Verdict.LEARNING, "b": Verdict.INSUFFICIENT},
+            "Of 2 columns no one can be judged yet",
+        ),
         (
             {"a": Verdict.NONE, "b": Verdict.LEARNING},
             "1 of 2 columns have not drifted, the others cannot be judged yet",

@@ -9,7 +9,18 @@ from fastapi.routing import APIRoute
 from starlette.routing import Route
 
 import tocsin
-from tocsin.api import audit, events, health, ingest, models, operations, registry, rows, sources
+from tocsin.api import (
+    audit,
+    events,
+    health,
+    importance,
+    ingest,
+    models,
+    operations,
+    registry,
+    rows,
+    sources,
+)
 from tocsin.api.documented import USUAL
 from tocsin.api.errors import add_handlers
 from tocsin.app import App
@@ -44,7 +55,7 @@ def application(app: App) -> FastAPI:
         redoc_url=None,
         openapi_url="/api/v1/openapi.json",
     )
-    for part in (sources, models, operations, rows, registry, audit, events):
+    for part in (sources, models, operations, rows, importance, registry, audit, events):
         server.include_router(part.router(app), prefix=_PREFIX, responses=USUAL)
     taking = ingest.router(app)
     server.include_router(taking, prefix=_PREFIX, responses=USUAL)

@@ -7,6 +7,7 @@ general, so a feature full of nulls is not also called drifted.
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import asdict, dataclass
 from enum import StrEnum
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -26,6 +27,11 @@ Floats = NDArray[np.float64]
 
 _LIKELY, _POSSIBLE = 0.6, 0.3
 _BELOW_LIKELY = 0.59
+# The score of a shift of the most important feature is raised by so much, others' by their part of
+# it: enough to come before a like shift of one that the model ignores, too little to pass a shift
+# that stands out more, or a fault. docs/decisions/0020-importance-is-found-once.md
+_RAISED = 0.1
+_UNKNOWN: Mapping[str, float] = MappingProxyType({})
 # Of a change that labels have shown, a feature has to go with so much to be its likely cause.
 _LIKELY_SHARE = 0.2
 
@@ -78,6 +84,8 @@ class _Finding:
     text: str
     # It has passed a test of its own and is never silent.
     proven: bool = False
+    # By how much it is to come before others of like evidence.
+    raised: float = 0.0
 
 
 def rank(
@@ -88,6 +96,7 @@ def rank(
     *,
     versions: tuple[Mapping[str, float], Mapping[str, float]] = ({}, {}),
     about: Collection[str] = (),
+    reliance: Mapping[str, float] = _UNKNOWN,
 ) -> tuple[Cause, ...]:
     """The causes of the difference of one window from the reference, most likely first.
 
@@ -95,12 +104,13 @@ def rank(
     shifts: the drift verdicts of the window by feature.
     versions: rows by model version, in the past windows and in this one.
     about: features that are asked about; what is found of them comes first.
+    reliance: how much the model relies on each feature, [0, 1]; empty where it is not known.
     """
     moved = change(reference, current)
     causes = [
         cause
         for bins in current.plan.features
-        if (cause := _feature_cause(bins.name, reference, current, past, shifts, moved))
+        if (cause := _feature_cause(bins.name, reference, current, past, shifts, moved, reliance))
     ]
     causes.extend(_new_versions(*versions))
     if (drifted := _concept(reference, current, past, moved)) is not None:
@@ -116,6 +126,7 @@ def _feature_cause(
     past: Profile,
     shifts: Mapping[str, Shift],
     moved: Change,
+    reliance: Mapping[str, float],
 ) -> Cause | None:
     before, now = reference.feature(name), current.feature(name)
     earlier = past.feature(name)
@@ -127,7 +138,7 @@ def _feature_cause(
         lambda: _share_check("out_of_range", now, earlier, ("below", "above"), points=0.05),
         lambda: _stuck(now, earlier),
         lambda: _relabelled(before, now, shifts.get(name)),
-        lambda: _covariate(before, now, shifts.get(name)),
+        lambda: _covariate(before, now, shifts.get(name), reliance),
     )
     found = next((finding for check in checks if (finding := check()) is not None), None)
     if found is None:
@@ -157,6 +168,8 @@ def _cause(
     # Unusual as it may be: what goes with little of a change is not likely to be its cause.
     likely = score >= _LIKELY and share >= needed
     verdict = Likelihood.LIKELY if likely else Likelihood.POSSIBLE
+    # After the verdict: what a model relies on decides who comes first, not who is suspected.
+    score = min(1.0, score * (1 + found.raised))
     if not likely:
         score = min(score, _BELOW_LIKELY)
     return Cause(found.kind, feature, None, score, verdict, found.z, share, found.text, evidence)
@@ -227,7 +240,10 @@ def _relabelled(
 
 
 def _covariate(
-    before: FeatureHistogram, now: FeatureHistogram, shift: Shift | None
+    before: FeatureHistogram,
+    now: FeatureHistogram,
+    shift: Shift | None,
+    reliance: Mapping[str, float],
 ) -> _Finding | None:
     if shift is None or shift.verdict is not Verdict.DRIFT or shift.usual is None:
         return None
@@ -235,7 +251,19 @@ def _covariate(
         f"`{now.bins.name}` has moved: JS distance {shift.js_distance:.2f} from the reference, "
         f"at most {shift.usual:.2f} in earlier windows like this{_means(before, now)}"
     )
-    return _Finding("covariate", 0.8, shift.z or 0.0, text, proven=True)
+    name = now.bins.name
+    raised = _RAISED * reliance.get(name, 0.0)
+    text += _relied_on(name, reliance)
+    return _Finding("covariate", 0.8, shift.z or 0.0, text, proven=True, raised=raised)
+
+
+def _relied_on(name: str, reliance: Mapping[str, float]) -> str:
+    if name not in reliance:
+        return ""
+    if reliance[name] == 0:
+        return "; the model does not rely on it"
+    place = 1 + sum(other > reliance[name] for other in reliance.values())
+    return f"; of {len(reliance)} features it is number {place} in importance"
 
 
 def _means(before: FeatureHistogram, now: FeatureHistogram) -> str:

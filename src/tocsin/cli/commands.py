@@ -12,6 +12,7 @@ import tocsin
 from tocsin.cli import acting, rows, state, watching
 from tocsin.cli.auditing import audit_commands
 from tocsin.cli.capturing import serve as serve_model
+from tocsin.cli.importance import importance
 from tocsin.cli.options import Url, remote_at
 from tocsin.cli.tables import (
     groups_table,
@@ -103,6 +104,9 @@ def watch(
     positive: watching.Positive = None,
     negative: watching.Negative = None,
     reference: watching.Reference = None,
+    *,
+    importance: watching.Importance = False,
+    tracking_uri: TrackingUri = None,
     url: Url = None,
 ) -> None:
     """Monitor a model of the MLflow registry; columns are those of its training dataset."""
@@ -128,6 +132,12 @@ def watch(
     for note in added["notes"]:
         _out.print(f"  {note}", markup=False, highlight=False)
     _out.print(f"See {remote.base}{path_of('models', added['name'])}", soft_wrap=True)
+    if importance:
+        from tocsin.cli.importance import found_out
+        from tocsin.explaining import Asked
+
+        asked = Asked(added["name"], added["version"])
+        found_out(_out, remote, asked, again=False, tracking_uri=tracking_uri)
 
 
 @commands.command()
@@ -216,7 +226,14 @@ def incidents(
     _out.print(incidents_table(found) if found else "No incidents.")
 
 
-for command in (state.status, state.delete, rows.quarantine, rows.replay, rows.erase):
+for command in (
+    state.status,
+    state.delete,
+    rows.quarantine,
+    rows.replay,
+    rows.erase,
+    importance,
+):
     commands.command()(command)
 
 
@@ -303,7 +320,7 @@ def ingest(
         str,
         typer.Argument(
             help="A file, a folder of files, a Delta table, the address of a database such as "
-            "postgresql+psycopg://host/name, or kafka://host:port/topic."
+            "postgresql+psycopg://host/name, kafka://host:port/topic, or mlflow-traces:EXPERIMENT."
         ),
     ],
     model: Annotated[str, typer.Option(help="The model that the rows are of.")],
@@ -328,9 +345,16 @@ def ingest(
         typer.Option(help="Of a database: what tells rows apart (default: the primary key)."),
     ] = None,
     lag: Annotated[
-        str | None, typer.Option(help="Of a database: leave rows younger than that, such as 30s.")
+        str | None, typer.Option(help="Leave rows younger than that (default: 0s, traces 30s).")
     ] = None,
     topic: Annotated[str | None, typer.Option(help="Of Kafka.")] = None,
+    outcome: Annotated[
+        str | None, typer.Option(help="Of traces: the assessment that says what came out.")
+    ] = None,
+    lookback: Annotated[
+        str, typer.Option(help="Of traces: how old those are that get outcomes.")
+    ] = "7d",
+    tracking_uri: TrackingUri = None,
     follow: Annotated[bool, typer.Option("--follow", help="Go on with what comes.")] = False,
     every: Annotated[
         str | None, typer.Option(help="How often to look (default: 10s, Kafka 1s).")
@@ -348,7 +372,12 @@ def ingest(
         table=table,
         cursor=cursor,
         key=key,
-        lag_s=0.0 if lag is None else parse_duration(lag) / SECOND,
+        lag_s=parse_duration(lag or ("30s" if what.startswith("mlflow-traces:") else "0s"))
+        / SECOND,
+        outcomes=outcomes,
+        outcome=outcome,
+        lookback_s=parse_duration(lookback) / SECOND,
+        tracking_uri=settings(tracking_uri=tracking_uri).tracking_uri,
         topic=topic,
         zone=columns.zone,
         follow=follow,

@@ -7,6 +7,8 @@ from rich.markup import escape
 from rich.table import Table
 
 _STYLES = {"breach": "bold red", "watch": "yellow", "healthy": "green", "open": "bold red"}
+# Letters of the longest bar.
+_BAR = 24
 
 
 def models_table(models: list[dict[str, Any]]) -> RenderableType:
@@ -144,3 +146,14 @@ def quarantine_table(groups: list[dict[str, Any]]) -> RenderableType:
         last = group["last"][:19].replace("T", " ")
         table.add_row(f"{group['rows']:,}", group["kind"], escape(group["reason"]), last)
     return table
+
+
+def importance_table(found: dict[str, Any]) -> RenderableType:
+    """The features by their importance, with a bar each."""
+    table = Table("Feature", "Importance", "±", "", box=None)
+    for feature in found["features"]:
+        bar = "█" * round(_BAR * feature["reliance"])
+        value, error = f"{feature['value']:.3g}", f"{feature['error']:.1g}"
+        table.add_row(escape(feature["feature"]), value, error, bar or "·")
+    head = f"Version {escape(found['version'])}: {found['described']}"
+    return Group(head, table)

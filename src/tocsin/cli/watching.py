@@ -30,6 +30,11 @@ Reference = Annotated[
 ]
 Negative = Annotated[str | None, typer.Option(help="How the negative class is written.")]
 
+Importance = Annotated[
+    bool,
+    typer.Option("--importance", help="Then load the model here to find what it relies on."),
+]
+
 
 def scores_of(options: Sequence[str]) -> dict[str, str] | None:
     """`oak=p_oak` as the column with the probability of each class; None without any.

@@ -281,6 +281,19 @@ outbox = sa.Table(
     sa.Index("ix_outbox_order_key", "order_key", "id"),
 )
 
+# What a version of a model relies on, by the plan that its reference gave and how it was found.
+importances = sa.Table(
+    "importances",
+    metadata,
+    _model(),
+    sa.Column("version", sa.String, nullable=False),
+    sa.Column("plan_digest", sa.String, nullable=False),
+    sa.Column("method", sa.String, nullable=False),
+    sa.Column("importance", sa.JSON, nullable=False),
+    sa.Column("computed_at", _Time, nullable=False),
+    sa.PrimaryKeyConstraint("model_id", "version", "plan_digest", "method"),
+)
+
 # What changed, for pages that watch: the id is the position in the event stream.
 changes = sa.Table(
     "changes",

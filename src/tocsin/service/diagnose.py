@@ -1,7 +1,7 @@
 """Ask why: rank the causes of one evaluated window."""
 
 from collections import Counter
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 
 from sqlalchemy.engine import Connection
 
@@ -9,7 +9,7 @@ from tocsin.causes import Cause, rank
 from tocsin.declared import Monitor
 from tocsin.drift import HISTORY, Verdict
 from tocsin.profiles import Profile
-from tocsin.records import evaluations
+from tocsin.records import evaluations, importances
 from tocsin.records.evaluations import Evaluation
 from tocsin.records.models import ModelRecord
 from tocsin.service.stacks import window_profiles
@@ -54,4 +54,16 @@ def diagnose(
         evaluation.shifts,
         versions=(before, versions[-1]),
         about=about,
+        reliance=_reliance(connection, record, versions[-1]),
     )
+
+
+def _reliance(
+    connection: Connection, record: ModelRecord, versions: Mapping[str, int]
+) -> dict[str, float]:
+    """How much the version that made most of a window relies on each feature, if that is known."""
+    if not versions:
+        return {}
+    version = max(versions, key=lambda name: versions[name])
+    found = importances.find(connection, record, version=version)
+    return {} if found is None else found.importance.reliance

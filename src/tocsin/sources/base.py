@@ -50,7 +50,10 @@ class Batch:
 class Options:
     """How a source is read.
 
-    table, cursor, key, lag_s: of a database; topic: of Kafka, where the address has none.
+    table, cursor, key: of a database; lag_s: of a database or traces, where younger rows wait.
+    topic: of Kafka, where the address has none. outcomes: whether assessments of traces are read,
+    those of the name `outcome` if there is one, of traces not older than lookback_s.
+    tracking_uri: of the MLflow server with the traces; MLflow's own default if None.
     zone: of times that name none. follow: whether it is read again and again.
     """
 
@@ -62,6 +65,10 @@ class Options:
     topic: str | None = None
     zone: tzinfo | None = None
     follow: bool = False
+    outcomes: bool = False
+    outcome: str | None = None
+    lookback_s: float = 7 * 86_400.0
+    tracking_uri: str | None = None
 
 
 class Source(Protocol):

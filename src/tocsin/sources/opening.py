@@ -10,6 +10,7 @@ from tocsin.sources.files import FileSource
 
 _SCHEME = re.compile(r"([a-z][a-z0-9+.]*)://", re.IGNORECASE)
 _STORES = ("s3", "s3a", "gs", "az", "abfs", "abfss", "file")
+_TRACES = "mlflow-traces:"
 
 
 def shown(what: str) -> str:
@@ -29,14 +30,19 @@ def shown(what: str) -> str:
 
 
 def opened(what: str, name: str | None, options: Options, *, say: Say, wait: Wait) -> Source:
-    """The source of a file, folder, Delta table, database or topic.
+    """The source of a file, folder, Delta table, database, topic, or of traces.
 
     Raises: InvalidInputError when it is none of them, StartupError when a package is missing.
     """
     scheme = _SCHEME.match(what)
     kind = scheme[1].lower() if scheme else None
+    traces = what.startswith(_TRACES)
     database = kind is not None and kind not in (*_STORES, "kafka")
-    _check(options, database=database, topic=kind == "kafka")
+    _check(options, database=database, topic=kind == "kafka", traces=traces)
+    if traces:
+        from tocsin.sources.traces import TraceSource
+
+        return TraceSource(what, name, options, say=say)
     if kind == "kafka":
         return _kafka(what, name, options, say, wait)
     if kind in _STORES or os.path.isdir(os.path.join(what, "_delta_log")):
@@ -54,16 +60,19 @@ def opened(what: str, name: str | None, options: Options, *, say: Say, wait: Wai
     )
 
 
-def _check(options: Options, *, database: bool, topic: bool) -> None:
+def _check(options: Options, *, database: bool, topic: bool, traces: bool) -> None:
     said = {
         "--table": options.table is not None,
         "--cursor": options.cursor is not None,
         "--key": options.key is not None,
-        "--lag": options.lag_s > 0,
     }
     odd = next((option for option, is_given in said.items() if is_given), None)
     if odd is not None and not database:
         raise InvalidInputError(f"{odd} is for databases, such as postgresql+psycopg://host/name")
+    if options.lag_s > 0 and not (database or traces):
+        raise InvalidInputError("--lag is for databases and traces")
+    if options.outcome is not None and not (traces and options.outcomes):
+        raise InvalidInputError("--outcome is for the --outcomes of mlflow-traces:EXPERIMENT")
     if options.topic is not None and not topic:
         raise InvalidInputError("--topic is for Kafka, such as kafka://host:9092")
 

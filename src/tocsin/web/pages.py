@@ -11,6 +11,8 @@ from starlette.exceptions import HTTPException
 from tocsin.app import App
 from tocsin.charts import Mark
 from tocsin.errors import InvalidInputError
+from tocsin.records.importances import StoredImportance
+from tocsin.service.views import ModelDetail
 from tocsin.values import DAY, HOUR, MINUTE, WindowSpec, parse_duration
 from tocsin.web import assets, pictures, registry_pages, words
 from tocsin.web.rendering import failed, not_found, page
@@ -21,6 +23,8 @@ Fragment = Annotated[str | None, Query()]
 Version = Annotated[str | None, Query(max_length=200)]
 # What serving costs is shown of a day, however old the predictions are.
 _SERVING_WINDOW, _SERVING_SPAN = 10 * MINUTE, DAY
+# As many bars as are looked at.
+_MOST_FEATURES = 15
 # How much of the past a page shows: a choice of spans for each size of window.
 _SPANS = {HOUR: ("2d", "7d", "14d"), DAY: ("7d", "30d", "90d"), 7 * DAY: ("30d", "90d", "365d")}
 
@@ -155,6 +159,8 @@ def router(app: App) -> APIRouter:
             last=pictures.telling(drift) if drift else None,
             costs=costs,
             serving_pictures=pictures.serving(costs),
+            importance=_importance(app, detail),
+            most_features=_MOST_FEATURES,
             fired=read.summary(name)["alerts"],
         )
 
@@ -182,6 +188,13 @@ def router(app: App) -> APIRouter:
         )
 
     return routes
+
+
+def _importance(app: App, detail: ModelDetail) -> StoredImportance | None:
+    """What the version that predicts now relies on; where it is not known, another one."""
+    overview = detail.overview
+    found = app.importances.find(overview.name, version=overview.version)
+    return found or app.importances.find(overview.name)
 
 
 def _wanted(fragment: str | None) -> Callable[[str], bool]:

@@ -10,6 +10,7 @@ from urllib.parse import quote
 from markupsafe import Markup, escape
 
 from tocsin.charts import Threshold, sparkline
+from tocsin.explain import Importance, described
 from tocsin.metrics import Metric
 from tocsin.records.alerts import Episode
 from tocsin.records.aliases import AliasMove
@@ -127,9 +128,18 @@ def margin(metric: Metric, measure: Bounded) -> str | None:
         return None
     if is_share(metric):
         return f"{half * 100:.1f}{_NO_BREAK}pt"
-    places = len(number(measure.value).partition(".")[2])
+    return to_digits_of(measure.value, half)
+
+
+def to_digits_of(value: float, half: float) -> str:
+    """Half an interval, to the digits that its value is written with.
+
+    >>> to_digits_of(0.0412, 0.00213), to_digits_of(0.0412, 0.00001)
+    ('0.0021', '1e-05')
+    """
+    places = len(number(value).partition(".")[2])
     rounded = f"{half:,.{places}f}"
-    return rounded if float(rounded.replace(",", "")) else f"{half:.1g}"
+    return rounded if half == 0 or float(rounded.replace(",", "")) else f"{half:.1g}"
 
 
 def measure_words(metric: Metric, measure: Measure) -> str:
@@ -375,6 +385,20 @@ def spark(series: Series) -> Markup:
     reference = series.reference.value if isinstance(series.reference, Bounded) else None
     # Markup is right here: the sparkline is made of numbers only.
     return Markup(sparkline(values, reference))
+
+
+def importance(found: Importance) -> str:
+    """What an importance is, as a sentence."""
+    return f"{described(found)}."
+
+
+def bar(share: float) -> Markup:
+    """A share of the longest bar."""
+    # Not by style, which the policy of the pages forbids.
+    return Markup(
+        '<svg class="bar" viewBox="0 0 100 8" preserveAspectRatio="none" aria-hidden="true">'
+        '<rect width="{:.1f}" height="8"/></svg>'
+    ).format(100 * min(max(share, 0.0), 1.0))
 
 
 def likelihood(cause: Mapping[str, Any]) -> str:
