@@ -2,11 +2,15 @@
 
 from pathlib import Path
 
+import alembic.command
 import pytest
+import sqlalchemy as sa
 from alembic.autogenerate import compare_metadata
+from alembic.config import Config
 from alembic.migration import MigrationContext
 
-from tocsin.records import Records, outbox
+from tocsin.records import Records
+from tocsin.records.database import _MIGRATIONS
 from tocsin.records.given_ids import next_id
 from tocsin.records.tables import incidents, metadata, receivers
 from tocsin.records.tables import outbox as outbox_table
@@ -53,14 +57,21 @@ def test_a_commit_is_on_the_disk_when_it_returns(tmp_path: Path) -> None:
 def test_ids_that_were_given_before_they_were_remembered_are_not_given_again(
     tmp_path: Path,
 ) -> None:
-    records = Records(tmp_path / "records.db")
-    message = {"receiver": "log", "order_key": "k", "message_id": "m", "payload": {}, "now": 1}
-    with records.write() as connection:
-        for _ in range(3):
-            outbox.put(connection, **message)
-        connection.exec_driver_sql("DROP TABLE given_ids")
-        connection.exec_driver_sql("UPDATE alembic_version SET version_num = '0009'")
-    records.close()
+    engine = sa.create_engine(f"sqlite:///{tmp_path / 'records.db'}")
+    config = Config()
+    config.set_main_option("script_location", str(_MIGRATIONS))
+    with engine.begin() as connection:
+        config.attributes["connection"] = connection
+        alembic.command.upgrade(config, "0009")
+        # All columns that may not be null.
+        filled = {
+            c.name: 0 if c.name == "payload" else c.type.python_type()
+            for c in outbox_table.c
+            if not c.nullable
+        }
+        for number in (1, 2, 3):
+            connection.execute(outbox_table.insert().values(filled | {"id": number}))
+    engine.dispose()
     records = Records(tmp_path / "records.db")
     with records.write() as connection:
         assert next_id(connection, outbox_table) == 4
