@@ -78,6 +78,7 @@ def command(tocsin: Server, server: str, *arguments: str) -> str:
         check=False,
     )
     assert done.returncode == 0, done.stderr
+    assert "Downloading" not in done.stderr
     return done.stdout
 
 

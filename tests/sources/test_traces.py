@@ -86,7 +86,11 @@ def test_many_traces_of_one_moment_are_all_read(served: Traces) -> None:
 
 def test_younger_ones_wait(served: Traces) -> None:
     served.add(0, 1)
-    assert read(served.opened(lag_s=3_600.0)) == []
+    said: list[str] = []
+    options = Options(tracking_uri=served.uri, lag_s=3_600.0)
+    what = f"mlflow-traces:{served.name}"
+    assert read(opened(what, None, options, say=said.append, wait=going_on)) == []
+    assert said == ["What is younger than 3600 s is left for the next time (--lag)."]
     assert len(records(read(served.opened()))) == 1
 
 

@@ -1,5 +1,6 @@
 """`tocsin importance`: what a model relies on, as it is known or found out here."""
 
+import os
 import time
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -61,6 +62,8 @@ def found_out(
 
     Raises: TocsinError when the server, the rows or the model cannot be had.
     """
+    # MLflow draws bars of its own, where a package for them is installed, for every file.
+    os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
     from tocsin.explaining import computed
 
     known = None

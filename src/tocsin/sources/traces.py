@@ -53,6 +53,9 @@ class TraceSource:
     def batches(self, position: str) -> Iterator[Batch]:
         """What there is behind a position. Raises: InvalidInputError."""
         place = _place(position, self.name)
+        lag_s = self._options.lag_s
+        if lag_s and not self._options.follow:
+            self._say(f"What is younger than {lag_s:g} s is left for the next time (--lag).")
         try:
             yield from self._assessed(place) if self._options.outcomes else self._made(place)
         except MlflowException as error:
