@@ -51,7 +51,7 @@ def router(app: App) -> APIRouter:
         409 when it is elsewhere than `expected`, or somebody else moved it meanwhile. There are no
         logins yet: `actor` is what the caller says.
         """
-        refuse_other_sites(asked)
+        refuse_other_sites(asked, app.settings)
         said = {**request.model_dump(), "actor": request.actor or actor_of(asked)}
         moved = app.aliases.move(Wish(model=model, alias=alias, **said))
         return {

@@ -58,7 +58,7 @@ def router(app: App) -> APIRouter:
         expected: _Word = "",
         incident: Annotated[int | None, Form()] = None,
     ) -> Response:
-        refuse_other_sites(request)
+        refuse_other_sites(request, app.settings)
         wish = Wish(
             model=name,
             alias=alias.strip(),
