@@ -18,6 +18,7 @@ from tocsin.registry import Registry
 from tocsin.registry.results import Results
 from tocsin.service.alert import Alerting
 from tocsin.service.aliases import Aliases
+from tocsin.service.asking import Asking
 from tocsin.service.audit import Audit
 from tocsin.service.clock import Clock, wall_clock
 from tocsin.service.delete import Delete
@@ -75,6 +76,7 @@ class App:
     read: Read
     audit: Audit
     aliases: Aliases
+    asking: Asking
     webhook: MlflowWebhook
     worker: Worker
     watcher: Watcher
@@ -138,6 +140,7 @@ def opened(settings: Settings, clock: Clock = wall_clock) -> Iterator[App]:
             read=Read(records, lake),
             audit=Audit(records),
             aliases=aliases,
+            asking=Asking(),
             webhook=MlflowWebhook(records, clock, settings.webhook_secret),
             watcher=Watcher("registry", aliases.look_at_all, every_s=every_s),
             publisher=Watcher("results", publish.publish, every_s=every_s),

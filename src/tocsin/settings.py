@@ -18,6 +18,7 @@ class Settings:
     """How one Tocsin server runs.
 
     data: the folder of the records. url: how people reach the server, for links in messages.
+    allowed_hosts: further names, `NAME` or `NAME:PORT`, by which browsers reach it.
     tracking_uri: the MLflow server, None for MLflow's own default. lake: the folder or the address
     of the lake, None for `lake` in the folder of the data; lake_options: its credentials.
     seal_rows, seal_age: rows go from the inbox to the lake when there are so many, or when the
@@ -44,6 +45,7 @@ class Settings:
     seal_age: int = 0
     registry_every: int = 10 * SECOND
     publish: bool = True
+    allowed_hosts: tuple[str, ...] = ()
     webhook_secret: bytes | None = field(default=None, repr=False)
 
 
@@ -55,6 +57,7 @@ def settings(
     port: int | None = None,
     tracking_uri: str | None = None,
     lake: str | None = None,
+    allowed_hosts: str | None = None,
 ) -> Settings:
     """Settings from arguments, else from `TOCSIN_*` variables, else the defaults.
 
@@ -81,6 +84,7 @@ def settings(
             "TOCSIN_REGISTRY_EVERY", environment.get("TOCSIN_REGISTRY_EVERY", "10s")
         ),
         publish=_yes("TOCSIN_PUBLISH", environment.get("TOCSIN_PUBLISH", "yes")),
+        allowed_hosts=_hosts(allowed_hosts or environment.get("TOCSIN_ALLOWED_HOSTS", "")),
         webhook_secret=_secret(environment, "TOCSIN_MLFLOW_WEBHOOK_SECRET"),
     )
 
@@ -119,6 +123,11 @@ def _secret(environment: Mapping[str, str], name: str) -> bytes | None:
     if not text.strip():
         raise StartupError(f"{name} is empty; leave it out, or set it to a secret")
     return text.strip().encode()
+
+
+def _hosts(text: str) -> tuple[str, ...]:
+    """Names with commas between, as in browsers' addresses: in small letters."""
+    return tuple(host.strip().lower() for host in text.split(",") if host.strip())
 
 
 def _yes(name: str, text: str) -> bool:

@@ -1,19 +1,23 @@
 """Results in a real MLflow: there once, however often they are sent."""
 
+import logging
 from collections.abc import Iterator
+from datetime import timedelta
 from typing import Any
 
 import mlflow
 import pytest
-from tests.world import Feed, monitor_document, reference
+from tests.world import HOUR, START, Feed, monitor_document, outcome, prediction, reference
 
 from tocsin.app import App, opened
 from tocsin.demo.servers import mlflow_server
 from tocsin.errors import RegistryError
+from tocsin.records import alerts, models
 from tocsin.records.tables import published
-from tocsin.registry.results import Results
+from tocsin.registry.results import ResultPoint, Results
 from tocsin.service.publish import Publish
 from tocsin.settings import Settings
+from tocsin.values import DAY, from_datetime
 
 RULE = {
     "alert": "High",
@@ -26,10 +30,12 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     with mlflow_server(tmp_path_factory.mktemp("mlflow")) as uri:
         client = mlflow.MlflowClient(tracking_uri=uri)
         run = client.create_run("0")
-        client.create_registered_model("late")
-        client.create_model_version(
-            "late", run.info.artifact_uri, run.info.run_id, await_creation_for=0
-        )
+        for name in ("late", "blamed"):
+            client.create_registered_model(name)
+            for _ in range(2):
+                client.create_model_version(
+                    name, run.info.artifact_uri, run.info.run_id, await_creation_for=0
+                )
         yield uri
 
 
@@ -93,3 +99,136 @@ def test_mlflow_away_is_told_and_nothing_is_lost(server: str, world: App) -> Non
     client = mlflow.MlflowClient(tracking_uri=server)
     steps = {m.step for m in client.get_metric_history(run.info.run_id, "24h/roc_auc")}
     assert len(steps) == 4
+
+
+FIRST = from_datetime(START) + DAY
+
+
+@pytest.fixture
+def blamed(app: App) -> Feed:
+    """A day of version 1, one of both, and two of version 2, the last of which is not over."""
+    schema = {
+        "features": [
+            {"name": "distance//to", "kind": "numeric"},
+            {"name": "..", "kind": "numeric"},
+        ],
+        "score": "p",
+        "label": "late",
+    }
+    rows = reference(500)
+    rows = rows.select(["p", "late"]).append_column("distance//to", rows["distance"])
+    document = {"schema": schema, "model": "models:/blamed@champion", "version": "1"}
+    app.register.add("blamed", document, rows.append_column("..", rows["p"]))
+    feed = Feed(app, "blamed")
+    for i in range(4 * 24 * 4):
+        at = START + HOUR * (i / 4)
+        version = ("11", "12", "22", "22")[i // 96][i % 2]
+        row = prediction(f"r{i}", timestamp=at, p=0.1 + 0.8 * (i % 3 == 0), model_version=version)
+        row["inputs"] = {"distance//to": 900.0 + i, "..": 0.5}
+        feed.predictions(row)
+        feed.outcomes(outcome(f"r{i}", int(i % 3 == 0), timestamp=at + timedelta(minutes=5)))
+    feed.work()
+    return feed
+
+
+def open_incident(app: App, opened: int, *, resolved: int | None = None) -> int:
+    with app.records.write() as connection:
+        return alerts.add_incident(
+            connection,
+            models.model_named(connection, "blamed").id,
+            severity="critical",
+            title="High",
+            opened=opened,
+            resolved=resolved,
+            opened_at=opened,
+            resolved_at=resolved,
+            window_size=DAY,
+            window_end=opened,
+            causes=[],
+        )
+
+
+def change(app: App, number: int, **values: Any) -> None:
+    with app.records.write() as connection:
+        alerts.update_incident(connection, number, **values)
+
+
+class Breaking(Results):
+    """Results in MLflow, where a report cannot be put down once; which were is remembered."""
+
+    def __init__(self, uri: str, breaks_at: str) -> None:
+        super().__init__(uri)
+        self.breaks_at = breaks_at
+        self.attached: list[str] = []
+
+    def attach(self, run_id: str, name: str, document: dict[str, Any], text: str) -> None:
+        if name == self.breaks_at:
+            self.breaks_at = ""
+            raise RegistryError("the disk of MLflow is full")
+        super().attach(run_id, name, document, text)
+        self.attached.append(name)
+
+
+def test_incidents_versions_and_odd_names_of_a_model_that_moved_on(
+    server: str, blamed: Feed
+) -> None:
+    app, client = blamed.app, mlflow.MlflowClient(tracking_uri=server)
+    over = open_incident(app, FIRST, resolved=FIRST + 1)
+    still = open_incident(app, FIRST)
+    results = Breaking(server, f"incidents/{still}")
+    publish = Publish(app.records, results)
+
+    def status(version: str) -> tuple[str | None, str | None]:
+        tags = client.get_model_version("blamed", version).tags
+        return tags.get("tocsin.status"), tags.get("tocsin.incident")
+
+    # A failure half-way: what was sent is not sent again, the rest is.
+    with pytest.raises(RegistryError, match="disk of MLflow is full"):
+        publish.publish()
+    publish.publish()
+    assert results.attached == [f"incidents/{over}", f"incidents/{still}"]
+    # One is over, but another is not.
+    assert (status("1"), status("2")) == (("incident", str(still)), (None, None))
+
+    # Each version has its own numbers of the window in which both answered, by names of any kind.
+    runs = {run.data.tags["tocsin.monitoring"]: run for run in monitoring_runs(server, "blamed")}
+    counted = {
+        version: [m.value for m in client.get_metric_history(run.info.run_id, "24h/rows")]
+        for version, run in runs.items()
+    }
+    assert counted == {"1": [96, 48], "2": [48, 96]}
+    names = {name.rpartition("/psi/")[2] for name in runs["2"].data.metrics if "/psi/" in name}
+    assert {name.rpartition("-")[0] for name in names} == {"", "distance/_/to", "_"}
+
+    # It goes on into a window of version 2, and is over: it is about version 1 all the same.
+    change(app, still, window_end=FIRST + 2 * DAY)
+    publish.publish()
+    assert (status("1"), status("2")) == (("incident", str(still)), (None, None))
+    change(app, still, resolved=FIRST + 2 * DAY)
+    publish.publish()
+    assert (status("1"), status("2")) == (("resolved", str(still)), (None, None))
+
+
+def test_a_version_of_any_name_has_one_run(server: str) -> None:
+    results = Results(server)
+    for version in ("o'brien", "a\\'b", "50%", 'a"`b'):
+        assert results.run_of("odd", version) == results.run_of("odd", version)
+    assert len(monitoring_runs(server, "odd")) == 4
+
+
+def test_a_name_that_mlflow_refuses_is_told_and_left_out(
+    server: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    results = Results(server)
+    run = results.run_of("refusing", "1")
+    points = [ResultPoint(name, 0.5, FIRST) for name in ("good", "a//b")]
+    with caplog.at_level(logging.WARNING, "tocsin"):
+        results.log(run, points)
+        results.log(run, points)
+    assert [r.getMessage() for r in caplog.records if "a//b" in r.getMessage()] == [
+        "MLflow does not take the name 'a//b'; its numbers are left out"
+    ]
+    client = mlflow.MlflowClient(tracking_uri=server)
+    assert client.get_run(run).data.metrics == {"good": 0.5}
+    with pytest.raises(RegistryError, match="a//b"):
+        results.log(run, points[1:])

@@ -1,59 +1,16 @@
 """Looking at aliases and moving them, with a registry whose every answer can be chosen."""
 
-from typing import TYPE_CHECKING
-
 import pytest
+from tests.registries import NOON, Clock, FakeRegistry
 from tests.world import Feed, monitor_document, reference
 
 from tocsin.app import App
 from tocsin.errors import AliasMovedError, InvalidInputError, RegistryError
 from tocsin.records import aliases
 from tocsin.records.aliases import AliasMove, Delivery
-from tocsin.registry import RegisteredVersion, Registry, RegistryState
 from tocsin.service.aliases import Aliases, Wish, previous
+from tocsin.service.sightings import UNKNOWN
 from tocsin.values import HOUR, MINUTE, SECOND
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-NOON = 1_700_000_000_000_000
-
-
-class FakeRegistry(Registry):
-    """A registry in memory; `interrupt` is called with the name of each call before it is made."""
-
-    def __init__(self) -> None:
-        super().__init__("http://mlflow.test")
-        self.aliases = {"champion": "1"}
-        self.statuses = {"1": "READY", "2": "READY", "3": "READY", "4": "PENDING_REGISTRATION"}
-        self.tags: dict[tuple[str, str], str] = {}
-        self.interrupt: Callable[[str], None] = lambda _: None
-
-    def state(self, registered: str) -> RegistryState:
-        self.interrupt("state")
-        versions = tuple(RegisteredVersion(v, s, NOON, "run") for v, s in self.statuses.items())
-        return RegistryState(registered, versions, dict(self.aliases))
-
-    def alias(self, _registered: str, alias: str) -> str | None:
-        self.interrupt("alias")
-        return self.aliases.get(alias)
-
-    def set_alias(self, _registered: str, alias: str, version: str) -> None:
-        self.interrupt("set")
-        self.aliases[alias] = version
-        self.interrupt("after set")
-
-    def set_tags(self, _registered: str, version: str, tags: dict[str, str]) -> None:
-        self.interrupt("tags")
-        self.tags |= {(version, name): text for name, text in tags.items()}
-
-
-class Clock:
-    def __init__(self) -> None:
-        self.now = NOON
-
-    def __call__(self) -> int:
-        return self.now
 
 
 @pytest.fixture
@@ -240,6 +197,50 @@ def test_an_alias_that_moves_between_reading_and_setting_is_left_alone(
     assert moves(app)[-1].to_version == "3"
     with app.records.read() as connection:
         assert aliases.begun_moves(connection, "flights") == []
+
+
+def begun(app: App) -> list[aliases.OpenMove]:
+    with app.records.read() as connection:
+        return aliases.begun_moves(connection, "flights")
+
+
+def test_a_move_by_somebody_else_to_the_same_version_is_not_booked_as_ours(
+    app: App, keeper: Aliases, registry: FakeRegistry
+) -> None:
+    def move_it(call: str) -> None:
+        if call == "alias":
+            registry.interrupt = lambda _: None
+            registry.aliases["champion"] = "2"
+
+    registry.interrupt = move_it
+    with pytest.raises(AliasMovedError, match="nothing was done"):
+        keeper.move(wish("2"))
+    assert (moves(app)[-1].actor, moves(app)[-1].source) == (UNKNOWN, "poll")
+    given_up = app.audit.listed(event="alias.resolved")[0].deed
+    assert given_up.evidence["outcome"].startswith("not set")
+    assert begun(app) == []
+
+
+def test_a_later_move_by_somebody_else_is_theirs_when_our_second_read_failed(
+    app: App, keeper: Aliases, registry: FakeRegistry, clock: Clock
+) -> None:
+    def refuse(call: str) -> None:
+        if call == "alias":
+            raise RegistryError("MLflow is away")
+
+    registry.interrupt = refuse
+    with pytest.raises(RegistryError, match="nothing was set: MLflow is away"):
+        keeper.move(wish("2"))
+    assert begun(app) == []
+
+    registry.interrupt = lambda _: None
+    registry.aliases["champion"] = "2"
+    clock.now += 24 * HOUR
+    keeper.look("flights")
+    assert (moves(app)[-1].actor, moves(app)[-1].moved_at) == (UNKNOWN, clock.now)
+    assert app.audit.listed(event="alias.resolved")[0].deed.evidence["outcome"] == (
+        "not set: MLflow is away"
+    )
 
 
 def test_an_alias_that_moves_right_after_setting_is_told(

@@ -13,6 +13,7 @@ from fastapi.responses import JSONResponse
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 import tocsin
+from tocsin.api.asking import asked_mlflow
 from tocsin.api.documented import MOST, problems
 from tocsin.api.documents import (
     drift_document,
@@ -108,17 +109,17 @@ def router(app: App) -> APIRouter:
         app.worker.wake()
         return model_document(read.model(model))
 
-    @routes.post("/models/{model}/watch", status_code=201, responses=problems(502))
-    def watch(model: str, request: _Watch, asked: Request) -> dict[str, Any]:
+    @routes.post("/models/{model}/watch", status_code=201, responses=problems(502, 503))
+    async def watch(model: str, request: _Watch, asked: Request) -> dict[str, Any]:
         """Monitor a model of the MLflow registry: `{"uri": "models:/name@alias", ...}`.
 
         Schema and reference come from the registry; further fields are those of a monitor. Without
         `rules`, a few are made that fit the reference; the notes say which.
         """
-        return watched(model, request, None, actor_of(asked))
+        return await asked_mlflow(app, lambda: watched(model, request, None, actor_of(asked)))
 
-    @routes.put("/models/{model}/watch", status_code=201, responses=problems(502))
-    def watch_with_reference(
+    @routes.put("/models/{model}/watch", status_code=201, responses=problems(502, 503))
+    async def watch_with_reference(
         model: str,
         request: Annotated[str, Form(description="what POST takes, as JSON")],
         reference: Annotated[UploadFile, File(description="the reference as Parquet")],
@@ -129,7 +130,11 @@ def router(app: App) -> APIRouter:
             said = _Watch.model_validate(_json(request))
         except ValidationError as error:
             raise InvalidInputError(f"the request cannot be used: {error}") from error
-        return watched(model, said, _parquet(reference.file.read()), actor_of(asked))
+
+        def with_reference() -> dict[str, Any]:
+            return watched(model, said, _parquet(reference.file.read()), actor_of(asked))
+
+        return await asked_mlflow(app, with_reference)
 
     def watched(model: str, request: _Watch, given: pa.Table | None, actor: str) -> dict[str, Any]:
         found = registered_model(

@@ -6,6 +6,7 @@ from fastapi import APIRouter, Query, Request
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.concurrency import run_in_threadpool
 
+from tocsin.api.asking import asked_mlflow
 from tocsin.api.documented import MOST, problems
 from tocsin.api.origin import actor_of, refuse_other_sites
 from tocsin.app import App
@@ -44,16 +45,17 @@ def router(app: App) -> APIRouter:
         """Which version each alias was at, and when; the oldest first."""
         return history_document(app.aliases.history(model), alias)
 
-    @routes.post("/models/{model}/aliases/{alias}", responses={**problems(403, 409, 502)})
-    def move(model: str, alias: str, request: _Move, asked: Request) -> dict[str, Any]:
+    @routes.post("/models/{model}/aliases/{alias}", responses={**problems(403, 409, 502, 503)})
+    async def move(model: str, alias: str, request: _Move, asked: Request) -> dict[str, Any]:
         """Move an alias in the registry: read, set, read again, each of which is audited.
 
         409 when it is elsewhere than `expected`, or somebody else moved it meanwhile. There are no
         logins yet: `actor` is what the caller says.
         """
-        refuse_other_sites(asked)
+        refuse_other_sites(asked, app.settings)
         said = {**request.model_dump(), "actor": request.actor or actor_of(asked)}
-        moved = app.aliases.move(Wish(model=model, alias=alias, **said))
+        wish = Wish(model=model, alias=alias, **said)
+        moved = await asked_mlflow(app, lambda: app.aliases.move(wish))
         return {
             "model": model,
             "registered": moved.registered,

@@ -10,10 +10,18 @@ from tocsin.remote import Remote, user_name
 from tocsin.settings import settings
 
 _out = Console()
+_ANY = "any"
 
 Url = Annotated[str | None, typer.Option(help="The server (default: http://127.0.0.1:8765).")]
 Reason = Annotated[str, typer.Option(help="Why; it goes into the audit.")]
 Alias = Annotated[str | None, typer.Option(help="(default: the one that is watched, or champion)")]
+Expected = Annotated[
+    str | None,
+    typer.Option(
+        help="The version that it should be at, else nothing is done; any for whichever "
+        "(default: the one that was seen last)."
+    ),
+]
 Incident = Annotated[int | None, typer.Option(help="The incident that it is done for.")]
 
 
@@ -34,11 +42,13 @@ def promote(
     to: Annotated[str, typer.Option(help="The version.")],
     reason: Reason,
     alias: Alias = None,
+    expected: Expected = None,
     incident: Incident = None,
     url: Url = None,
 ) -> None:
     """Move an alias of a model's registry to a version."""
-    _move(model, to, reason, alias, incident, url)
+    wanted = {"to": to, "reason": reason, "incident": incident, "expected": expected}
+    _move(Remote(url or settings().url), model, alias, wanted)
 
 
 def rollback(
@@ -46,19 +56,26 @@ def rollback(
     reason: Reason,
     to: Annotated[str, typer.Option(help="The version, or previous.")] = "previous",
     alias: Alias = None,
+    expected: Expected = None,
     incident: Incident = None,
     url: Url = None,
 ) -> None:
     """Move an alias back to the version that it was at before."""
-    _move(model, to, reason, alias, incident, url)
+    wanted = {"to": to, "reason": reason, "incident": incident, "expected": expected}
+    _move(Remote(url or settings().url), model, alias, wanted)
 
 
-def _move(
-    model: str, to: str, reason: str, alias: str | None, incident: int | None, url: str | None
-) -> None:
-    remote = Remote(url or settings().url)
-    alias = alias or remote.get("models", model, "history")["watched_alias"] or "champion"
-    request = {"to": to, "reason": reason, "actor": user_name(), "incident": incident}
+def _move(remote: Remote, model: str, alias: str | None, wanted: dict[str, Any]) -> None:
+    """Move it, unless it is elsewhere than whoever asks can know: two who go back at once mean the
+    same step, not two."""
+    history = remote.get("models", model, "history")
+    alias = alias or history["watched_alias"] or "champion"
+    expected = wanted.pop("expected")
+    if expected is None and history["looked_at"] is not None:
+        expected = history["aliases"].get(alias, {"version": ""})["version"]
+    if expected is not None and expected != _ANY:
+        wanted["expected"] = expected
+    request = {**wanted, "actor": user_name()}
     moved = remote.post("models", model, "aliases", alias, document=request)
     name = f"{escape(moved['registered'])}@{escape(moved['alias'])}"
     if not moved["changed"]:

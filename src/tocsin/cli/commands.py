@@ -59,6 +59,10 @@ def server(
     port: Port = None,
     tracking_uri: TrackingUri = None,
     lake: LakeAt = None,
+    allowed_hosts: Annotated[
+        str | None,
+        typer.Option(help="Names by which browsers reach it, with commas between."),
+    ] = None,
 ) -> None:
     """Run Tocsin: API, pages and worker in one process."""
     from tocsin.cli.serving import serve
@@ -66,7 +70,14 @@ def server(
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
     for chatty in ("alembic", "httpx2"):
         logging.getLogger(chatty).setLevel(logging.WARNING)
-    chosen = settings(data=data, host=host, port=port, tracking_uri=tracking_uri, lake=lake)
+    chosen = settings(
+        data=data,
+        host=host,
+        port=port,
+        tracking_uri=tracking_uri,
+        lake=lake,
+        allowed_hosts=allowed_hosts,
+    )
     serve(chosen, ready=lambda url: _out.print(f"Tocsin runs at {url} on data in {chosen.data}"))
 
 

@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 import httpx2
 
-from tocsin.errors import RegistryError
+from tocsin.errors import RegistryError, without_credentials
 
 _PROBE_TIMEOUT_S = 5
 
@@ -64,7 +64,9 @@ def refused(address: str) -> Iterator[None]:
     try:
         yield
     except (MlflowException, OSError) as error:
-        raise RegistryError(f"{address} did not give what was asked for: {error}") from error
+        # MLflow names the whole URI, and what it says goes to logs, answers and the audit.
+        said = without_credentials(f"{address} did not give what was asked for: {error}")
+        raise RegistryError(said) from error
 
 
 def probe(url: str, what: str) -> None:
@@ -84,7 +86,9 @@ def probe(url: str, what: str) -> None:
         ) from error
     except (httpx2.TransportError, httpx2.InvalidURL) as error:
         raise RegistryError(
-            f"{what} cannot be reached ({error}); is it running, is the address right?"
+            without_credentials(
+                f"{what} cannot be reached ({error}); is it running, is the address right?"
+            )
         ) from error
     if answer.is_server_error:
         raise RegistryError(f"{what} answers {answer.status_code}; look into its log")

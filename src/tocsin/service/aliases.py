@@ -199,11 +199,7 @@ class Aliases:
             read = deed_of(move, "alias.read", after=move.from_version, outcome="before")
             audit.append(connection, read, now=move.begun_at)
             aliases.begin_move(connection, move)
-        # Once more: what is set next is what was read last.
-        at = self._registry.alias(move.registered, move.alias)
-        if at != move.from_version:
-            self._look(move.registered)
-            raise _overtaken(move, at, "nothing was done")
+        self._read_again(move)
         failure: RegistryError | None = None
         try:
             self._registry.set_alias(move.registered, move.alias, move.to_version)
@@ -218,6 +214,31 @@ class Aliases:
                 "tells what became of it"
             ) from error
         self._end(move, at, failure)
+
+    def _read_again(self, move: OpenMove) -> None:
+        """Read once more, as what is set next should be what was read last.
+
+        Raises: AliasMovedError, RegistryError; then nothing was set, and the move is over: if the
+        alias is seen there later, somebody else put it there.
+        """
+        try:
+            at = self._registry.alias(move.registered, move.alias)
+        except RegistryError as error:
+            self._give_up(move, move.from_version, f"not set: {error}")
+            raise RegistryError(
+                f"{move.alias} of {move.registered} could not be read again, so nothing was set: "
+                f"{error}; try again"
+            ) from error
+        if at != move.from_version:
+            self._give_up(move, at, "not set: somebody else moved it meanwhile")
+            self._look(move.registered)
+            raise _overtaken(move, at, "nothing was done")
+
+    def _give_up(self, move: OpenMove, at: str | None, outcome: str) -> None:
+        with self._records.write() as connection:
+            deed = deed_of(move, "alias.resolved", after=at, outcome=outcome)
+            audit.append(connection, deed, now=self._clock())
+            aliases.end_move(connection, move)
 
     def _end(self, move: OpenMove, at: str | None, failure: RegistryError | None) -> None:
         """Record what was read after setting. Raises: what went wrong, for people."""

@@ -1,6 +1,5 @@
 """Results back to MLflow: numbers of windows, reports of incidents, states of versions."""
 
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from math import isfinite
 from typing import Any
@@ -16,7 +15,7 @@ from tocsin.records.alerts import Incident
 from tocsin.records.evaluations import Evaluation
 from tocsin.records.models import ModelRecord
 from tocsin.registry import parse_address
-from tocsin.registry.results import ResultPoint, Results
+from tocsin.registry.results import ResultPoint, Results, plain_name
 from tocsin.service.series import measured_series
 from tocsin.service.versions import drift_of_version
 from tocsin.values import DAY, Bounded, Measure, WindowSpec, format_duration, isoformat
@@ -24,7 +23,6 @@ from tocsin.values import DAY, Bounded, Measure, WindowSpec, format_duration, is
 # Evaluations of one step: what is in memory, and what is done again after a crash.
 _STEP = 200
 _EVALUATIONS = "evaluations"
-_ODD = re.compile(r"[^\w\-. :/]", re.ASCII)
 _Points = dict[str, list[ResultPoint]]
 
 
@@ -75,22 +73,40 @@ class Publish:
 
     def _incidents(self, record: ModelRecord, monitor: Monitor, known: dict[str, str]) -> None:
         with self._records.read() as connection:
-            incidents = alerts.list_incidents(connection, model_id=record.id)
-            versions = {i.id: _version_of(connection, record, i) for i in incidents}
-        for incident in incidents:
-            topic, state = f"incident/{incident.id}", _state(incident)
-            if known.get(topic) == state:
-                continue
-            version = versions[incident.id] or monitor.version
-            run = self._results.run_of(record.name, version)
+            # The oldest first: what is said last of a version is of its newest.
+            incidents = alerts.list_incidents(connection, model_id=record.id)[::-1]
+            news = [i for i in incidents if known.get(_topic(i)) != _state(i)]
+            versions = {i.id: known.get(_version_topic(i)) for i in incidents}
+            opened = {
+                i.id: _version_of(connection, record, i) or monitor.version
+                for i in news
+                if versions[i.id] is None
+            }
+        for number, version in opened.items():
+            # Later windows may be of another version, which an incident of before is not about.
+            self._remember(record.id, f"version of incident/{number}", version)
+        if not news:
+            return
+        versions |= opened
+        # First of all, so that a failure below has it said again.
+        self._tag(monitor, [(i, versions[i.id]) for i in incidents], {i.id for i in news})
+        for incident in news:
+            run = self._results.run_of(record.name, versions[incident.id] or monitor.version)
             self._results.attach(
                 run, f"incidents/{incident.id}", _report(incident), _text(incident)
             )
-            self._tag(monitor, version, incident)
-            self._remember(record.id, topic, state)
+            self._remember(record.id, _topic(incident), _state(incident))
 
-    def _tag(self, monitor: Monitor, version: str, incident: Incident) -> None:
-        """Say at the version how it is, if the registry has such a version."""
+    def _tag(
+        self,
+        monitor: Monitor,
+        blamed: Sequence[tuple[Incident, str | None]],
+        news: set[int],
+    ) -> None:
+        """Say at the versions of news how they are, as far as the registry has them.
+
+        blamed: all incidents, the oldest first, with their versions.
+        """
         assert monitor.model_uri is not None
         try:
             registered = parse_address(monitor.model_uri).name
@@ -98,9 +114,13 @@ class Publish:
             # It is kept elsewhere: its numbers are of use in MLflow all the same.
             return
         there = {v.version for v in self._results.state(registered).versions}
-        if version in there:
-            status = "incident" if incident.resolved is None else "resolved"
-            tags = {"tocsin.status": status, "tocsin.incident": str(incident.id)}
+        for version in there & {version for i, version in blamed if i.id in news}:
+            mine = [i for i, of in blamed if of == version]
+            still = [i for i in mine if i.resolved is None]
+            tags = {
+                "tocsin.status": "incident" if still else "resolved",
+                "tocsin.incident": str((still or mine)[-1].id),
+            }
             self._results.set_tags(registered, version, tags)
 
     def _remember(self, model_id: int, topic: str, position: str) -> None:
@@ -171,29 +191,39 @@ def _of_window(
 ) -> Iterator[ResultPoint]:
     def point(name: str, value: float) -> Iterator[ResultPoint]:
         if isfinite(value):
-            # What MLflow takes in names; `recall_score@0.3` is `recall_score:0.3`.
-            plain = _ODD.sub("_", name.replace("@", ":"))
-            yield ResultPoint(f"{spec.name}/{plain}", value, end)
+            yield ResultPoint(f"{spec.name}/{name}", value, end)
 
     yield from point("rows", rows)
     for name, measure in measures.items():
         if isinstance(measure, Bounded):
-            yield from point(name, measure.value)
+            # MLflow takes no @; `recall_score@0.3` is `recall_score:0.3`.
+            plain = plain_name(name.replace("@", ":"))
+            yield from point(plain, measure.value)
             if name == monitor.metrics.headline and None not in (measure.low, measure.high):
                 assert measure.low is not None
                 assert measure.high is not None
-                yield from point(f"{name}/low", measure.low)
-                yield from point(f"{name}/high", measure.high)
+                yield from point(f"{plain}/low", measure.low)
+                yield from point(f"{plain}/high", measure.high)
     for name, shift in shifts.items():
-        yield from point(f"js_distance/{name}", shift.js_distance)
-        yield from point(f"psi/{name}", shift.psi)
+        yield from point(f"js_distance/{plain_name(name)}", shift.js_distance)
+        yield from point(f"psi/{plain_name(name)}", shift.psi)
 
 
 def _version_of(connection: Connection, record: ModelRecord, incident: Incident) -> str | None:
-    """The version that made most predictions of an incident's window."""
-    found = evaluations.at(connection, record.id, incident.window_size, [incident.window_end])
-    versions = found[incident.window_end].versions if found else {}
+    """The version that made most predictions of the window that opened an incident, if known."""
+    ends = (incident.opened, incident.window_end)
+    found = evaluations.at(connection, record.id, incident.window_size, ends)
+    window = found.get(incident.opened) or found.get(incident.window_end)
+    versions = {} if window is None else window.versions
     return max(versions, key=lambda version: versions[version]) if versions else None
+
+
+def _topic(incident: Incident) -> str:
+    return f"incident/{incident.id}"
+
+
+def _version_topic(incident: Incident) -> str:
+    return f"version of incident/{incident.id}"
 
 
 def _state(incident: Incident) -> str:

@@ -6,9 +6,10 @@ from urllib.parse import quote
 from fastapi import APIRouter, Form, Query, Request, Response
 from fastapi.responses import RedirectResponse
 
+from tocsin.api.asking import asked_mlflow
 from tocsin.api.origin import refuse_other_sites
 from tocsin.app import App
-from tocsin.errors import AliasMovedError, InvalidInputError, RegistryError
+from tocsin.errors import AliasMovedError, InvalidInputError, RegistryError, UnavailableError
 from tocsin.service.aliases import Wish
 from tocsin.values import parse_duration
 from tocsin.web.rendering import failed, page
@@ -47,7 +48,7 @@ def router(app: App) -> APIRouter:
         )
 
     @routes.post("/models/{name}/aliases")
-    def move(
+    async def move(
         request: Request,
         name: str,
         alias: _Word,
@@ -58,7 +59,7 @@ def router(app: App) -> APIRouter:
         expected: _Word = "",
         incident: Annotated[int | None, Form()] = None,
     ) -> Response:
-        refuse_other_sites(request)
+        refuse_other_sites(request, app.settings)
         wish = Wish(
             model=name,
             alias=alias.strip(),
@@ -70,13 +71,15 @@ def router(app: App) -> APIRouter:
         )
         what = "The alias was not moved"
         try:
-            done = app.aliases.move(wish)
+            done = await asked_mlflow(app, lambda: app.aliases.move(wish))
         except AliasMovedError as error:
             return failed(409, "Somebody else moved the alias", spoken(str(error)))
         except InvalidInputError as error:
             return failed(422, what, spoken(str(error)))
         except RegistryError as error:
             return failed(502, what, spoken(str(error)))
+        except UnavailableError as error:
+            return failed(503, what, spoken(str(error)))
         said = f"{done.alias} is at version {done.after}" + ("" if done.changed else " already")
         back = f"/models/{quote(name, safe='')}/versions?moved={quote(said)}"
         return RedirectResponse(back, 303)
