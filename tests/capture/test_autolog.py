@@ -249,3 +249,39 @@ def test_options_that_cannot_be_are_refused(options: dict[str, Any]) -> None:
 def test_importing_tocsin_imports_no_mlflow(tmp_path: Path) -> None:
     code = "import sys, tocsin; sys.exit('mlflow' in sys.modules or 'pandas' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], cwd=tmp_path, check=False).returncode == 0
+
+
+_LAST_PREDICTION = """
+import atexit, sys, threading
+import mlflow, pandas, tocsin
+
+def refuse(self):
+    raise RuntimeError("can't create new thread at interpreter shutdown")
+
+tocsin.autolog(sys.argv[1])
+if sys.argv[4] == "refused":  # as from Python 3.12.1 on; this handler runs first
+    atexit.register(setattr, threading.Thread, "start", refuse)
+mlflow.set_tracking_uri(sys.argv[2])
+model = mlflow.pyfunc.load_model("models:/churn/1")
+with tocsin.log_context(prediction_ids=["last"]):
+    model.predict(pandas.read_json(sys.argv[3], orient="records"))
+"""
+
+
+@pytest.mark.parametrize("threads", ["allowed", "refused"])
+def test_a_job_that_ends_after_its_last_prediction_has_it_logged(
+    pyfunc: Any, sink: Sink, tmp_path: Path, threads: str
+) -> None:
+    import mlflow
+
+    inputs = tmp_path / "inputs.json"
+    rows(1, 1).to_json(inputs, orient="records")
+    where = [sink.url, mlflow.get_tracking_uri(), str(inputs), threads]
+    done = subprocess.run(
+        [sys.executable, "-c", _LAST_PREDICTION, *where],
+        capture_output=True,
+        text=True,
+        timeout=90,
+        check=True,
+    )
+    assert [row["prediction_id"] for row in sink.rows] == ["last"], done.stderr
