@@ -19,6 +19,19 @@ TocsinError
     └── DataInUseError         another Tocsin server works on the same data
 """
 
+import re
+
+_CREDENTIALS = re.compile(r"://[^/?#\s]*@")
+
+
+def without_credentials(text: str) -> str:
+    """A text in which addresses name no user and no password, as errors of others may.
+
+    >>> without_credentials("no answer of http://ann:secret@mlflow:5000/api")
+    'no answer of http://mlflow:5000/api'
+    """
+    return _CREDENTIALS.sub("://", text)
+
 
 class TocsinError(Exception):
     """The root: `except TocsinError` catches all that Tocsin raises on purpose."""

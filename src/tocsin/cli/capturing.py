@@ -15,7 +15,7 @@ import uvicorn
 from tocsin.capture.monitored import Target
 from tocsin.capture.serving import Serving, address_of, application
 from tocsin.cli.listening import listening
-from tocsin.errors import InvalidInputError, StartupError
+from tocsin.errors import InvalidInputError, StartupError, without_credentials
 from tocsin.settings import settings
 from tocsin.values import SECOND, parse_duration
 
@@ -53,6 +53,9 @@ def serve(
     reload: Annotated[
         bool, typer.Option("--reload", help="Serve the version to which the alias moves.")
     ] = False,
+    own_ids: Annotated[
+        bool, typer.Option("--own-ids", help="Do not take ids from the X-Request-Id of requests.")
+    ] = False,
     poll: Annotated[str, typer.Option(help="How often to look where the alias is.")] = "10s",
 ) -> None:
     """Serve a model as `mlflow models serve` does, and record what it predicts."""
@@ -70,7 +73,7 @@ def serve(
         exclude=frozenset(exclude or ()),
         spill_dir=spill,
     )
-    serving = Serving(address, target, reload=reload, poll_s=poll_s)
+    serving = Serving(address, target, reload=reload, poll_s=poll_s, own_ids=own_ids)
     with listening(host, port) as listener:
         if workers == 1:
             _serve(serving, listener)
@@ -126,5 +129,7 @@ def _worker(serving: Serving, listener: socket.socket) -> None:
     try:
         _serve(serving, listener)
     except Exception as error:  # noqa: BLE001 - the entry point of a process
-        logging.getLogger("tocsin").error("process %s cannot serve: %s", os.getpid(), error)
+        logging.getLogger("tocsin").error(
+            "process %s cannot serve: %s", os.getpid(), without_credentials(str(error))
+        )
         sys.exit(1)
