@@ -1,7 +1,7 @@
 """Behind a served model: takes its calls without waiting, and sends their rows and its counts."""
 
 from tocsin.capture.background import Background
-from tocsin.capture.backlog import Backlog
+from tocsin.capture.backlog import MOST_BYTES, MOST_CALLS, Backlog
 from tocsin.capture.exchange import Call
 from tocsin.capture.meter import Meter
 from tocsin.capture.monitored import Monitored, Target
@@ -75,7 +75,7 @@ class Recorder:
 
     def _end(self, timeout_s: float) -> None:
         self._work()
-        for call in self._backlog.take(len(self._backlog)):
+        for call in self._backlog.take(MOST_CALLS, MOST_BYTES):
             self.dropped(call.model.version)
         self._log.close(timeout_s)
         self._monitored.tell(self._meter.summaries(at_once=True))

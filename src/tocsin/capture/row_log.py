@@ -45,7 +45,8 @@ class RowLog:
         self._count = count
         self._say_once = say_once
         self._budget = Budget()
-        self._scorers: dict[Model, Scorer] = {}
+        # By the identity of the loaded model: MLflow's have no hash.
+        self._scorers: dict[int, Scorer] = {}
         self._client: Client | None = None
 
     @property
@@ -85,11 +86,7 @@ class RowLog:
         return _Read(call, rows, kept)
 
     def _log(self, model: Model, reads: list[_Read], schema: Schema) -> None:
-        scorer = self._scorers.get(model)
-        if scorer is None:
-            scorer = Scorer(model)
-            # Of earlier versions nothing comes any longer, or once more.
-            self._scorers = {model: scorer}
+        scorer = self._scorer_of(model)
         records: list[dict[str, Any]] = []
         for read, scores in zip(reads, self._scores(scorer, reads, schema), strict=True):
             if scores is None and self._lacks_scores(scorer, read, schema):
@@ -108,6 +105,14 @@ class RowLog:
             records += found
         self._count(model.version, captured=len(records))
         self._send(records, model.version)
+
+    def _scorer_of(self, model: Model) -> Scorer:
+        scorer = self._scorers.get(id(model.pyfunc))
+        if scorer is None or scorer.pyfunc is not model.pyfunc:
+            alive = {key: s for key, s in self._scorers.items() if s.pyfunc is not None}
+            scorer = Scorer(model)
+            self._scorers = {**alive, id(model.pyfunc): scorer}
+        return scorer
 
     def _send(self, records: list[dict[str, Any]], version: str) -> None:
         if self._client is None:
@@ -149,11 +154,12 @@ class RowLog:
         """The probabilities of the kept rows; None where there are none or none are needed."""
         if not scorer.is_needed or not wants_scores(schema) or not self._budget.is_left:
             return [None] * len(reads)
-        began = time.thread_time()
+        # Not the time of this thread: a model may compute in threads of its own.
+        began = time.perf_counter()
         try:
             return self._scored(scorer, reads)
         finally:
-            self._budget.spend(time.thread_time() - began)
+            self._budget.spend(time.perf_counter() - began)
 
     def _scored(self, scorer: Scorer, reads: list[_Read]) -> list[_Scores | None]:
         try:
