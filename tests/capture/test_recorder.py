@@ -3,7 +3,7 @@
 import json
 import threading
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import httpx2
@@ -199,6 +199,21 @@ def test_a_request_that_cannot_be_read_is_counted_and_said_without_its_text(
     assert (tocsin.count("unreadable"), len(tocsin.rows)) == (2, 1)
     assert "4111" not in caplog.text
     assert caplog.text.count("is not recorded") == 1
+
+
+@pytest.mark.parametrize("beside", [{"timestamps": ["4111 1111"]}, {"request_ids": ["4111" * 40]}])
+def test_rows_that_cannot_be_sent_are_lost_and_said_without_their_values(
+    tocsin: Tocsin, recorder: Made, caplog: pytest.LogCaptureFixture, beside: dict[str, Any]
+) -> None:
+    log, good = recorder(), call(Pyfunc(), 8)
+    body = json.dumps({**json.loads(good.request[0]), **beside}).encode()
+    for one in (replace(good, request=(body,)), good):
+        log.record(one)
+    log.close(5.0)
+
+    assert [tocsin.count(name) for name in ("rows", "captured", "dropped")] == [2, 1, 1]
+    assert "cannot be sent" in caplog.text
+    assert "4111" not in caplog.text
 
 
 def test_one_call_whose_scores_fail_does_not_spoil_the_others(

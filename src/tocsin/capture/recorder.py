@@ -71,6 +71,7 @@ class Recorder:
         if len(self._backlog) and self._log.is_ready:
             while calls := self._backlog.take(_AT_ONCE):
                 self._log.log(calls)
+        self._log.count_settled()
         self._monitored.tell(self._meter.summaries())
 
     def _end(self, timeout_s: float) -> None:

@@ -29,7 +29,7 @@ class RowLog:
     """Logs the rows of calls of one model.
 
     count: told by version what became of them: `rows`, `captured`, `sampled_out` in rows,
-    `unreadable` and `dropped` in calls.
+    `unreadable` in calls; `dropped` in rows of calls that were read, and in calls that were not.
     """
 
     def __init__(
@@ -48,6 +48,8 @@ class RowLog:
         # By the identity of the loaded model: MLflow's have no hash.
         self._scorers: dict[int, Scorer] = {}
         self._client: Client | None = None
+        self._version = ""
+        self._kept = self._lost = 0
 
     @property
     def is_ready(self) -> bool:
@@ -70,6 +72,21 @@ class RowLog:
         """Send what waits until the deadline."""
         if self._client is not None:
             self._client.close(timeout_s)
+            self.count_settled()
+
+    def count_settled(self) -> None:
+        """Count the rows that the server or the disk has, and those that are lost, since last time.
+
+        Rows that wait are counted once it is known.
+        """
+        if self._client is None:
+            return
+        stats = self._client.stats
+        lost, kept = stats.dropped + stats.rejected, stats.sent + stats.spilled
+        # What lay on disk may be lost later: the next rows make up for it.
+        captured = max(0, kept - self._kept)
+        self._count(self._version, captured=captured, dropped=lost - self._lost)
+        self._kept, self._lost = self._kept + captured, lost
 
     def _read(self, call: Call) -> _Read | None:
         version = call.model.version
@@ -90,7 +107,7 @@ class RowLog:
         records: list[dict[str, Any]] = []
         for read, scores in zip(reads, self._scores(scorer, reads, schema), strict=True):
             if scores is None and self._lacks_scores(scorer, read, schema):
-                self._count(model.version, dropped=1)
+                self._count(model.version, dropped=len(read.kept))
                 continue
             of_rows = [None] * len(read.kept) if scores is None else scores
             try:
@@ -103,7 +120,6 @@ class RowLog:
                 self._count(model.version, unreadable=1)
                 continue
             records += found
-        self._count(model.version, captured=len(records))
         self._send(records, model.version)
 
     def _scorer_of(self, model: Model) -> Scorer:
@@ -126,6 +142,7 @@ class RowLog:
                 spill_dir=target.spill_dir,
                 transport=target.transport,
             )
+        self._version = version
         self._client.log_predictions(records)
 
     def _record(
