@@ -6,8 +6,11 @@ import os
 import signal
 import socket
 import sys
+import time
+from collections.abc import Callable
 from multiprocessing.connection import wait
-from typing import Annotated, Any
+from multiprocessing.process import BaseProcess
+from typing import Annotated, Any, NoReturn
 
 import typer
 import uvicorn
@@ -22,6 +25,9 @@ from tocsin.values import SECOND, parse_duration
 _GRACE_S = 30
 # How long a thread that reads what was captured may hold up one that answers: else it is 5 ms.
 _SWITCH_S = 0.0005
+# Processes that live for less cannot serve here: so many in a row are the last.
+_QUICK_S, _MOST_QUICK = 60.0, 3
+_PAUSE_S = 1.0
 
 ModelUri = Annotated[
     str, typer.Option("--model-uri", "-m", help="models:/NAME@ALIAS or models:/NAME/VERSION.")
@@ -106,20 +112,49 @@ def _serve(serving: Serving, listener: socket.socket) -> None:
 
 
 def _serve_in_processes(serving: Serving, listener: socket.socket, workers: int) -> None:
-    """The same in several processes. Raises: StartupError when one of them ends by itself."""
+    """The same in several processes. Raises: StartupError when they do not live."""
     context = multiprocessing.get_context("spawn")
-    processes = [context.Process(target=_worker, args=(serving, listener)) for _ in range(workers)]
-    for process in processes:
-        process.start()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    keep_running(lambda: context.Process(target=_worker, args=(serving, listener)), workers)
+
+
+def keep_running(
+    process: Callable[[], BaseProcess],
+    workers: int,
+    *,
+    now: Callable[[], float] = time.monotonic,
+    pause: Callable[[float], None] = time.sleep,
+) -> NoReturn:
+    """Have so many processes run, others in place of those that end, until interrupted.
+
+    Raises: StartupError when several in a row end soon after they began.
+    """
+    running: dict[BaseProcess, float] = {}
+    quick = 0
     try:
-        wait([process.sentinel for process in processes])
-        raise StartupError("a serving process has ended; the reason is above")
+        while True:
+            while len(running) < workers:
+                new = process()
+                new.start()
+                running[new] = now()
+            wait([each.sentinel for each in running])
+            for ended in [each for each in running if not each.is_alive()]:
+                quick = quick + 1 if now() - running.pop(ended) < _QUICK_S else 0
+                if quick >= _MOST_QUICK:
+                    raise StartupError(
+                        f"{quick} serving processes in a row ended soon; the reason is above"
+                    )
+                logging.getLogger("tocsin").error(
+                    "process %s has ended (exit code %s); another one starts",
+                    ended.pid,
+                    ended.exitcode,
+                )
+            pause(_PAUSE_S * (1 + quick))
     finally:
-        for process in processes:
-            process.terminate()
-        for process in processes:
-            process.join()
+        for each in running:
+            each.terminate()
+        for each in running:
+            each.join()
 
 
 def _worker(serving: Serving, listener: socket.socket) -> None:
