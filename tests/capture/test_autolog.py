@@ -256,7 +256,7 @@ def test_importing_tocsin_imports_no_mlflow(tmp_path: Path) -> None:
 
 
 _LAST_PREDICTION = """
-import atexit, sys, threading
+import atexit, sys, threading, time
 import mlflow, pandas, tocsin
 
 def refuse(self):
@@ -267,8 +267,14 @@ if sys.argv[4] == "refused":  # as from Python 3.12.1 on; this handler runs firs
     atexit.register(setattr, threading.Thread, "start", refuse)
 mlflow.set_tracking_uri(sys.argv[2])
 model = mlflow.pyfunc.load_model("models:/churn/1")
-with tocsin.log_context(prediction_ids=["last"]):
-    model.predict(pandas.read_json(sys.argv[3], orient="records"))
+inputs = pandas.read_json(sys.argv[3], orient="records")
+with tocsin.log_context(prediction_ids=["first", "last"]):
+    model.predict(inputs)
+    while sys.argv[4] == "allowed" and not any(
+        thread.name == "tocsin-client" for thread in threading.enumerate()
+    ):
+        time.sleep(0.01)
+    model.predict(inputs)
 """
 
 
@@ -289,7 +295,7 @@ def test_a_job_that_ends_after_its_last_prediction_has_it_logged(
         timeout=90,
         check=True,
     )
-    assert [row["prediction_id"] for row in sink.rows] == ["last"], done.stderr
+    assert [row["prediction_id"] for row in sink.rows] == ["first", "last"], done.stderr
 
 
 class Odd:
