@@ -1,10 +1,12 @@
 """`tocsin.autolog()` on real models in a real registry, and what it does to its host: nothing."""
 
 import asyncio
+import gc
 import json
 import subprocess
 import sys
 import threading
+import weakref
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
@@ -14,11 +16,13 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from tests.capture.world import COLUMNS, fitted, registered, rows
+from tests.capture.world import COLUMNS, fitted, registered, rows, until
 from tests.registry.conftest import OF_MLFLOW
 
 import tocsin
-from tocsin.capture import autologging
+from tocsin.capture import Logged, autologging, predict_recorder
+from tocsin.capture.predict_call import bytes_of
+from tocsin.capture.predict_recorder import PredictRecorder
 from tocsin.demo.model import tracking_at
 from tocsin.errors import InvalidInputError
 
@@ -249,3 +253,158 @@ def test_options_that_cannot_be_are_refused(options: dict[str, Any]) -> None:
 def test_importing_tocsin_imports_no_mlflow(tmp_path: Path) -> None:
     code = "import sys, tocsin; sys.exit('mlflow' in sys.modules or 'pandas' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], cwd=tmp_path, check=False).returncode == 0
+
+
+_LAST_PREDICTION = """
+import atexit, sys, threading, time
+import mlflow, pandas, tocsin
+
+def refuse(self):
+    raise RuntimeError("can't create new thread at interpreter shutdown")
+
+tocsin.autolog(sys.argv[1])
+if sys.argv[4] == "refused":  # as from Python 3.12.1 on; this handler runs first
+    atexit.register(setattr, threading.Thread, "start", refuse)
+mlflow.set_tracking_uri(sys.argv[2])
+model = mlflow.pyfunc.load_model("models:/churn/1")
+inputs = pandas.read_json(sys.argv[3], orient="records")
+with tocsin.log_context(prediction_ids=["first", "last"]):
+    model.predict(inputs)
+    while sys.argv[4] == "allowed" and not any(
+        thread.name == "tocsin-client" for thread in threading.enumerate()
+    ):
+        time.sleep(0.01)
+    model.predict(inputs)
+"""
+
+
+@pytest.mark.usefixtures("pyfunc")
+@pytest.mark.parametrize("threads", ["allowed", "refused"])
+def test_a_job_that_ends_after_its_last_prediction_has_it_logged(
+    sink: Sink, tmp_path: Path, threads: str
+) -> None:
+    import mlflow
+
+    inputs = tmp_path / "inputs.json"
+    rows(1, 1).to_json(inputs, orient="records")
+    where = [sink.url, mlflow.get_tracking_uri(), str(inputs), threads]
+    done = subprocess.run(
+        [sys.executable, "-c", _LAST_PREDICTION, *where],
+        capture_output=True,
+        text=True,
+        timeout=90,
+        check=True,
+    )
+    assert [row["prediction_id"] for row in sink.rows] == ["first", "last"], done.stderr
+
+
+class Odd:
+    """Rows that nobody can copy; some count theirs."""
+
+    def __init__(self, frame: pd.DataFrame) -> None:
+        self.frame = frame
+
+
+class OddOfKnownLength(Odd):
+    def __len__(self) -> int:
+        return len(self.frame)
+
+
+class Model:
+    """A model of another kind, as MLflow wraps it."""
+
+    class metadata:  # noqa: N801 - what MLflow calls it
+        flavors: dict[str, Any] = {}  # noqa: RUF012
+
+        @staticmethod
+        def get_input_schema() -> None:
+            return None
+
+    def get_raw_model(self) -> "Model":
+        return self
+
+
+@pytest.fixture
+def recorder(sink: Sink, monkeypatch: pytest.MonkeyPatch) -> Iterator[PredictRecorder]:
+    """One that takes every model for version 1 of `churn`."""
+    monkeypatch.setattr(predict_recorder, "origin_of", lambda *_: ("churn", "1"))
+    made = PredictRecorder(sink.url, None, 1.0, frozenset())
+    yield made
+    made.close(5.0)
+
+
+def test_rows_that_are_not_recorded_take_their_ids(sink: Sink, recorder: PredictRecorder) -> None:
+    ids, model = Logged(["a", "b", "c"], None), Model()
+    odd = OddOfKnownLength(rows(2, 1))
+    recorder.record(model, recorder.before(odd), [0.1, 0.2], ids, 0)
+    recorder.record(model, recorder.before(rows(1, 2)), [0.3], ids, 0)
+    recorder.close(5.0)
+    assert [(row["prediction_id"], row["outputs"]) for row in sink.rows] == [("c", {"p": 0.3})]
+
+
+def test_ids_are_no_longer_used_once_nobody_knows_which_is_next(
+    sink: Sink, recorder: PredictRecorder, caplog: pytest.LogCaptureFixture
+) -> None:
+    ids, model = Logged(["a", "b"], None), Model()
+    for data in (Odd(rows(1, 1)), Odd(rows(1, 1)), rows(1, 2)):
+        recorder.record(model, recorder.before(data), [0.3], ids, 0)
+    recorder.close(5.0)
+    (row,) = sink.rows
+    assert row["prediction_id"] not in ("a", "b")
+    assert caplog.text.count("ids of its log_context are not used any longer") == 1
+
+
+def test_models_that_the_host_forgot_are_gone(sink: Sink, recorder: PredictRecorder) -> None:
+    gone = []
+    for number in range(3):
+        model = Model()
+        recorder.record(model, recorder.before(rows(1, number)), [0.5], Logged(None, None), 0)
+        gone.append(weakref.ref(model))
+        del model
+    until(lambda: len(sink.rows) == 3)
+    recorder.close(5.0)
+    gc.collect()
+    assert [model() for model in gone] == [None] * 3
+
+
+def test_a_large_frame_is_recorded_in_parts(sink: Sink, recorder: PredictRecorder) -> None:
+    n = 3_000
+    frame = pd.DataFrame({"age": range(n), "plan": ["x" * 2_000] * n})
+    score = np.arange(n) / n
+    ids = Logged([str(i) for i in range(n)], None)
+    recorder.record(Model(), recorder.before(frame), score, ids, 0)
+    waiting = len(recorder._backlog)
+    recorder.close(20.0)
+
+    assert waiting > 1
+    assert [row["prediction_id"] for row in sink.rows] == ids.prediction_ids
+    assert [row["outputs"]["p"] for row in sink.rows] == score.tolist()
+    assert [row["inputs"]["age"] for row in sink.rows] == list(range(n))
+
+
+def test_a_frame_that_does_not_fit_into_memory_is_recorded_in_part(
+    sink: Sink, recorder: PredictRecorder, caplog: pytest.LogCaptureFixture
+) -> None:
+    text = "x" * 2**20  # one object, that counts in each row
+    before = recorder.before(pd.DataFrame({"plan": [text] * 80}))
+    assert before.rows == 80
+    assert 32 < sum(len(part) for part in before.parts) < 64
+    assert "it is too large" in caplog.text
+    assert sink.rows == []
+
+
+@pytest.mark.parametrize(
+    ("data", "least"),
+    [
+        (pd.DataFrame({"t": ["x" * 1_000] * 500}), 500_000),
+        (np.array([["x" * 1_000]] * 500, dtype=object), 500_000),
+        ([["x" * 1_000]] * 500, 500_000),
+        ({"t": ["x" * 1_000] * 500}, 500_000),
+        (pd.Series(["x" * 1_000] * 500), 500_000),
+        (np.zeros((500, 10)), 40_000),
+        ([], 0),
+        (pd.DataFrame(), 0),
+    ],
+)
+def test_the_size_of_a_call_counts_its_texts(data: Any, least: int) -> None:
+    assert least <= bytes_of(data) <= 1.3 * least + 1_000

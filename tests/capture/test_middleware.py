@@ -4,10 +4,13 @@ import asyncio
 from typing import Any
 
 import pytest
+from tests.registry.conftest import OF_MLFLOW
 
 from tocsin.capture.exchange import Model
 from tocsin.capture.http_call import HttpCall
 from tocsin.capture.middleware import MOST_BYTES, Capture
+
+pytestmark = OF_MLFLOW
 
 MODEL = Model("3", None)
 
@@ -189,3 +192,55 @@ def test_the_end_of_the_server_sends_what_waits() -> None:
 
     asyncio.run(run())
     assert sent == [("lifespan.startup.complete", False), ("lifespan.shutdown.complete", True)]
+
+
+def test_a_header_is_no_id_where_requests_have_their_own() -> None:
+    told = Told()
+    app = Capture(answering(), sink=told, model=MODEL, own_ids=True)
+    start, *_ = asked(app, headers=((b"x-request-id", b"order-7"),))
+    (call,) = told.calls
+    assert call.request_id != "order-7"
+    assert (b"x-request-id", call.request_id.encode()) in start["headers"]
+
+
+def test_a_client_that_leaves_while_it_sends_is_no_error_of_mlflows_server() -> None:
+    from types import SimpleNamespace
+
+    from mlflow.pyfunc import scoring_server
+    from starlette.requests import ClientDisconnect
+
+    told = Told()
+    pyfunc: Any = SimpleNamespace(metadata=SimpleNamespace(get_input_schema=lambda: None))
+    app = Capture(scoring_server.init(pyfunc), sink=told, model=MODEL)
+    left = [
+        {"type": "http.request", "body": b"{", "more_body": True},
+        {"type": "http.disconnect"},
+    ]
+
+    async def receive() -> dict[str, Any]:
+        return left.pop(0) if left else {"type": "http.disconnect"}
+
+    async def send(_: dict[str, Any]) -> None:
+        pass
+
+    scope = {
+        "type": "http",
+        "method": "POST",
+        "path": "/invocations",
+        "query_string": b"",
+        "headers": [(b"content-type", b"application/json")],
+    }
+    with pytest.raises(ClientDisconnect):
+        asyncio.run(app(scope, receive, send))
+    assert (told.answers, told.calls) == ([("3", 499)], [])
+
+
+def test_an_error_after_the_answer_began_is_one_of_the_server() -> None:
+    async def breaking(_scope: Any, _receive: Any, send: Any) -> None:
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        raise RuntimeError("of the host")
+
+    told = Told()
+    with pytest.raises(RuntimeError, match="of the host"):
+        asked(Capture(breaking, sink=told, model=MODEL))
+    assert (told.answers, told.calls) == ([("3", 500)], [])

@@ -142,6 +142,11 @@ def test_rows_that_do_not_fit_together_are_unreadable(body: Any, answer: Any) ->
         (pd.Series([1.5, 2.5]), [1.5, 2.5]),
         (pd.DataFrame({"p": [0.1], "q": [0.9]}), [{"p": 0.1, "q": 0.9}]),
         (pd.DataFrame([1.5, 2.5]), [1.5, 2.5]),
+        # As MLflow writes the answer of a PyTorch model, and as it is before.
+        ([{"0": 1.5}, {"0": 2.5}], [1.5, 2.5]),
+        ([{"0": 0.2, "1": 0.8}], [[0.2, 0.8]]),
+        (pd.DataFrame([[0.2, 0.8]]), [[0.2, 0.8]]),
+        ([{"1": 0.2, "2": 0.8}, {}], [{"1": 0.2, "2": 0.8}, {}]),
         ({"p": [0.1, 0.2]}, [{"p": 0.1}, {"p": 0.2}]),
         ({"p": 0.1}, [{"p": 0.1}]),
         (0.5, [0.5]),

@@ -3,7 +3,7 @@
 import json
 import threading
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import httpx2
@@ -201,6 +201,21 @@ def test_a_request_that_cannot_be_read_is_counted_and_said_without_its_text(
     assert caplog.text.count("is not recorded") == 1
 
 
+@pytest.mark.parametrize("beside", [{"timestamps": ["4111 1111"]}, {"request_ids": ["4111" * 40]}])
+def test_rows_that_cannot_be_sent_are_lost_and_said_without_their_values(
+    tocsin: Tocsin, recorder: Made, caplog: pytest.LogCaptureFixture, beside: dict[str, Any]
+) -> None:
+    log, good = recorder(), call(Pyfunc(), 8)
+    body = json.dumps({**json.loads(good.request[0]), **beside}).encode()
+    for one in (replace(good, request=(body,)), good):
+        log.record(one)
+    log.close(5.0)
+
+    assert [tocsin.count(name) for name in ("rows", "captured", "dropped")] == [2, 1, 1]
+    assert "cannot be sent" in caplog.text
+    assert "4111" not in caplog.text
+
+
 def test_one_call_whose_scores_fail_does_not_spoil_the_others(
     tocsin: Tocsin, recorder: Made
 ) -> None:
@@ -255,9 +270,15 @@ class Process:
 
     now: int = 1_000 * SECOND
     cpu_s: float = 0.0
+    set_by: int = 0
 
     def meter(self) -> Meter:
-        return Meter(lambda: self.now, lambda: self.cpu_s, lambda: 7)
+        return Meter(
+            lambda: self.now + self.set_by,
+            lambda: self.cpu_s,
+            lambda: 7,
+            lambda: self.now / SECOND,
+        )
 
 
 def test_a_summary_is_cut_at_every_tenth_second() -> None:
@@ -299,6 +320,26 @@ def test_an_idle_process_is_heard_of_and_numbers_go_on() -> None:
     assert len({s.process for s in first + second}) == 1
 
 
+@pytest.mark.parametrize("jump", [-3_000 * SECOND, 10**6 * SECOND])
+def test_a_clock_that_is_set_makes_no_span_longer(jump: int) -> None:
+    process = Process(now=10_000 * SECOND)
+    meter = process.meter()
+    meter.serve("1")
+    process.now += 4 * SECOND
+    process.set_by = jump
+    early = meter.summaries()
+    process.now += 6 * SECOND
+    (first,) = meter.summaries()
+    process.now += EVERY
+    (second,) = meter.summaries()
+
+    assert early == []
+    assert first.start == 10_000 * SECOND
+    assert second.start == 10_010 * SECOND + jump
+    assert [s.end - s.start for s in (first, second)] == [EVERY, EVERY]
+    assert [s.counts["serving_us"] for s in (first, second)] == [EVERY, EVERY]
+
+
 def test_counts_of_many_threads_are_all_there() -> None:
     process = Process()
     meter = process.meter()
@@ -338,3 +379,24 @@ def test_summaries_are_sent_again_until_they_are_taken(tocsin: Tocsin) -> None:
         range(10, MOST_SUMMARIES + 10)
     )
     assert told == ["away"]
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "what"),
+    [
+        (422, {"error": {}}, "HTTP 422"),
+        (200, {"added": 0, "late": 0, "refused": 1, "reasons": ["is ahead"]}, "is ahead"),
+        (200, {"added": 0, "late": 1}, "too old"),
+        (200, [], "does not say"),
+    ],
+)
+def test_summaries_that_are_not_taken_are_told(status: int, body: Any, what: str) -> None:
+    transport = httpx2.MockTransport(lambda _: httpx2.Response(status, json=body))
+    told: list[str] = []
+    monitored = Monitored(
+        Target("http://tocsin", "m", transport=transport), lambda _, message: told.append(message)
+    )
+    monitored.tell([Summary("p", 0, 0, 1, "1")])
+    monitored.tell([])
+    (message,) = told
+    assert what in message

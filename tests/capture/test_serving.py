@@ -1,16 +1,25 @@
 """What `tocsin serve` is told, and how an alias is followed."""
 
+import asyncio
+import gc
+import threading
+import weakref
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
+import httpx2
 import pytest
+from tests.registry.conftest import OF_MLFLOW
 from typer.testing import CliRunner
 
 from tocsin.capture import serving
 from tocsin.capture.exchange import Model
 from tocsin.capture.monitored import Target
-from tocsin.capture.serving import Follower, Serving, address_of
+from tocsin.capture.serving import Follower, Serving, Switch, address_of, captured
 from tocsin.cli.commands import commands
 from tocsin.errors import InvalidInputError, RegistryError, TocsinError
+
+pytestmark = OF_MLFLOW
 
 
 @pytest.mark.parametrize("uri", ["models:/churn@champion", "models:/my churn/12"])
@@ -90,3 +99,74 @@ def test_a_move_that_is_not_followed_is_said_once(
     following.look()
     assert replaced == []
     assert caplog.text.count("version 2 now") == 1
+
+
+class Served:
+    """A model of a version, as MLflow wraps it, that may be held up."""
+
+    class metadata:  # noqa: N801 - what MLflow calls it
+        signature = None
+
+        @staticmethod
+        def get_input_schema() -> None:
+            return None
+
+        @staticmethod
+        def get_params_schema() -> None:
+            return None
+
+    def __init__(self, version: int) -> None:
+        self.version = version
+        self.may_go_on = threading.Event()
+        self.is_asked = threading.Event()
+
+    def predict(self, data: Any) -> list[int]:
+        self.is_asked.set()
+        assert self.may_go_on.wait(30)
+        return [self.version] * len(data)
+
+
+class Sink:
+    def __getattr__(self, _: str) -> Any:
+        return lambda *_, **__: None
+
+
+def said(switch: Switch) -> Any:
+    """What the application answers to one row."""
+
+    async def ask() -> Any:
+        transport = httpx2.ASGITransport(app=switch)  # type: ignore[arg-type]
+        async with httpx2.AsyncClient(transport=transport, base_url="http://here") as http:
+            return await http.post("/invocations", json={"instances": [[1.0]]})
+
+    return asyncio.run(ask()).json()
+
+
+def of_version(number: int) -> Any:
+    return captured(Model(str(number), Served(number)), Sink())  # type: ignore[arg-type]
+
+
+def test_versions_that_are_no_longer_served_leave_memory() -> None:
+    gone = []
+    switch = Switch(of_version(0))
+    for number in range(4):
+        model = switch.app._model.pyfunc  # type: ignore[attr-defined]
+        model.may_go_on.set()
+        assert said(switch) == {"predictions": [number]}
+        gone.append(weakref.ref(model))
+        del model
+        switch.app = of_version(number + 1)
+    gc.collect()
+    assert [model() for model in gone] == [None] * 4
+
+
+def test_a_request_under_way_ends_on_the_version_it_began_on() -> None:
+    switch = Switch(of_version(0))
+    model = weakref.proxy(switch.app._model.pyfunc)  # type: ignore[attr-defined]
+    with ThreadPoolExecutor(1) as threads:
+        answer = threads.submit(said, switch)
+        assert model.is_asked.wait(30)
+        switch.app = of_version(1)
+        gc.collect()
+        model.may_go_on.set()
+        assert answer.result() == {"predictions": [0]}

@@ -117,7 +117,7 @@ def cyclic() -> dict[str, Any]:
     ids=lambda value: type(value).__name__,
 )
 def test_a_row_that_json_cannot_hold_is_an_invalid_input(value: Any) -> None:
-    with pytest.raises(InvalidInputError, match="'a' cannot be written as JSON"):
+    with pytest.raises(InvalidInputError, match="a row cannot be written as JSON"):
         encode_row(row(inputs={"x": value}))
 
 
@@ -166,14 +166,14 @@ def test_every_aware_time_is_sent_as_the_same_moment_in_utc(naive: datetime, min
     [
         (NOW.replace(tzinfo=None), "has no time zone"),
         ("2013-01-01T10:30:00", "has no time zone"),
-        ("yesterday", "is not ISO 8601"),
-        ("", "is not ISO 8601"),
+        ("yesterday", "is a str of 9 signs, not ISO 8601"),
+        ("", "is a str of 0 signs, not ISO 8601"),
         (1_357_036_200, "neither a datetime"),
         (datetime.min.replace(tzinfo=timezone(timedelta(hours=5))), "out of range"),
     ],
 )
 def test_an_unusable_timestamp_is_an_invalid_input_that_says_why(timestamp: Any, why: str) -> None:
-    with pytest.raises(InvalidInputError, match=why):
+    with pytest.raises(InvalidInputError, match=f"timestamp .*{why}"):
         encode_row(row(timestamp=timestamp))
 
 

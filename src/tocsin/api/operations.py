@@ -17,6 +17,7 @@ from tocsin.values import DAY, HOUR, from_datetime, isoformat, parse_duration
 # Sums of these still fit where they are added.
 _MOST_COUNT = 2**40
 _MOST_SPAN = 400 * DAY
+_MOST_REASONS = 3
 Count = Annotated[int, Field(ge=0, le=_MOST_COUNT)]
 Duration = Annotated[str | None, Query(pattern=r"^\d+[smhd]$")]
 Name = Annotated[str, Field(min_length=1, max_length=200)]
@@ -51,11 +52,16 @@ class Told(BaseModel):
 
 
 class Heard(BaseModel):
-    """What became of summaries: added, known already, or too old to be added."""
+    """What became of summaries: added, known already, too old to be added, or impossible.
+
+    reasons: why some are impossible, the first few.
+    """
 
     added: int
     repeated: int
     late: int
+    refused: int
+    reasons: list[str]
 
 
 def router(app: App) -> APIRouter:
@@ -68,7 +74,13 @@ def router(app: App) -> APIRouter:
     ) -> Heard:
         """Add what serving processes did; each summary counts once, however often it is sent."""
         heard = app.operations.add(model, [told.summary() for told in summaries])
-        return Heard(added=heard.added, repeated=heard.repeated, late=heard.late)
+        return Heard(
+            added=heard.added,
+            repeated=heard.repeated,
+            late=heard.late,
+            refused=heard.refused,
+            reasons=list(heard.reasons[:_MOST_REASONS]),
+        )
 
     @routes.get("/models/{model}/operations")
     def operations(

@@ -14,16 +14,31 @@ PREDICTION = "prediction"
 def predictions_of(answer: Any) -> list[Any]:
     """What was predicted, by row: of a list, an array, a data frame or a dict of columns.
 
+    A row whose values have no names but their numbers, as those of a data frame of PyTorch's, is a
+    list, and a single value is by itself.
     Raises: UnreadableError for a single text, a stream and the like.
+
+    >>> predictions_of([{"0": 0.3, "1": 0.7}]), predictions_of([{"0": 0.3}])
+    ([[0.3, 0.7]], [0.3])
     """
+    return [_unnumbered(row) for row in _rows(answer)]
+
+
+def _unnumbered(row: Any) -> Any:
+    if not isinstance(row, Mapping) or not row:
+        return row
+    if any(str(key) != str(number) for number, key in enumerate(row)):
+        return row
+    values = list(row.values())
+    return values[0] if len(values) == 1 else values
+
+
+def _rows(answer: Any) -> list[Any]:
     if hasattr(answer, "to_pylist"):
         return list(answer.to_pylist())
     if hasattr(answer, "to_dict") and hasattr(answer, "columns"):
         names = [str(name) for name in answer.columns]
         columns = [answer.iloc[:, i].tolist() for i in range(len(names))]
-        # A single column without a name of its own is what was predicted.
-        if names == ["0"]:
-            return list(columns[0])
         return [dict(zip(names, row, strict=True)) for row in zip(*columns, strict=True)]
     if hasattr(answer, "tolist"):
         answer = answer.tolist()

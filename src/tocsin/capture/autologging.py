@@ -48,6 +48,13 @@ class Logged:
             self.prediction_ids += ids
             return ids, times
 
+    def lose_count(self) -> bool:
+        """Give new ids from now on, as nobody knows which row is next; whether any were given."""
+        with self._lock:
+            were_given = self._given_ids is not None or self._given_times is not None
+            self._given_ids = self._given_times = None
+            return were_given
+
 
 _context: ContextVar[Logged | None] = ContextVar("tocsin_log_context", default=None)
 # A model may ask others inside: what the host asked is logged, once.
@@ -133,7 +140,7 @@ def _patch() -> None:
             return original(self, data, *args, **kwargs)
         token = _inside.set(True)
         try:
-            before = recorder.copied(data)
+            before = recorder.before(data)
             result = original(self, data, *args, **kwargs)
         finally:
             _inside.reset(token)

@@ -8,6 +8,8 @@ import time
 import weakref
 from collections.abc import Callable
 
+from tocsin.client._delivery import close_all
+
 logger = logging.getLogger("tocsin")
 
 # A batch has a price of its own, whatever is in it: the more one took, the longer the next waits,
@@ -122,6 +124,9 @@ def _all_forked() -> None:
         background.forked()
 
 
+# Handlers run the last registered first: what waits here is read while clients still take rows.
+atexit.unregister(close_all)
+atexit.register(close_all)
 atexit.register(_close_all)
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_all_forked)

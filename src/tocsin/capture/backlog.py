@@ -7,6 +7,8 @@ from tocsin.capture.exchange import Call
 
 MOST_CALLS = 20_000
 MOST_BYTES = 64 * 2**20
+# What is read together: as rows it takes about sixteen times as much.
+MOST_AT_ONCE_BYTES = 2 * 2**20
 # From so many on the reader does not wait for its next look.
 CROWD = 500
 
@@ -36,12 +38,18 @@ class Backlog:
     def __len__(self) -> int:
         return len(self._waiting)
 
-    def take(self, most: int) -> list[Call]:
-        """The oldest calls, at most so many; none where none wait."""
+    def take(self, most: int, most_bytes: int = MOST_AT_ONCE_BYTES) -> list[Call]:
+        """The oldest calls, at most so many, and of so many bytes unless it is one; or none."""
+        taken: list[Call] = []
         with self._lock:
-            taken = [self._waiting.popleft() for _ in range(min(most, len(self._waiting)))]
-            self._bytes -= sum(call.size for call in taken)
-            return taken
+            while self._waiting and len(taken) < most:
+                size = self._waiting[0].size
+                if taken and size > most_bytes:
+                    break
+                taken.append(self._waiting.popleft())
+                self._bytes -= size
+                most_bytes -= size
+        return taken
 
     def wait(self, seconds: float) -> None:
         """Rest, unless calls crowd or the reader is woken.

@@ -21,6 +21,7 @@ class Meter:
     """Adds up what requests cost, by version of the model; safe to call from any thread.
 
     clock: event time. cpu_s: processor time of the process so far. rss_bytes: its memory now.
+    elapsed_s: a clock that nobody sets, by which spans are measured.
     """
 
     def __init__(
@@ -28,6 +29,7 @@ class Meter:
         clock: Callable[[], int] = lambda: time.time_ns() // 1000,
         cpu_s: Callable[[], float] = time.process_time,
         rss_bytes: Callable[[], int] | None = None,
+        elapsed_s: Callable[[], float] = time.monotonic,
     ) -> None:
         self._clock = clock
         self._cpu_s = cpu_s
@@ -35,7 +37,8 @@ class Meter:
         self._lock = threading.Lock()
         self._process = uuid7()
         self._sequence = 0
-        self._start = clock()
+        self._elapsed_s = elapsed_s
+        self._start, self._started_s = clock(), elapsed_s()
         self._cpu_at = cpu_s()
         self._counts: dict[str, Counter[str]] = {}
         self._latencies: dict[str, Counter[int]] = {}
@@ -61,17 +64,20 @@ class Meter:
         with self._lock:
             self._counts.setdefault(version, Counter()).update(amounts)
 
-    def summaries(self, *, now: int | None = None, at_once: bool = False) -> list[Summary]:
+    def summaries(self, *, at_once: bool = False) -> list[Summary]:
         """What was counted since the last cut, if a new tenth second has begun; else nothing.
 
         at_once: cut here, as the process ends.
         """
-        moment = self._clock() if now is None else now
         with self._lock:
-            if not at_once and moment // EVERY == self._start // EVERY:
+            elapsed_s, now = self._elapsed_s(), self._clock()
+            end = self._start + max(1, int((elapsed_s - self._started_s) * SECOND))
+            if not at_once and end // EVERY == self._start // EVERY:
                 return []
-            cut = self._cut(max(moment, self._start + 1))
-            self._start = max(moment, self._start)
+            cut = self._cut(end)
+            # The clock was set, or the machine slept: the next span begins where it is now.
+            self._start = end if abs(now - end) < EVERY else now
+            self._started_s = elapsed_s
             return cut
 
     def _cut(self, end: int) -> list[Summary]:

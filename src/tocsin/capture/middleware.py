@@ -54,12 +54,16 @@ class Sink(Protocol):
 
 
 class Capture:
-    """An application with capture around it; `app` serves one version of a model."""
+    """An application with capture around it; `app` serves one version of a model.
 
-    def __init__(self, app: Asgi, *, sink: Sink, model: Model) -> None:
+    own_ids: give each request an id of its own, whatever its header says.
+    """
+
+    def __init__(self, app: Asgi, *, sink: Sink, model: Model, own_ids: bool = False) -> None:
         self._app = app
         self._sink = sink
         self._model = model
+        self._own_ids = own_ids
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer as `app` does."""
@@ -69,7 +73,7 @@ class Capture:
         if scope["type"] != "http" or scope["method"] != "POST" or scope["path"] != PATH:
             await self._app(scope, receive, send)
             return
-        exchange = _Exchange(self._sink, self._model, scope)
+        exchange = _Exchange(self._sink, self._model, scope, own_ids=self._own_ids)
 
         async def hear() -> Message:
             message = await receive()
@@ -82,7 +86,7 @@ class Capture:
         try:
             await self._app(scope, hear, say)
         except Exception:
-            exchange.status = exchange.status or 500
+            exchange.fail()
             raise
         finally:
             exchange.end()
@@ -99,8 +103,9 @@ class Capture:
 class _Exchange:
     """The bytes of one request and its answer; a fault in here never reaches the request."""
 
-    def __init__(self, sink: Sink, model: Model, scope: Scope) -> None:
-        self.status = 0
+    def __init__(self, sink: Sink, model: Model, scope: Scope, *, own_ids: bool) -> None:
+        self._status = 0
+        self._left = False
         self._sink = sink
         self._model = model
         self._began_s = time.perf_counter()
@@ -113,7 +118,7 @@ class _Exchange:
         for name, value in scope["headers"]:
             if name == b"content-type":
                 self._content_type = value
-            elif name == ID_HEADER and _ID.fullmatch(value):
+            elif name == ID_HEADER and not own_ids and _ID.fullmatch(value):
                 self._id = value
         self._id = self._id or uuid7().encode()
 
@@ -121,13 +126,16 @@ class _Exchange:
         """Keep a part of the request."""
         if message["type"] == "http.request":
             self._keep(message.get("body", b""), self._request)
+        elif message["type"] == "http.disconnect":
+            self._left = True
 
     def say(self, message: Message) -> Message:
         """Keep a part of the answer; the message to send in its place."""
         if message["type"] == "http.response.start":
-            self.status = message["status"]
+            # What is answered to a client that has left is no answer.
+            self._status = _GONE if self._left else message["status"]
             return {**message, "headers": [*message.get("headers", ()), (ID_HEADER, self._id)]}
-        if message["type"] == "http.response.body" and self.status == 200:
+        if message["type"] == "http.response.body" and self._status == 200:
             self._keep(message.get("body", b""), self._response)
         return message
 
@@ -138,12 +146,16 @@ class _Exchange:
         else:
             parts.clear()
 
+    def fail(self) -> None:
+        """The application raised, maybe after its answer began."""
+        self._status = _GONE if self._left else 500
+
     def end(self) -> None:
         """Hand over what was kept."""
         try:
             seconds = time.perf_counter() - self._began_s
-            self._sink.answered(self._model.version, self.status or _GONE, seconds)
-            if self.status != 200:
+            self._sink.answered(self._model.version, self._status or _GONE, seconds)
+            if self._status != 200:
                 return
             if self._size > MOST_BYTES:
                 self._sink.dropped(self._model.version)

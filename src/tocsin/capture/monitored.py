@@ -77,9 +77,26 @@ class Monitored:
             if answer is None or answer.status_code in (404, 408, 429) or answer.is_server_error:
                 self._post_at = self._now() + AGAIN_S
                 return
+            self._say_refused(answer)
             # Taken, or refused for good.
             for _ in first:
                 self._summaries.popleft()
+
+    def _say_refused(self, answer: httpx2.Response) -> None:
+        if not answer.is_success:
+            self._say_once("costs", f"costs of serving are not taken: HTTP {answer.status_code}")
+            return
+        try:
+            heard = answer.json()
+            refused, late = heard.get("refused", 0), heard["late"]
+            reason = (heard.get("reasons") or ["too old"])[0]
+        except (ValueError, KeyError, AttributeError, TypeError, IndexError):
+            self._say_once(
+                "costs", f"{self._target.url} does not say what it took; is it a Tocsin?"
+            )
+            return
+        if refused or late:
+            self._say_once("costs", f"{refused + late} costs of serving were not taken: {reason}")
 
     def close(self) -> None:
         """Close the connection."""

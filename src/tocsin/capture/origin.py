@@ -1,8 +1,13 @@
 """Which registered model a loaded one is: MLflow does not keep the address it was loaded by."""
 
+import re
 from typing import Any
 
 from tocsin.errors import RegistryError
+
+# What a version that was copied from another has as its source.
+_VERSION = re.compile(r"models:/([^/@]+)/(\d+)")
+_MOST_COPIES = 20
 
 
 def origin_of(pyfunc: Any, name: str | None = None) -> tuple[str, str]:
@@ -30,9 +35,20 @@ def _versions(run_id: str | None, model_id: str | None) -> list[Any]:
 
     if run_id is None:
         return []
-    found = list(MlflowClient().search_model_versions(f"run_id='{run_id}'"))
-    if model_id is None:
-        return found
-    # A run may log several models. A copied version names another version as its source.
-    own = [version for version in found if model_id in (version.source or "")]
-    return own or found
+    client = MlflowClient()
+    found = list(client.search_model_versions(f"run_id='{run_id}'"))
+    # A run may log several models.
+    return [v for v in found if model_id is None or _is_of(v, model_id, client)]
+
+
+def _is_of(version: Any, model_id: str, client: Any) -> bool:
+    """Whether a version is a logged model, or a copy of a version that is."""
+    for _ in range(_MOST_COPIES):
+        source = version.source or ""
+        if model_id in source:
+            return True
+        copied = _VERSION.fullmatch(source)
+        if copied is None:
+            return False
+        version = client.get_model_version(*copied.groups())
+    return False

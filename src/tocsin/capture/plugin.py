@@ -18,6 +18,7 @@ from tocsin import settings
 
 logger = logging.getLogger("tocsin")
 
+_MARK = "_tocsin_captured"
 SCORING_SERVER = "mlflow.pyfunc.scoring_server"
 
 
@@ -78,27 +79,37 @@ class _Finder(importlib.abc.MetaPathFinder):
 
 def _wrap_init(module: ModuleType, plan: settings.CaptureSettings) -> None:
     init = module.init
+    if hasattr(init, _MARK):  # an environment may have the entry point twice
+        return
 
     def captured_init(model: Any) -> Any:
         app = init(model)
         try:
             _put_around(app, model, plan)
         except Exception as error:  # noqa: BLE001 - serving goes on without us
-            logger.warning("Tocsin does not capture: %s", error)
+            logger.warning("Tocsin does not capture: %s", type(error).__name__)
         return app
 
+    setattr(captured_init, _MARK, True)
     module.init = captured_init  # type: ignore[attr-defined]
 
 
 def _put_around(app: Any, pyfunc: Any, plan: settings.CaptureSettings) -> None:
-    from tocsin.capture.exchange import model_of
+    from tocsin.capture.exchange import Model, model_of
+    from tocsin.capture.late import LateRecorder
     from tocsin.capture.middleware import Capture
     from tocsin.capture.monitored import Target
     from tocsin.capture.origin import origin_of
     from tocsin.capture.recorder import Recorder
 
-    name, version = origin_of(pyfunc, plan.model)
-    recorder = Recorder(Target(plan.url, name))
-    app.add_middleware(Capture, sink=recorder, model=model_of(pyfunc, version))
-    recorder.serve(version)
-    logger.warning("Tocsin at %s captures %s version %s (experimental)", plan.url, name, version)
+    def found() -> tuple[Recorder, Model]:
+        name, version = origin_of(pyfunc, plan.model)
+        recorder = Recorder(Target(plan.url, name))
+        recorder.serve(version)
+        logger.warning(
+            "Tocsin at %s captures %s version %s (experimental)", plan.url, name, version
+        )
+        return recorder, model_of(pyfunc, version)
+
+    # The registry may be away or slow: the server does not wait for it.
+    app.add_middleware(Capture, sink=LateRecorder(found), model=Model("", pyfunc))

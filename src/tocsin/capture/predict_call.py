@@ -1,6 +1,6 @@
 """A call of `PyFuncModel.predict`: copies of what went in and what came out."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -9,23 +9,21 @@ from tocsin.capture.answers import predictions_of
 from tocsin.capture.exchange import Model, Rows, UnreadableError
 from tocsin.capture.reading import rows_of
 
+# From so many rows the size of all is told.
+_SAMPLE = 64
 _FLAT = str | bytes | int | float | bool | None
 
 
 @dataclass(frozen=True, eq=False)
 class PredictCall:
-    """A call that gave a result."""
+    """A call that gave a result. size: about how many bytes it holds."""
 
     model: Model
     data: Any
     result: Any
     ids: list[str]
     timestamps: Sequence[datetime | str]
-
-    @property
-    def size(self) -> int:
-        """About how many bytes it holds, where a row of a list takes some hundred."""
-        return _bytes_of(self.data) + _bytes_of(self.result) + 1000
+    size: int
 
     def rows(self) -> Rows:
         """Its rows. Raises: UnreadableError."""
@@ -71,15 +69,54 @@ def copied(data: Any) -> Any:
     raise UnreadableError(f"a {type(data).__name__} is not recorded")
 
 
-def _bytes_of(data: Any) -> int:
+def bytes_of(data: Any) -> int:
+    """About how many bytes something takes, its texts included: from a sample of its rows."""
+    if isinstance(data, str | bytes):
+        return 60 + len(data)
     if isinstance(data, Mapping):
-        return sum(map(_bytes_of, data.values()))
-    if isinstance(data, list):
-        return 200 * len(data)
+        return 100 + sum(map(bytes_of, data.values()))
+    if isinstance(data, list | tuple):
+        return 100 + _by_sample(data, lambda rows: sum(map(bytes_of, rows)))
+    if hasattr(data, "memory_usage") and hasattr(data, "iloc"):
+        return _by_sample(data.iloc, lambda rows: _memory_of(rows), len(data))
+    if getattr(getattr(data, "dtype", None), "hasobject", False):
+        flat = data.reshape(-1)
+        return _by_sample(flat, lambda rows: sum(map(bytes_of, rows)))
     size = getattr(data, "nbytes", None)
-    if isinstance(size, int):
-        return size
-    if hasattr(data, "memory_usage"):
-        usage = data.memory_usage()
-        return int(usage if isinstance(usage, int) else usage.sum())
-    return 100
+    return size if isinstance(size, int) else 60
+
+
+def _by_sample(rows: Any, size: Callable[[Any], int], length: int | None = None) -> int:
+    n = len(rows) if length is None else length
+    step = max(1, n // _SAMPLE)
+    return size(rows[::step]) * n // max(1, -(-n // step))
+
+
+def _memory_of(frame: Any) -> int:
+    usage = frame.memory_usage(index=False, deep=True)
+    return int(usage.sum() if hasattr(usage, "sum") else usage)
+
+
+def parted(data: Any, most_bytes: int) -> list[Any]:
+    """The same rows in parts of about so many bytes; whole where it is small, or has no rows.
+
+    >>> parted([1, 2, 3], 100), parted([1, 2, 3], 10**6)
+    ([[1], [2], [3]], [[1, 2, 3]])
+    """
+    size = bytes_of(data)
+    if size <= most_bytes or (part := part_of(data, 0, 1)) is None:
+        return [data]
+    n = row_count(data)
+    step = max(1, n * most_bytes // size)
+    return [part if n == 1 else part_of(data, i, i + step) for i in range(0, n, step)]
+
+
+def part_of(data: Any, begin: int, end: int) -> Any:
+    """Some rows of a frame, an array, an Arrow table or a list; None of anything else."""
+    if hasattr(data, "iloc"):
+        return data.iloc[begin:end]
+    if isinstance(data, list | tuple) or hasattr(data, "ndim"):
+        return data[begin:end]
+    if hasattr(data, "to_pylist") and hasattr(data, "slice"):
+        return data.slice(begin, end - begin)
+    return None

@@ -1,7 +1,7 @@
 """Behind a served model: takes its calls without waiting, and sends their rows and its counts."""
 
 from tocsin.capture.background import Background
-from tocsin.capture.backlog import Backlog
+from tocsin.capture.backlog import MOST_BYTES, MOST_CALLS, Backlog
 from tocsin.capture.exchange import Call
 from tocsin.capture.meter import Meter
 from tocsin.capture.monitored import Monitored, Target
@@ -71,11 +71,12 @@ class Recorder:
         if len(self._backlog) and self._log.is_ready:
             while calls := self._backlog.take(_AT_ONCE):
                 self._log.log(calls)
+        self._log.count_settled()
         self._monitored.tell(self._meter.summaries())
 
     def _end(self, timeout_s: float) -> None:
         self._work()
-        for call in self._backlog.take(len(self._backlog)):
+        for call in self._backlog.take(MOST_CALLS, MOST_BYTES):
             self.dropped(call.model.version)
         self._log.close(timeout_s)
         self._monitored.tell(self._meter.summaries(at_once=True))

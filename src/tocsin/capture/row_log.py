@@ -29,7 +29,7 @@ class RowLog:
     """Logs the rows of calls of one model.
 
     count: told by version what became of them: `rows`, `captured`, `sampled_out` in rows,
-    `unreadable` and `dropped` in calls.
+    `unreadable` in calls; `dropped` in rows of calls that were read, and in calls that were not.
     """
 
     def __init__(
@@ -45,8 +45,11 @@ class RowLog:
         self._count = count
         self._say_once = say_once
         self._budget = Budget()
-        self._scorers: dict[Model, Scorer] = {}
+        # By the identity of the loaded model: MLflow's have no hash.
+        self._scorers: dict[int, Scorer] = {}
         self._client: Client | None = None
+        self._version = ""
+        self._kept = self._lost = 0
 
     @property
     def is_ready(self) -> bool:
@@ -69,6 +72,21 @@ class RowLog:
         """Send what waits until the deadline."""
         if self._client is not None:
             self._client.close(timeout_s)
+            self.count_settled()
+
+    def count_settled(self) -> None:
+        """Count the rows that the server or the disk has, and those that are lost, since last time.
+
+        Rows that wait are counted once it is known.
+        """
+        if self._client is None:
+            return
+        stats = self._client.stats
+        lost, kept = stats.dropped + stats.rejected, stats.sent + stats.spilled
+        # What lay on disk may be lost later: the next rows make up for it.
+        captured = max(0, kept - self._kept)
+        self._count(self._version, captured=captured, dropped=lost - self._lost)
+        self._kept, self._lost = self._kept + captured, lost
 
     def _read(self, call: Call) -> _Read | None:
         version = call.model.version
@@ -85,15 +103,11 @@ class RowLog:
         return _Read(call, rows, kept)
 
     def _log(self, model: Model, reads: list[_Read], schema: Schema) -> None:
-        scorer = self._scorers.get(model)
-        if scorer is None:
-            scorer = Scorer(model)
-            # Of earlier versions nothing comes any longer, or once more.
-            self._scorers = {model: scorer}
+        scorer = self._scorer_of(model)
         records: list[dict[str, Any]] = []
         for read, scores in zip(reads, self._scores(scorer, reads, schema), strict=True):
             if scores is None and self._lacks_scores(scorer, read, schema):
-                self._count(model.version, dropped=1)
+                self._count(model.version, dropped=len(read.kept))
                 continue
             of_rows = [None] * len(read.kept) if scores is None else scores
             try:
@@ -106,8 +120,15 @@ class RowLog:
                 self._count(model.version, unreadable=1)
                 continue
             records += found
-        self._count(model.version, captured=len(records))
         self._send(records, model.version)
+
+    def _scorer_of(self, model: Model) -> Scorer:
+        scorer = self._scorers.get(id(model.pyfunc))
+        if scorer is None or scorer.pyfunc is not model.pyfunc:
+            alive = {key: s for key, s in self._scorers.items() if s.pyfunc is not None}
+            scorer = Scorer(model)
+            self._scorers = {**alive, id(model.pyfunc): scorer}
+        return scorer
 
     def _send(self, records: list[dict[str, Any]], version: str) -> None:
         if self._client is None:
@@ -121,6 +142,7 @@ class RowLog:
                 spill_dir=target.spill_dir,
                 transport=target.transport,
             )
+        self._version = version
         self._client.log_predictions(records)
 
     def _record(
@@ -149,11 +171,12 @@ class RowLog:
         """The probabilities of the kept rows; None where there are none or none are needed."""
         if not scorer.is_needed or not wants_scores(schema) or not self._budget.is_left:
             return [None] * len(reads)
-        began = time.thread_time()
+        # Not the time of this thread: a model may compute in threads of its own.
+        began = time.perf_counter()
         try:
             return self._scored(scorer, reads)
         finally:
-            self._budget.spend(time.thread_time() - began)
+            self._budget.spend(time.perf_counter() - began)
 
     def _scored(self, scorer: Scorer, reads: list[_Read]) -> list[_Scores | None]:
         try:

@@ -5,6 +5,7 @@ be told from classes. The model that is loaded knows its probabilities all the s
 """
 
 import time
+import weakref
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -45,21 +46,27 @@ class Budget:
 
 
 class Scorer:
-    """The classes of one loaded model, and their probabilities."""
+    """The classes of one loaded model, and their probabilities; does not keep the model alive."""
 
     def __init__(self, model: Model) -> None:
-        self._raw = _raw(model.pyfunc)
+        self._pyfunc = weakref.ref(model.pyfunc)
+        raw = _raw(model.pyfunc)
         self._names = model.names
         self._schema = model.pyfunc.metadata.get_input_schema()
-        found = getattr(self._raw, "classes_", None)
+        found = getattr(raw, "classes_", None)
         # Of several outputs it is a list of arrays: not one classification.
         self.classes: list[Any] | None = None
         if found is not None and hasattr(found, "tolist"):
             self.classes = found.tolist()
         flavor = getattr(model.pyfunc.metadata, "flavors", {}).get("python_function", {})
         gives_classes = flavor.get("predict_fn", "predict") == "predict"
-        has_more = callable(getattr(self._raw, "predict_proba", None))
+        has_more = callable(getattr(raw, "predict_proba", None))
         self.is_needed = gives_classes and has_more and self.classes is not None
+
+    @property
+    def pyfunc(self) -> Any:
+        """The loaded model; None once nobody else has it."""
+        return self._pyfunc()
 
     def probabilities(self, inputs: Sequence[Mapping[str, Any]]) -> list[list[float]]:
         """(rows, classes) of inputs by name, in the order of `classes`."""
@@ -79,7 +86,7 @@ class Scorer:
         columns = getattr(frame, "columns", None)
         if columns is not None and self._names and set(self._names) <= set(columns):
             frame = frame[list(self._names)]
-        found: list[list[float]] = self._raw.predict_proba(frame).tolist()
+        found: list[list[float]] = _raw(self.pyfunc).predict_proba(frame).tolist()
         return found
 
 

@@ -4,6 +4,7 @@ import logging
 import re
 import threading
 import time
+import weakref
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -12,7 +13,7 @@ from tocsin.capture.exchange import Model, model_of
 from tocsin.capture.middleware import Asgi, Capture, Receive, Scope, Send
 from tocsin.capture.monitored import Target
 from tocsin.capture.recorder import Recorder
-from tocsin.errors import InvalidInputError, RegistryError
+from tocsin.errors import InvalidInputError, RegistryError, without_credentials
 
 logger = logging.getLogger("tocsin")
 
@@ -41,12 +42,14 @@ class Serving:
     """What is served, and what becomes of its predictions.
 
     reload: load the version to which the alias moves. poll_s: how often to look where it is.
+    own_ids: do not take the ids of requests from their header.
     """
 
     address: Address
     target: Target
     reload: bool = False
     poll_s: float = 10.0
+    own_ids: bool = False
 
 
 def address_of(uri: str) -> Address:
@@ -78,8 +81,8 @@ def version_of(address: Address) -> str:
             found = client.get_model_version(address.name, str(address.version))
     except MlflowException as error:
         raise RegistryError(
-            f"MLflow does not give {address.spoken}: {error.message}; is MLFLOW_TRACKING_URI that "
-            "of the registry?"
+            f"MLflow does not give {address.spoken}: {without_credentials(error.message)}; is "
+            "MLFLOW_TRACKING_URI that of the registry?"
         ) from error
     return str(found.version)
 
@@ -93,7 +96,8 @@ def loaded(address: Address, version: str) -> Model:
         pyfunc = scoring_server.load_model_with_mlflow_config(f"models:/{address.name}/{version}")
     except (MlflowException, ImportError, OSError) as error:
         raise RegistryError(
-            f"version {version} of {address.name} cannot be loaded here: {error}"
+            f"version {version} of {address.name} cannot be loaded here: "
+            f"{without_credentials(str(error))}"
         ) from error
     return model_of(pyfunc, version)
 
@@ -109,12 +113,14 @@ class Switch:
         await self.app(scope, receive, send)
 
 
-def captured(model: Model, recorder: Recorder) -> Asgi:
+def captured(model: Model, recorder: Recorder, *, own_ids: bool = False) -> Asgi:
     """MLflow's scoring server for a loaded model, with capture around it."""
     from mlflow.pyfunc import scoring_server
 
-    app: Any = scoring_server.init(model.pyfunc)
-    return Capture(app, sink=recorder, model=model)
+    # FastAPI keeps what it has seen of an application in caches of the module, for good. The model
+    # lives as long as `Capture` does: while it is served, and a request is under way.
+    app: Any = scoring_server.init(weakref.proxy(model.pyfunc))
+    return Capture(app, sink=recorder, model=model, own_ids=own_ids)
 
 
 def application(serving: Serving) -> Switch:
@@ -125,12 +131,12 @@ def application(serving: Serving) -> Switch:
     version = version_of(serving.address)
     model = loaded(serving.address, version)
     recorder = Recorder(serving.target)
-    switch = Switch(captured(model, recorder))
+    switch = Switch(captured(model, recorder, own_ids=serving.own_ids))
     recorder.serve(version)
     if serving.address.alias is not None:
 
         def replace(found: Model) -> None:
-            switch.app = captured(found, recorder)
+            switch.app = captured(found, recorder, own_ids=serving.own_ids)
             recorder.serve(found.version)
 
         Follower(serving, version, replace).start()
@@ -158,7 +164,8 @@ class Follower:
             try:
                 self.look()
             except Exception as error:  # noqa: BLE001 - loading runs the code of the model
-                self._tell(f"{self._serving.address.spoken} is not followed: {error}")
+                why = without_credentials(str(error))
+                self._tell(f"{self._serving.address.spoken} is not followed: {why}")
                 rest_s *= _RESTS
 
     def look(self) -> None:

@@ -6,8 +6,11 @@ import os
 import signal
 import socket
 import sys
+import time
+from collections.abc import Callable
 from multiprocessing.connection import wait
-from typing import Annotated, Any
+from multiprocessing.process import BaseProcess
+from typing import Annotated, Any, NoReturn
 
 import typer
 import uvicorn
@@ -15,13 +18,16 @@ import uvicorn
 from tocsin.capture.monitored import Target
 from tocsin.capture.serving import Serving, address_of, application
 from tocsin.cli.listening import listening
-from tocsin.errors import InvalidInputError, StartupError
+from tocsin.errors import InvalidInputError, StartupError, without_credentials
 from tocsin.settings import settings
 from tocsin.values import SECOND, parse_duration
 
 _GRACE_S = 30
 # How long a thread that reads what was captured may hold up one that answers: else it is 5 ms.
 _SWITCH_S = 0.0005
+# Processes that live for less cannot serve here: so many in a row are the last.
+_QUICK_S, _MOST_QUICK = 60.0, 3
+_PAUSE_S = 1.0
 
 ModelUri = Annotated[
     str, typer.Option("--model-uri", "-m", help="models:/NAME@ALIAS or models:/NAME/VERSION.")
@@ -53,6 +59,9 @@ def serve(
     reload: Annotated[
         bool, typer.Option("--reload", help="Serve the version to which the alias moves.")
     ] = False,
+    own_ids: Annotated[
+        bool, typer.Option("--own-ids", help="Do not take ids from the X-Request-Id of requests.")
+    ] = False,
     poll: Annotated[str, typer.Option(help="How often to look where the alias is.")] = "10s",
 ) -> None:
     """Serve a model as `mlflow models serve` does, and record what it predicts."""
@@ -70,7 +79,7 @@ def serve(
         exclude=frozenset(exclude or ()),
         spill_dir=spill,
     )
-    serving = Serving(address, target, reload=reload, poll_s=poll_s)
+    serving = Serving(address, target, reload=reload, poll_s=poll_s, own_ids=own_ids)
     with listening(host, port) as listener:
         if workers == 1:
             _serve(serving, listener)
@@ -103,20 +112,49 @@ def _serve(serving: Serving, listener: socket.socket) -> None:
 
 
 def _serve_in_processes(serving: Serving, listener: socket.socket, workers: int) -> None:
-    """The same in several processes. Raises: StartupError when one of them ends by itself."""
+    """The same in several processes. Raises: StartupError when they do not live."""
     context = multiprocessing.get_context("spawn")
-    processes = [context.Process(target=_worker, args=(serving, listener)) for _ in range(workers)]
-    for process in processes:
-        process.start()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    keep_running(lambda: context.Process(target=_worker, args=(serving, listener)), workers)
+
+
+def keep_running(
+    process: Callable[[], BaseProcess],
+    workers: int,
+    *,
+    now: Callable[[], float] = time.monotonic,
+    pause: Callable[[float], None] = time.sleep,
+) -> NoReturn:
+    """Have so many processes run, others in place of those that end, until interrupted.
+
+    Raises: StartupError when several in a row end soon after they began.
+    """
+    running: dict[BaseProcess, float] = {}
+    quick = 0
     try:
-        wait([process.sentinel for process in processes])
-        raise StartupError("a serving process has ended; the reason is above")
+        while True:
+            while len(running) < workers:
+                new = process()
+                new.start()
+                running[new] = now()
+            wait([each.sentinel for each in running])
+            for ended in [each for each in running if not each.is_alive()]:
+                quick = quick + 1 if now() - running.pop(ended) < _QUICK_S else 0
+                if quick >= _MOST_QUICK:
+                    raise StartupError(
+                        f"{quick} serving processes in a row ended soon; the reason is above"
+                    )
+                logging.getLogger("tocsin").error(
+                    "process %s has ended (exit code %s); another one starts",
+                    ended.pid,
+                    ended.exitcode,
+                )
+            pause(_PAUSE_S * (1 + quick))
     finally:
-        for process in processes:
-            process.terminate()
-        for process in processes:
-            process.join()
+        for each in running:
+            each.terminate()
+        for each in running:
+            each.join()
 
 
 def _worker(serving: Serving, listener: socket.socket) -> None:
@@ -126,5 +164,7 @@ def _worker(serving: Serving, listener: socket.socket) -> None:
     try:
         _serve(serving, listener)
     except Exception as error:  # noqa: BLE001 - the entry point of a process
-        logging.getLogger("tocsin").error("process %s cannot serve: %s", os.getpid(), error)
+        logging.getLogger("tocsin").error(
+            "process %s cannot serve: %s", os.getpid(), without_credentials(str(error))
+        )
         sys.exit(1)

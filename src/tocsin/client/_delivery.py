@@ -114,7 +114,9 @@ class Delivery:
         """Send what waits until the deadline, spill or drop the rest and end the thread."""
         deadline = time.monotonic() + timeout_s
         self.shut()
-        self._queue.drain(timeout_s)
+        if self._thread is None:  # an interpreter that is ending starts none
+            self._sender().send_waiting(deadline)
+        self._queue.drain(max(0.0, deadline - time.monotonic()))
         if lost := self._leave(deadline + SPILL_GRACE_S):
             self._warnings.warn("closed", f"{lost} row(s) were not sent before the client closed")
         if self._thread is not None:
@@ -140,7 +142,7 @@ class Delivery:
         with self._starting:
             if self._thread is not None and self._thread.is_alive():
                 return
-            sender = Sender(self._queue, self._warnings, self._target.route, self._overflow)
+            sender = self._sender()
             # The thread refers to `self`, which so lives for the flush at exit even when the
             # host has forgotten its client.
             thread = threading.Thread(
@@ -153,6 +155,9 @@ class Delivery:
                 self._warnings.warn("thread", f"the worker cannot start: {error}")
                 return
             self._thread = thread
+
+    def _sender(self) -> Sender:
+        return Sender(self._queue, self._warnings, self._target.route, self._overflow)
 
     def _run(self, sender: Sender) -> None:
         spill = self._spill

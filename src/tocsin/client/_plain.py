@@ -32,7 +32,7 @@ def plain(value: Any) -> Any:
     item = getattr(value, "item", None)
     held = item() if callable(item) else value
     if type(held) is type(value):  # numpy.longdouble.item() returns itself
-        raise TypeError(f"{value!r:.80} of type {name} has no JSON form")
+        raise TypeError(f"a value of type {name} has no JSON form")
     return held
 
 

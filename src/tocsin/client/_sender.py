@@ -79,6 +79,25 @@ class Sender:
         if self._http is not None:
             self._http.close()
 
+    def send_waiting(self, until: float) -> None:
+        """Send what waits, each batch once, until one is not taken or the time is over.
+
+        For the thread of a caller, where none of ours can be had.
+        """
+        try:
+            while self._now() < until and (batch := self._queue.take_waiting()) is not None:
+                body, misfits = body_of(batch)
+                answer = self._posted(body) if body.rows else None
+                if isinstance(answer, TryAgain):
+                    self._queue.note_error(answer.reason)
+                    self._queue.put_back(batch)
+                    return
+                fate = Fate() if answer is None else self._fate(answer, body.rows)
+                self._queue.settle(batch, misfits.joined(fate))
+        finally:
+            if self._http is not None:
+                self._http.close()
+
     def step(self) -> None:
         """Deliver the oldest of what waits, on disk first; wait for it where there is nothing."""
         if self._overflow is None:

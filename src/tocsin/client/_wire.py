@@ -88,7 +88,7 @@ def encoded(encode: Callable[..., bytes], *fields: Any) -> Encoded:
 def _identity(prediction_id: str, timestamp: datetime | str) -> dict[str, Any]:
     if not isinstance(prediction_id, str) or not 0 < len(prediction_id) <= MAX_ID_LENGTH:
         raise InvalidInputError(
-            f"prediction_id {prediction_id!r:.200} is not a text of 1 to {MAX_ID_LENGTH} signs"
+            f"prediction_id is {described(prediction_id)}, not a text of 1 to {MAX_ID_LENGTH} signs"
         )
     return {"prediction_id": prediction_id, "timestamp": utc_text(timestamp)}
 
@@ -97,9 +97,7 @@ def _written(fields: dict[str, Any]) -> bytes:
     try:
         return to_json(fields)
     except (TypeError, ValueError, RecursionError) as error:
-        raise InvalidInputError(
-            f"prediction {fields['prediction_id']!r} cannot be written as JSON: {error}"
-        ) from error
+        raise InvalidInputError(f"a row cannot be written as JSON: {error}") from error
 
 
 def encode_batch(rows: list[bytes]) -> bytes:
@@ -123,18 +121,30 @@ def utc_text(timestamp: datetime | str) -> str:
         moment = datetime.fromisoformat(timestamp) if isinstance(timestamp, str) else timestamp
     except ValueError as error:
         raise InvalidInputError(
-            f"timestamp {timestamp!r:.80} is not ISO 8601, such as 2013-01-01T10:30:00Z"
+            f"timestamp is {described(timestamp)}, not ISO 8601, such as 2013-01-01T10:30:00Z"
         ) from error
     if not isinstance(moment, datetime):
         raise InvalidInputError(
-            f"timestamp {timestamp!r:.80} is neither a datetime nor an ISO 8601 text"
+            f"timestamp is {described(timestamp)}, neither a datetime nor an ISO 8601 text"
         )
+    if moment.tzinfo is None:
+        raise InvalidInputError("timestamp has no time zone; add one, such as +00:00")
     if type(moment) is datetime and moment.tzinfo is UTC:
         return moment.isoformat()[: -len("+00:00")] + "Z"
     try:
         return isoformat(int(from_datetime(moment)))
     except OverflowError as error:
-        raise InvalidInputError(f"timestamp {timestamp!r:.80} is out of range") from error
+        raise InvalidInputError("timestamp is out of range") from error
+
+
+def described(value: Any) -> str:
+    """What a value is, and nothing of what it says: errors are logged, and clients send values.
+
+    >>> described("4111"), described(4111)
+    ('a str of 4 signs', 'a int')
+    """
+    kind = f"a {type(value).__name__}"
+    return f"{kind} of {len(value)} signs" if isinstance(value, str) else kind
 
 
 def to_json(value: Any) -> bytes:

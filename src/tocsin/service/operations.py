@@ -22,11 +22,21 @@ QUANTILES = {"p50": 0.5, "p95": 0.95, "p99": 0.99}
 
 @dataclass(frozen=True)
 class Heard:
-    """What became of summaries. repeated: were added before; late: are too old to be added."""
+    """What became of summaries.
+
+    repeated: were added before. late: are too old to be added. reasons: one for each that says what
+    no clock and no counter can say, and is not added.
+    """
 
     added: int
     repeated: int
     late: int
+    reasons: tuple[str, ...] = ()
+
+    @property
+    def refused(self) -> int:
+        """How many cannot be."""
+        return len(self.reasons)
 
 
 @dataclass(frozen=True)
@@ -58,17 +68,18 @@ class Operations:
         self._clock = clock
 
     def add(self, model: str, summaries: Sequence[Summary]) -> Heard:
-        """Add summaries; they are durable when this returns.
+        """Add summaries but those that cannot be; they are durable when this returns.
 
-        Raises: UnknownModelError; InvalidInputError for what no clock and no counter can say.
+        Raises: UnknownModelError.
         """
         now = self._clock()
-        for number, summary in enumerate(summaries):
-            _check(number, summary, now)
+        faults = [_fault(number, summary, now) for number, summary in enumerate(summaries)]
         added = repeated = late = 0
         with self._records.write() as connection:
             model_id, _ = models.monitor_named(connection, model)
-            for summary in summaries:
+            for summary, fault in zip(summaries, faults, strict=True):
+                if fault is not None:
+                    continue
                 if summary.end < now - TOO_LATE:
                     late += 1
                 elif operations.add(connection, model_id, summary):
@@ -77,7 +88,7 @@ class Operations:
                     repeated += 1
             if added:
                 changes.announce(connection, f"operations/{model}", now=now)
-        return Heard(added, repeated, late)
+        return Heard(added, repeated, late, tuple(fault for fault in faults if fault))
 
     def points(self, model: str, *, window: int, span: int) -> list[OperationsPoint]:
         """The newest `span` in windows, the oldest first, without those in which nothing was heard.
@@ -105,8 +116,8 @@ class Operations:
         ]
 
 
-def _check(number: int, summary: Summary, now: int) -> None:
-    """Raises: InvalidInputError."""
+def _fault(number: int, summary: Summary, now: int) -> str | None:
+    """Why a summary cannot be; None where it can."""
     fault = None
     if summary.end <= summary.start:
         fault = "ends before it begins"
@@ -116,8 +127,7 @@ def _check(number: int, summary: Summary, now: int) -> None:
         fault = f"counts {sorted(unknown)[0]!r}; there are {', '.join(COUNTS)}"
     elif any(not 0 <= number < LATENCY_BINS for number in summary.latencies):
         fault = f"has latencies outside the bins 0 to {LATENCY_BINS - 1}"
-    if fault is not None:
-        raise InvalidInputError(f"summary {number} {fault}")
+    return None if fault is None else f"summary {number} {fault}"
 
 
 def _point(window: Window, costs: Sequence[Cost], now: int) -> OperationsPoint:
