@@ -408,3 +408,16 @@ def test_a_frame_that_does_not_fit_into_memory_is_recorded_in_part(
 )
 def test_the_size_of_a_call_counts_its_texts(data: Any, least: int) -> None:
     assert least <= bytes_of(data) <= 1.3 * least + 1_000
+
+
+def test_a_context_makes_the_ids_that_are_null_and_refuses_what_is_none() -> None:
+    with tocsin.log_context(prediction_ids=["a", None, 3]) as logged:
+        ids, _ = logged.taken(4, datetime(2026, 1, 1, tzinfo=UTC))
+    assert (ids[0], ids[2]) == ("a", "3")
+    assert len(set(ids)) == 4
+    assert "None" not in ids
+    with (
+        pytest.raises(InvalidInputError, match="no text and no whole number"),
+        tocsin.log_context(prediction_ids=[True]),
+    ):
+        pass

@@ -104,6 +104,11 @@ def test_ids_and_times_of_the_body_come_first() -> None:
     assert each.timestamps == ["t0", "t1"]
 
 
+def test_an_id_that_is_null_or_empty_is_made() -> None:
+    rows = call({"inputs": TWO, "request_ids": [None, ""]}).rows()
+    assert rows.ids == ["r-0", "r-1"]
+
+
 def test_ids_in_the_rows_are_no_inputs() -> None:
     own = [{**row, "request_id": f"o{i}", "timestamp": "t"} for i, row in enumerate(TWO)]
     rows = call({"dataframe_records": own}).rows()
@@ -122,6 +127,8 @@ def test_what_the_model_takes_is_an_input_whatever_it_is_called() -> None:
     ("body", "answer"),
     [
         ({"inputs": TWO, "request_ids": ["one"]}, None),
+        ({"inputs": TWO, "request_ids": ["one", True]}, None),
+        ({"inputs": TWO, "request_ids": ["one", {"a": 1}]}, None),
         ({"inputs": TWO, "timestamps": "t"}, None),
         ({"inputs": TWO}, {"predictions": [1]}),
         ({"inputs": TWO}, {"choices": []}),

@@ -10,6 +10,7 @@ from functools import wraps
 from typing import Any
 
 from tocsin import settings
+from tocsin.capture.exchange import UnreadableError, id_given
 from tocsin.capture.predict_recorder import PredictRecorder
 from tocsin.client._wire import model_url
 from tocsin.errors import InvalidInputError
@@ -30,7 +31,9 @@ class Logged:
         timestamps: Sequence[datetime | str] | datetime | str | None,
     ) -> None:
         self.prediction_ids: list[str] = []
-        self._given_ids = None if prediction_ids is None else [str(i) for i in prediction_ids]
+        self._given_ids = (
+            None if prediction_ids is None else [_id(given) for given in prediction_ids]
+        )
         single = timestamps is None or isinstance(timestamps, datetime | str)
         self._moment = timestamps if single else None
         self._given_times = None if single else list(timestamps)  # type: ignore[arg-type]
@@ -40,8 +43,10 @@ class Logged:
         """The ids and times of the next rows; made up where none are left."""
         with self._lock:
             begin = len(self.prediction_ids)
-            ids = (self._given_ids or [])[begin : begin + rows]
-            ids += uuid7s(rows - len(ids)) if len(ids) < rows else []
+            given = (self._given_ids or [])[begin : begin + rows]
+            given += [None] * (rows - len(given))
+            made = iter(uuid7s(given.count(None)))
+            ids = [next(made) if name is None else name for name in given]
             times: list[datetime | str] = (self._given_times or [])[begin : begin + rows]
             moment: datetime | str = now if self._moment is None else self._moment  # type: ignore[assignment]
             times += [moment] * (rows - len(times))
@@ -54,6 +59,14 @@ class Logged:
             were_given = self._given_ids is not None or self._given_times is not None
             self._given_ids = self._given_times = None
             return were_given
+
+
+def _id(given: object) -> str | None:
+    """An id of a context, None for one to be made. Raises: InvalidInputError."""
+    try:
+        return id_given(given)
+    except UnreadableError as error:
+        raise InvalidInputError(f"log_context: {error}") from error
 
 
 _context: ContextVar[Logged | None] = ContextVar("tocsin_log_context", default=None)
@@ -73,6 +86,7 @@ def log_context(
 
     prediction_ids: new ones where left out; the yielded object has those that were used.
     timestamps: aware datetimes or ISO 8601 texts, one for each row or one for all; now if left out.
+    Raises: InvalidInputError for an id that is neither a text nor a whole number.
 
     >>> with log_context(prediction_ids=["order-1"]) as logged:
     ...     pass  # model.predict(...)

@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from math import isnan
+from numbers import Integral
 from typing import Any, NamedTuple, Protocol
 
 
@@ -16,6 +18,23 @@ class Rows(NamedTuple):
     predictions: list[Any]
     ids: list[str]
     timestamps: Sequence[datetime | str]
+
+
+def id_given(given: Any) -> str | None:
+    """An id that a caller gave, None where it is null, empty or not a number, as of a table.
+
+    Raises: UnreadableError for what is neither a text nor a whole number.
+
+    >>> id_given("biopsy-17"), id_given(17), id_given(None), id_given("")
+    ('biopsy-17', '17', None, None)
+    """
+    if isinstance(given, str):
+        return given or None
+    if given is None or (isinstance(given, float) and isnan(given)):
+        return None
+    if isinstance(given, Integral) and not isinstance(given, bool):
+        return str(given)
+    raise UnreadableError(f"an id of type {type(given).__name__} is no text and no whole number")
 
 
 class UnreadableError(ValueError):

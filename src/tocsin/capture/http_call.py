@@ -8,7 +8,7 @@ from io import BytesIO, StringIO
 from typing import Any
 
 from tocsin.capture.answers import predictions_of
-from tocsin.capture.exchange import Model, Rows, UnreadableError
+from tocsin.capture.exchange import Model, Rows, UnreadableError, id_given
 from tocsin.capture.reading import Row, rows_of, rows_of_body
 from tocsin.values import to_datetime
 
@@ -89,7 +89,8 @@ class HttpCall:
             return [f"{self.request_id}-{row}" for row in range(len(inputs))]
         if not isinstance(given, list) or len(given) != len(inputs):
             raise UnreadableError("there is not one of `request_ids` for each row")
-        return [str(found) for found in given]
+        # A null one is as if it were left out.
+        return [id_given(found) or f"{self.request_id}-{row}" for row, found in enumerate(given)]
 
     def _timestamps(self, beside: Mapping[str, Any], inputs: list[Row]) -> Sequence[datetime | str]:
         given = beside.get(_TIMES)

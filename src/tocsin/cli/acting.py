@@ -1,5 +1,6 @@
 """`tocsin history`, `promote` and `rollback`: where aliases were, and moving them by hand."""
 
+import shlex
 from typing import Annotated, Any
 
 import typer
@@ -84,7 +85,11 @@ def _move(remote: Remote, model: str, alias: str | None, wanted: dict[str, Any])
     before = moved["before"] or "none"
     _out.print(f"{name} moved from version {before} to {moved['after']}.")
     _out.print("Servers that loaded it by alias keep the old one until they load it again.")
-    _out.print(f"See tocsin history {escape(model)}, or undo: tocsin rollback {escape(model)}")
+    _out.print(f"See tocsin history {escape(shlex.quote(model))}")
+    if moved["before"] is not None:
+        # Not `rollback`, which goes to what was before that, once this was a step back itself.
+        undo = ["tocsin", "promote", model, "--to", moved["before"], "--alias", moved["alias"]]
+        _out.print(f'Undo: {escape(shlex.join(undo))} --reason "..."', soft_wrap=True)
 
 
 def history_table(history: dict[str, Any]) -> RenderableType:

@@ -296,9 +296,10 @@ class Aliases:
             with self._records.read() as connection:
                 found = previous(aliases.moves(connection, state.registered, alias=wish.alias))
             if found is None:
+                there = "" if wish.alias in state.aliases else f" has no alias {wish.alias}, and"
                 raise InvalidInputError(
-                    f"no earlier version of {wish.alias} of {state.registered} is known; name the "
-                    "version to go back to"
+                    f"{state.registered}{there} has no earlier version of {wish.alias} that is "
+                    "known; name the version with --to"
                 )
             to = found
         version = next((v for v in state.versions if v.version == to), None)
@@ -354,6 +355,9 @@ def _check_words(wish: Wish) -> None:
     for name, text in (("reason", wish.reason), ("actor", wish.actor), ("alias", wish.alias)):
         if not text.strip():
             raise InvalidInputError(f"`{name}` is missing: it goes into the audit")
+        # A terminal obeys what a page shows harmlessly.
+        if not text.replace("\n", " ").isprintable():
+            raise InvalidInputError(f"`{name}` has a character that cannot be printed")
         if len(text) > MOST_WORDS:
             raise InvalidInputError(f"`{name}` has more than {MOST_WORDS:,} characters")
 
