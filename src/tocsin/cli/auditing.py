@@ -2,7 +2,7 @@
 
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -12,7 +12,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from tocsin.errors import InvalidInputError, StartupError
-from tocsin.records.audit import anchors_of
+from tocsin.records.audit import Anchor, anchors_of
 from tocsin.remote import Remote
 from tocsin.settings import settings
 
@@ -64,8 +64,7 @@ def listed(
 def verify(anchor: AnchorFile = None, url: Url = None) -> None:
     """Follow the chain of records; exits with 1 at the first one that is not as it was."""
     anchors = [] if anchor is None else _anchors(anchor)
-    asked = {"anchors": [{"seq": a.seq, "hash": a.hash} for a in anchors]}
-    found = Remote(url or settings().url).post("audit", "verify", document=asked)
+    found = _verified(Remote(url or settings().url), anchors)
     fault = found["fault"]
     if fault is not None:
         _out.print(f"[bold red]Record {fault['seq']} is bad[/]: {escape(fault['reason'])}.")
@@ -84,9 +83,8 @@ def verify(anchor: AnchorFile = None, url: Url = None) -> None:
 @audit_commands.command("anchor")
 def add_anchor(file: Path, url: Url = None) -> None:
     """Note the newest record in a file, to be kept where nobody of here can write."""
-    if file.exists():
-        _anchors(file)
-    found = Remote(url or settings().url).post("audit", "verify", document={})
+    anchors = _anchors(file) if file.exists() else []
+    found = _verified(Remote(url or settings().url), anchors)
     if found["fault"] is not None:
         raise InvalidInputError(
             f"record {found['fault']['seq']} is bad: {found['fault']['reason']}; nothing was noted"
@@ -104,7 +102,12 @@ def add_anchor(file: Path, url: Url = None) -> None:
     _out.print(f"Later: tocsin audit verify --anchor {file}", soft_wrap=True)
 
 
-def _anchors(file: Path) -> Any:
+def _verified(remote: Remote, anchors: Sequence[Anchor]) -> Any:
+    asked = {"anchors": [{"seq": a.seq, "hash": a.hash} for a in anchors]}
+    return remote.post("audit", "verify", document=asked)
+
+
+def _anchors(file: Path) -> list[Anchor]:
     try:
         return anchors_of(file.read_text().splitlines())
     except OSError as error:
