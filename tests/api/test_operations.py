@@ -53,6 +53,25 @@ def test_summaries_are_added_once_and_read_by_windows(client: TestClient) -> Non
     assert points[-1]["versions"].keys() == {"3"}
 
 
+def test_costs_can_be_had_of_one_version_alone(client: TestClient) -> None:
+    path = "/api/v1/models/late/operations"
+    other = summary(1, model_version="4", counts={"requests": 5, "rows": 5})
+    client.post(path, json=[summary(0), {**other, "latencies": {"0": 5}}])
+    requests = {
+        version: sum(
+            point["requests"]
+            for point in client.get(path, params={"window": "24h", **asked}).json()
+        )
+        for version, asked in {
+            "all": {},
+            "3": {"version": "3"},
+            "4": {"version": "4"},
+            "5": {"version": "5"},
+        }.items()
+    }
+    assert requests == {"all": 17, "3": 12, "4": 5, "5": 0}
+
+
 @pytest.mark.parametrize(
     "change",
     [

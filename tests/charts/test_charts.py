@@ -77,7 +77,9 @@ def served(count=30, **changes):
 
 PICTURES = {
     "latencies": lambda: charts.latencies(served(), title="Half take 5 ms", every=HOUR),
-    "requests": lambda: charts.requests(served(), title="435 requests, 30 failed"),
+    "requests": lambda: charts.requests(
+        served(), title="435 requests, 30 failed", marks=[Mark(2 * HOUR, "champion → 2")]
+    ),
     "metric": lambda: metric(
         moments(),
         reference=Bounded(0.74),
@@ -289,6 +291,17 @@ def test_a_sparkline_does_not_make_mountains_of_noise():
     svg = charts.sparkline([0.7, 0.7001, 0.7])
     heights = [float(y) for y in re.findall(r"[ML][\d.]+ ([\d.]+)", svg)]
     assert max(heights) - min(heights) < 1
+
+
+def test_moves_of_aliases_are_drawn_where_serving_was_seen():
+    windows = served()
+    within, before = Mark(windows[1].end, "champion → 2"), Mark(windows[0].start - HOUR, "old")
+    for spec in (
+        charts.latencies(windows, title="t", every=HOUR, marks=[before, within]),
+        charts.requests(windows, title="t", marks=[before, within]),
+    ):
+        assert [row["at"] for row in spec["datasets"]["marks"]] == [windows[1].end // 1000]
+    assert "marks" not in charts.requests(windows, title="t")["datasets"]
 
 
 def test_latencies_have_a_gap_where_nothing_was_served():

@@ -19,6 +19,7 @@ _MOST_COUNT = 2**40
 _MOST_SPAN = 400 * DAY
 _MOST_REASONS = 3
 Count = Annotated[int, Field(ge=0, le=_MOST_COUNT)]
+Version = Annotated[str | None, Query(max_length=200, description="only this version")]
 Duration = Annotated[str | None, Query(pattern=r"^\d+[smhd]$")]
 Name = Annotated[str, Field(min_length=1, max_length=200)]
 
@@ -84,13 +85,17 @@ def router(app: App) -> APIRouter:
 
     @routes.get("/models/{model}/operations")
     def operations(
-        model: str, window: Duration = None, span: Duration = None
+        model: str, window: Duration = None, span: Duration = None, version: Version = None
     ) -> list[dict[str, Any]]:
-        """Requests, errors, latencies and memory of serving over the newest `span`, by windows."""
+        """Requests, errors, latencies and memory of serving over the newest `span`, by windows.
+
+        version: what it alone cost.
+        """
         points = app.operations.points(
             model,
             window=HOUR if window is None else parse_duration(window),
             span=DAY if span is None else min(parse_duration(span), _MOST_SPAN),
+            version=version,
         )
         return [_document(point) for point in points]
 

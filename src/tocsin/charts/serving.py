@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from tocsin.charts.annotations import Mark, mark_layers, mark_rows
 from tocsin.charts.layers import dataset, layered
 from tocsin.charts.theme import TIME_LABELS, Spec
 
@@ -25,7 +26,9 @@ class ServingWindow:
     p99: float | None = None
 
 
-def latencies(windows: Sequence[ServingWindow], *, title: str, every: int) -> Spec:
+def latencies(
+    windows: Sequence[ServingWindow], *, title: str, every: int, marks: Sequence[Mark] = ()
+) -> Spec:
     """The median as a line, the 95th percentile dashed, a band from the median to the 99th.
 
     every: the usual step between windows, microseconds; a longer one is a gap.
@@ -63,13 +66,17 @@ def latencies(windows: Sequence[ServingWindow], *, title: str, every: int) -> Sp
         .mark_point(style="now", filled=True, size=24)
         .encode(y=y("p50"), tooltip=tooltip),
     ]
-    return layered(layers, {"windows": rows}, title=title, height=_LATENCY_HEIGHT)
+    marked, changes = _marked(marks, drawn)
+    return layered(
+        [*layers, *marked], {"windows": rows, **changes}, title=title, height=_LATENCY_HEIGHT
+    )
 
 
-def requests(windows: Sequence[ServingWindow], *, title: str) -> Spec:
+def requests(windows: Sequence[ServingWindow], *, title: str, marks: Sequence[Mark] = ()) -> Spec:
     """Requests as bars, those that failed on top of each other from the ground up."""
     import altair as alt
 
+    drawn = windows[-_MOST_WINDOWS:]
     rows = [
         {
             "from": window.start // _MS,
@@ -77,7 +84,7 @@ def requests(windows: Sequence[ServingWindow], *, title: str) -> Spec:
             "requests": window.requests,
             "failed": window.failed,
         }
-        for window in windows[-_MOST_WINDOWS:]
+        for window in drawn
     ]
     tooltip = [
         alt.Tooltip("from:T", title="From", format="%-d %b %Y, %H:%M"),
@@ -99,8 +106,17 @@ def requests(windows: Sequence[ServingWindow], *, title: str) -> Spec:
             )
         )
 
-    layers = [bars("requests", "bar-now"), bars("failed", "bar-failed")]
-    return layered(layers, {"windows": rows}, title=title, height=_REQUESTS_HEIGHT)
+    marked, changes = _marked(marks, drawn)
+    layers = [bars("requests", "bar-now"), bars("failed", "bar-failed"), *marked]
+    return layered(layers, {"windows": rows, **changes}, title=title, height=_REQUESTS_HEIGHT)
+
+
+def _marked(
+    marks: Sequence[Mark], drawn: Sequence[ServingWindow]
+) -> tuple[list[Any], dict[str, list[dict[str, Any]]]]:
+    """The layers of the marks among some windows, and their data set; nothing without any."""
+    rows = mark_rows(marks, drawn[0].start, drawn[-1].end) if drawn else []
+    return (mark_layers("marks"), {"marks": rows}) if rows else ([], {})
 
 
 _QUANTILES = ("p50", "p95", "p99")

@@ -185,10 +185,12 @@ def operations(
     model: str,
     window: Annotated[str, typer.Option(help="A multiple of 5m.")] = "1h",
     span: Annotated[str, typer.Option(help="How far to look back.")] = "24h",
+    version: Annotated[str | None, typer.Option(help="Of this one alone.")] = None,
     url: Url = None,
 ) -> None:
     """Show what serving costs: requests, errors, latencies, processors and memory."""
-    found = remote_at(url).get("models", model, "operations", window=window, span=span)
+    chosen = {"window": window, "span": span} | ({} if version is None else {"version": version})
+    found = remote_at(url).get("models", model, "operations", **chosen)
     if not found:
         _out.print(
             f"Nothing is known of how {model} is served: tocsin serve -m models:/{model}@..."

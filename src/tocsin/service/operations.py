@@ -90,8 +90,12 @@ class Operations:
                 changes.announce(connection, f"operations/{model}", now=now)
         return Heard(added, repeated, late, tuple(fault for fault in faults if fault))
 
-    def points(self, model: str, *, window: int, span: int) -> list[OperationsPoint]:
+    def points(
+        self, model: str, *, window: int, span: int, version: str | None = None
+    ) -> list[OperationsPoint]:
         """The newest `span` in windows, the oldest first, without those in which nothing was heard.
+
+        version: what it alone cost; all together when None.
 
         Raises: UnknownModelError; InvalidInputError for windows that buckets do not fill.
         """
@@ -110,7 +114,8 @@ class Operations:
             first = (end - max(span, window)) // window * window
             by_window: dict[int, list[Cost]] = {}
             for cost in operations.stored(connection, model_id, first, end):
-                by_window.setdefault(cost.bucket // window * window, []).append(cost)
+                if version in (None, cost.version):
+                    by_window.setdefault(cost.bucket // window * window, []).append(cost)
         return [
             _point(Window(start, start + window), costs, now) for start, costs in by_window.items()
         ]

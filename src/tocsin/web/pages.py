@@ -126,7 +126,7 @@ def router(app: App) -> APIRouter:
             else []
         )
         costs = (
-            app.operations.points(name, window=_SERVING_WINDOW, span=_SERVING_SPAN)
+            app.operations.points(name, window=_SERVING_WINDOW, span=_SERVING_SPAN, version=version)
             if wanted("live_serving")
             else []
         )
@@ -158,7 +158,7 @@ def router(app: App) -> APIRouter:
             drift_picture=pictures.drift(drift, marks_of(name)),
             last=pictures.telling(drift) if drift else None,
             costs=costs,
-            serving_pictures=pictures.serving(costs),
+            serving_pictures=pictures.serving(costs, marks_of(name)),
             importance=_importance(app, detail),
             most_features=_MOST_FEATURES,
             fired=read.summary(name)["alerts"],

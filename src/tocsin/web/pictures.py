@@ -129,7 +129,9 @@ def moves(history: History) -> list[Mark]:
     ]
 
 
-def serving(points: Sequence[OperationsPoint]) -> tuple[Picture, Picture] | None:
+def serving(
+    points: Sequence[OperationsPoint], marks: Sequence[Mark] = ()
+) -> tuple[Picture, Picture] | None:
     """Latencies, and requests with those that failed; None where nothing was served."""
     windows = [
         ServingWindow(
@@ -148,8 +150,11 @@ def serving(points: Sequence[OperationsPoint]) -> tuple[Picture, Picture] | None
         return None
     every = points[0].window.end - points[0].window.start
     return (
-        picture(charts.latencies(windows, title=words.latency_title(points), every=every), "serve"),
-        picture(charts.requests(windows, title=words.requests_title(points)), "serve"),
+        picture(
+            charts.latencies(windows, title=words.latency_title(points), every=every, marks=marks),
+            "serve",
+        ),
+        picture(charts.requests(windows, title=words.requests_title(points), marks=marks), "serve"),
     )
 
 
