@@ -143,6 +143,10 @@ def test_every_command_of_the_page_reads_its_rows(
     said, _ = running.communicate(timeout=120)
     assert running.returncode == 0, said
     assert f"Read {ROWS} rows; accepted {ROWS} " in said
+    if "mlflow-traces" in command and "--outcomes" not in arguments:
+        costs = server.get("/models/late/operations")
+        assert sum(window["requests"] for window in costs) == ROWS
+        assert costs[-1]["latency_s"]["p50"]["n"] > 0
 
 
 def _await_source(server: Server, name: str, running: "subprocess.Popen[str]") -> None:

@@ -64,6 +64,19 @@ def test_a_decorated_function_is_read_as_it_was_called(served: Traces) -> None:
     assert (found["distance"], found["carrier"], found["p"]) == (3.0, "AA", 2.3)
 
 
+def test_a_call_costs_its_time_or_fails(served: Traces) -> None:
+    failed = served.trace({"n": 1}, None, status="ERROR", start=LONG_AGO)
+    done = served.trace({"n": 2}, {}, start=LONG_AGO, model_version="3")
+    served.mlflow.flush_trace_async_logging()
+    costs = {cost.process: cost for batch in read(served.opened()) for cost in batch.costs}
+    assert costs.keys() == {failed, done}
+    assert costs[failed].counts == {"requests": 1, "server_errors": 1}
+    assert costs[done].counts == {"requests": 1, "rows": 1}
+    assert (costs[done].model_version, costs[failed].model_version) == ("3", "")
+    assert sum(costs[done].latencies.values()) == 1
+    assert costs[done].start == int(LONG_AGO.timestamp() * 1e6) < costs[done].end
+
+
 def test_what_failed_is_left_out_and_said(served: Traces) -> None:
     served.trace({"n": 1}, None, status="ERROR")
     served.add(2, 3)

@@ -2,11 +2,12 @@
 
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from tocsin.importing.model import Kind, Model
 from tocsin.importing.rows import Columns, absent_features, shaped
 from tocsin.importing.server import Server
+from tocsin.operations import Summary
 from tocsin.sources import Batch, Source, Wait
 
 _MOST_REASONS = 10
@@ -56,6 +57,9 @@ def run(
         for batch in source.batches(position):
             columns.check_place(batch.place, model)
             rows = shaped(batch, kind, model, columns)
+            # First, as they count once however often they come, and the position then moves on.
+            if batch.costs and not server.add_costs(_costs(batch, model)):
+                return
             stored = server.store(rows.rows, after=position, position=batch.position)
             if stored is None:
                 return
@@ -77,3 +81,11 @@ def run(
                 return
         if every_s is None or not wait(every_s):
             return
+
+
+def _costs(batch: Batch, model: Model) -> list[Summary]:
+    """What its calls cost, each of a version."""
+    return [
+        cost if cost.model_version else replace(cost, model_version=model.version)
+        for cost in batch.costs
+    ]

@@ -13,7 +13,7 @@ class Model:
 
     numbers: those features and outputs that are numbers; booleans, moments: features. keys: by
     which outcomes without an id are joined. was: what features were called before. private: fields
-    that the server does not store as they are.
+    that the server does not store as they are. version: of rows that name none.
     """
 
     name: str
@@ -26,6 +26,7 @@ class Model:
     keys: tuple[str, ...] = ()
     was: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     private: frozenset[str] = frozenset()
+    version: str = ""
 
     def names_of(self, feature: str) -> tuple[str, ...]:
         """What a feature is called, and was."""
@@ -52,6 +53,7 @@ class Model:
             booleans=frozenset(name for name, kind in kinds.items() if kind == "boolean"),
             moments=frozenset(name for name, kind in kinds.items() if kind == "datetime"),
             keys=tuple(schema.get("join_on", ())),
+            version=document["version"],
             private=frozenset(document["privacy"]["hash"] + document["privacy"]["drop"]),
             was={f["name"]: tuple(f["was"]) for f in schema["features"] if f.get("was")},
         )

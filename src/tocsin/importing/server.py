@@ -21,6 +21,7 @@ from tocsin.client._transport import (
 )
 from tocsin.errors import InvalidInputError
 from tocsin.importing.model import Kind, Model
+from tocsin.operations import Summary
 from tocsin.sources import Say, Wait
 
 _TIMEOUT_S = 120.0
@@ -128,6 +129,18 @@ class Server:
         self._check(response, content)
         reasons = tuple(str(found["reason"]) for found in content["reasons"])
         return Stored(content["accepted"], content["quarantined"], reasons)
+
+    def add_costs(self, costs: Sequence[Summary]) -> bool:
+        """Tell what calls cost; False when the import ended before it was heard.
+
+        Raises: InvalidInputError when the server refuses it.
+        """
+        told = [cost.to_dict() for cost in costs]
+        response = self._asked(lambda: self._http.post(f"{self._path}/operations", json=told))
+        if response is None:
+            return False
+        self._check(response, _content(response))
+        return True
 
     def _document(self, url: str) -> Any:
         response = self._asked(lambda: self._http.get(url))

@@ -10,6 +10,7 @@ from typing import Any, Protocol
 import pyarrow as pa
 
 from tocsin.errors import InvalidInputError
+from tocsin.operations import Summary
 
 # Tells whoever started an import what it waits for or leaves out.
 Say = Callable[[str], None]
@@ -34,6 +35,8 @@ class Batch:
     done, total: how far it is, in any unit; no total where there is no end in sight.
     text: the records' values are text, of which numbers have to be read.
     place: columns whose values the position holds.
+    costs: what the calls cost by which the rows were made, where the source knows; an empty version
+    stands for that of the model.
     """
 
     rows: pa.Table | Sequence[Any]
@@ -44,6 +47,7 @@ class Batch:
     text: bool = False
     times: Sequence[str | None] = ()
     place: Sequence[str] = ()
+    costs: Sequence[Summary] = ()
 
 
 @dataclass(frozen=True)

@@ -14,6 +14,7 @@ import mlflow
 from mlflow.exceptions import MlflowException
 
 from tocsin.errors import InvalidInputError
+from tocsin.operations import Summary, latency_bin
 from tocsin.sources.base import Batch, Options, Say, parsed, written
 from tocsin.sources.readers import decoded
 
@@ -75,10 +76,10 @@ class TraceSource:
             place = info.request_time, info.trace_id
             good = [trace for trace in page if str(trace.info.state) == "OK"]
             failed += len(page) - len(good)
-            if good:
-                done += len(good)
-                ids = [trace.info.trace_id for trace in good]
-                yield Batch([_prediction(t) for t in good], ids, _at(place), done, None)
+            done += len(good)
+            ids = [trace.info.trace_id for trace in good]
+            rows, costs = [_prediction(t) for t in good], [_cost(t) for t in page if _ended(t)]
+            yield Batch(rows, ids, _at(place), done, None, costs=costs)
         if failed:
             self._say(f"{failed:,} traces failed or were not finished and were left out")
 
@@ -180,10 +181,37 @@ def _prediction(trace: Any) -> dict[str, Any]:
     """One flat record, so that `--column` can name its parts."""
     info = trace.info
     row = _columns(trace.data.request, "input") | _columns(trace.data.response, "output")
-    given = {**info.trace_metadata, **info.tags}
-    version = next((given[name] for name in _VERSIONS if name in given), None)
+    version = _version(info)
     row |= {"prediction_id": info.trace_id, "timestamp": _moment(info.request_time)}
     return row if version is None else {**row, "model_version": version}
+
+
+def _ended(trace: Any) -> bool:
+    return str(trace.info.state) in ("OK", "ERROR")
+
+
+def _cost(trace: Any) -> Summary:
+    """One call, told from all others by the trace: read again it counts once all the same."""
+    info = trace.info
+    duration_ms = info.execution_duration or 0
+    start = info.request_time * 1_000
+    counts = {"requests": 1, "rows": 1}
+    if str(info.state) == "ERROR":
+        counts = {"requests": 1, "server_errors": 1}
+    return Summary(
+        process=info.trace_id,
+        sequence=0,
+        start=start,
+        end=start + max(duration_ms, 1) * 1_000,
+        model_version=_version(info) or "",
+        counts=counts,
+        latencies={latency_bin(duration_ms / 1_000): 1},
+    )
+
+
+def _version(info: Any) -> str | None:
+    given = {**info.trace_metadata, **info.tags}
+    return next((given[name] for name in _VERSIONS if name in given), None)
 
 
 def _columns(text: str | None, otherwise: str) -> dict[str, Any]:
