@@ -15,22 +15,23 @@ from typer.testing import CliRunner
 from tocsin.capture import serving
 from tocsin.capture.exchange import Model
 from tocsin.capture.monitored import Target
-from tocsin.capture.serving import Follower, Serving, Switch, address_of, captured
+from tocsin.capture.serving import Follower, Serving, Switch, captured
 from tocsin.cli.commands import commands
 from tocsin.errors import InvalidInputError, RegistryError, TocsinError
+from tocsin.model_uri import parse_address
 
 pytestmark = OF_MLFLOW
 
 
 @pytest.mark.parametrize("uri", ["models:/churn@champion", "models:/my churn/12"])
 def test_addresses_of_registered_models_are_read_and_spoken_alike(uri: str) -> None:
-    assert address_of(uri).spoken == uri
+    assert parse_address(uri).spoken == uri
 
 
 @pytest.mark.parametrize("uri", ["runs:/abc/model", "models:/churn", "churn", "models:/a/latest"])
 def test_other_addresses_are_refused(uri: str) -> None:
     with pytest.raises(InvalidInputError, match="models:/name@alias"):
-        address_of(uri)
+        parse_address(uri)
 
 
 @pytest.mark.parametrize(
@@ -63,7 +64,7 @@ class Registry:
 
 
 def follower(*, reload: bool, replaced: list[str]) -> Follower:
-    what = Serving(address_of("models:/churn@champion"), Target("http://t", "m"), reload=reload)
+    what = Serving(parse_address("models:/churn@champion"), Target("http://t", "m"), reload=reload)
     return Follower(what, "1", lambda model: replaced.append(model.version))
 
 

@@ -18,7 +18,8 @@ import uvicorn
 from tests.servers import free_port
 
 from tocsin.capture.monitored import Target
-from tocsin.capture.serving import Serving, address_of, application
+from tocsin.capture.serving import Serving, application
+from tocsin.model_uri import parse_address
 
 COLUMNS = ["age", "income", "plan"]
 PLANS = ["basic", "gold", "pro"]
@@ -131,7 +132,7 @@ def served(*commands: Sequence[str], log: Path, environment: dict[str, str]) -> 
 def serving_here(name: str, tocsin: str) -> Iterator[str]:
     """The address of a model that is served by a thread of this process."""
     target = Target(tocsin, name)
-    app: Any = application(Serving(address_of(f"models:/{name}@champion"), target))
+    app: Any = application(Serving(parse_address(f"models:/{name}@champion"), target))
     with socket.create_server(("127.0.0.1", 0)) as listening:
         running = uvicorn.Server(uvicorn.Config(app, log_level="warning", access_log=False))
         thread = threading.Thread(target=running.run, kwargs={"sockets": [listening]})

@@ -1,7 +1,6 @@
 """MLflow's own scoring server for a registered model, with capture, following its alias."""
 
 import logging
-import re
 import threading
 import time
 import weakref
@@ -13,28 +12,13 @@ from tocsin.capture.exchange import Model, model_of
 from tocsin.capture.middleware import Asgi, Capture, Receive, Scope, Send
 from tocsin.capture.monitored import Target
 from tocsin.capture.recorder import Recorder
-from tocsin.errors import InvalidInputError, RegistryError, without_credentials
+from tocsin.errors import RegistryError, without_credentials
+from tocsin.model_uri import Address
 
 logger = logging.getLogger("tocsin")
 
 # How many times as long a look waits after one that failed: loading a model is no small thing.
 _RESTS = 6
-
-_ADDRESS = re.compile(r"models:/([^/@]+)(?:@([^/@]+)|/(\d+))")
-
-
-@dataclass(frozen=True)
-class Address:
-    """A registered model by alias or by version, as in `models:/churn@champion`."""
-
-    name: str
-    alias: str | None
-    version: str | None
-
-    @property
-    def spoken(self) -> str:
-        """As people write it."""
-        return f"models:/{self.name}" + (f"@{self.alias}" if self.alias else f"/{self.version}")
 
 
 @dataclass(frozen=True)
@@ -50,22 +34,6 @@ class Serving:
     reload: bool = False
     poll_s: float = 10.0
     own_ids: bool = False
-
-
-def address_of(uri: str) -> Address:
-    """The model that an address names.
-
-    Raises: InvalidInputError for anything but models:/name@alias and models:/name/version.
-
-    >>> address_of("models:/churn@champion").alias
-    'champion'
-    """
-    match = _ADDRESS.fullmatch(uri)
-    if match is None:
-        raise InvalidInputError(
-            f"{uri!r} is not a registered model; write models:/name@alias or models:/name/version"
-        )
-    return Address(*match.groups())
 
 
 def version_of(address: Address) -> str:

@@ -16,9 +16,10 @@ import typer
 import uvicorn
 
 from tocsin.capture.monitored import Target
-from tocsin.capture.serving import Serving, address_of, application
+from tocsin.capture.serving import Serving, application
 from tocsin.cli.listening import listening
 from tocsin.errors import InvalidInputError, StartupError, without_credentials
+from tocsin.model_uri import parse_address
 from tocsin.settings import settings
 from tocsin.values import SECOND, parse_duration
 
@@ -66,7 +67,7 @@ def serve(
 ) -> None:
     """Serve a model as `mlflow models serve` does, and record what it predicts."""
     _log()
-    address = address_of(model_uri)
+    address = parse_address(model_uri)
     poll_s = parse_duration(poll) / SECOND
     if poll_s == 0:
         raise InvalidInputError(f"--poll {poll} is no pause; write one such as 10s")

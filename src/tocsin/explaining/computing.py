@@ -1,6 +1,5 @@
 """The importance of features for one version of a model: rows in, model loaded, result stored."""
 
-import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -21,6 +20,7 @@ from tocsin.explain import (
     permutation_importance,
 )
 from tocsin.explaining.shapley import mean_shap
+from tocsin.model_uri import parse_address
 from tocsin.registry.loading import LoadedModel, loaded_model
 from tocsin.remote import Remote
 from tocsin.schema import Schema
@@ -138,12 +138,12 @@ def _address(known: dict[str, Any], asked: Asked) -> str:
             "monitor `model`: models:/name@alias"
         )
     version = known["version"] if asked.version is None else asked.version
-    name = re.fullmatch(r"models:/([^/@]+)[@/].+", uri)
-    if name is None or not str(version).isdigit():
+    name = parse_address(uri).name
+    if not str(version).isdigit():
         if asked.version is not None:
             raise InvalidInputError(f"--version {version!r} is no version of {uri}; such as 3")
         return str(uri)
-    return f"models:/{name[1]}/{version}"
+    return f"models:/{name}/{version}"
 
 
 def _check_private(model: LoadedModel, known: dict[str, Any]) -> None:

@@ -62,7 +62,7 @@ def loaded_model(uri: str, *, tracking_uri: str | None) -> Iterator[LoadedModel]
     """
     with tempfile.TemporaryDirectory(prefix="tocsin-model-") as folder:
         tracking = Tracking.connect(tracking_uri, Path(folder))
-        version = find_version(uri, tracking)
+        version = find_version(uri, tracking, needs_run=False)
         signature = signature_of(version.artifacts, tracking, model=uri)
         local = tracking.download(version.artifacts)
         try:

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from tocsin.errors import RegistryError
-from tocsin.registry.address import parse_address
+from tocsin.model_uri import parse_address
 from tocsin.registry.tracking import Tracking, refused
 
 _SHOWN = 20

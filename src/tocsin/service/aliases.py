@@ -12,9 +12,10 @@ from typing import Any
 from sqlalchemy.engine import Connection
 
 from tocsin.errors import AliasMovedError, InvalidInputError, RegistryError
+from tocsin.model_uri import parse_address
 from tocsin.records import Records, alerts, aliases, audit, changes, models
 from tocsin.records.aliases import AliasMove, OpenMove, VersionRecord
-from tocsin.registry import READY, Registry, RegistryState, parse_address
+from tocsin.registry import READY, Registry, RegistryState
 from tocsin.service.clock import Clock
 from tocsin.service.sightings import absorb, deed_of, record_completed
 from tocsin.values import isoformat

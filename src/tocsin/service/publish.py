@@ -9,12 +9,12 @@ from sqlalchemy.engine import Connection
 from tocsin.declared import Monitor, parse_monitor
 from tocsin.drift import Shift
 from tocsin.errors import InvalidInputError, RegistryError
+from tocsin.model_uri import parse_address
 from tocsin.profiles import EVERYTHING
 from tocsin.records import Records, alerts, evaluations, models, published
 from tocsin.records.alerts import Incident
 from tocsin.records.evaluations import Evaluation
 from tocsin.records.models import ModelRecord
-from tocsin.registry import parse_address
 from tocsin.registry.results import ResultPoint, Results, plain_name
 from tocsin.service.series import measured_series
 from tocsin.service.versions import drift_of_version

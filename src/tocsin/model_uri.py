@@ -14,6 +14,11 @@ class Address:
     alias: str | None
     version: str | None
 
+    @property
+    def spoken(self) -> str:
+        """As people write it."""
+        return f"models:/{self.name}" + (f"@{self.alias}" if self.alias else f"/{self.version}")
+
 
 def parse_address(uri: str) -> Address:
     """What an address means.
