@@ -81,6 +81,9 @@ class Naive:
 
     def erase(self, gone: Callable[[dict[str, Any]], bool], told: Callable[[Told], bool]) -> None:
         ids = {name for name, record in self.predictions.items() if gone(record)}
+        # An outcome is of the same person as the row in quarantine that has its id.
+        misfits = {r["prediction_id"] for r in self.misnamed if gone(r)}
+        ids |= misfits - self.predictions.keys()
         self.predictions = {n: r for n, r in self.predictions.items() if n not in ids}
         self.outcomes = [o for o in self.outcomes if o.prediction_id not in ids and not told(o)]
         self.misnamed = [record for record in self.misnamed if not gone(record)]
@@ -142,6 +145,10 @@ TRAPS: dict[str, list[tuple[Any, ...]]] = {
     "a deleted outcome takes the earlier one back": [
         *[("predict", 0, 1), ("tell", 0, 10, 1), FOLD, ("tell", 0, 11, None), FOLD],
         *[("tell", 0, 12, 0), FOLD],
+    ],
+    "with a row in quarantine goes the outcome that names it": [
+        *[("misname", 1, 25), ("tell", 1, 22, 0), FOLD, ("erase by key", 1), FOLD],
+        ("predict", 1, 24),
     ],
     "erasing by key takes what only the key names": [
         *[("tell by key", 0, 20, 1), FOLD, ("erase by key", 0), ("predict", 0, 1), FOLD],
