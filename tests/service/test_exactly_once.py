@@ -141,6 +141,9 @@ TRAPS: dict[str, list[tuple[Any, ...]]] = {
     "an outcome of the next day is not counted on this one too": [
         *[("predict", 0, 1), ("predict", 4, 1), ("tell by key", 0, 29, 1), FOLD],
     ],
+    "of two rows in quarantine the one that came first counts": [
+        *[("misname", 0, 0), ("misname", 0, 1), FOLD, ("misname", 0, 2), ("replay",)],
+    ],
     "a row leaves the quarantine once": [("misname", 0, 1), ("replay",), ("replay",)],
     "a deleted outcome takes the earlier one back": [
         *[("predict", 0, 1), ("tell", 0, 10, 1), FOLD, ("tell", 0, 11, None), FOLD],
@@ -239,8 +242,6 @@ def _act(feed: Feed, naive: Naive, action: tuple[Any, ...]) -> None:
             naive.misnamed.append(record)
         case ("replay",):
             feed.work()
-            # What is replayed the last one first counts in that order.
-            naive.misnamed.reverse()
             done = feed.app.quarantine.replay("late", rename={"prob": "p"})
             assert done.accepted == len(naive.misnamed)
             naive.replay()

@@ -51,7 +51,12 @@ def test_what_a_call_was_given_and_gave_is_one_flat_row(served, inputs, outputs,
     assert batch.ids == [trace_id]
 
 
-def test_a_decorated_function_is_read_as_it_was_called(served: Traces) -> None:
+def test_a_decorated_function_is_read_as_it_was_called(
+    served: Traces, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # MLflow leaves it to the whole process, and to those that it starts.
+    monkeypatch.setenv("MLFLOW_EXPERIMENT_ID", "")
+    monkeypatch.setattr("mlflow.tracking.fluent._active_experiment_id", None)
     served.mlflow.set_experiment(served.name)
 
     @served.mlflow.trace

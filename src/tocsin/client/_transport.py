@@ -76,7 +76,7 @@ def answer(response: httpx2.Response, now: datetime) -> Answer:
 
     >>> response = httpx2.Response(400, json={"error": {"message": "row 3 has no id"}})
     >>> answer(response, now=datetime(2013, 1, 1, tzinfo=UTC))
-    Refused(reason='400: row 3 has no id')
+    Refused(reason='400: row 3 has no id', fault=False)
     """
     status = response.status_code
     if response.is_success:
