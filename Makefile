@@ -20,7 +20,7 @@ demo: $(INSTALLED)  ## Replay real flights through a model and watch Tocsin find
 	$(BIN)/tocsin demo $(DEMO_ARGS)
 
 test: $(INSTALLED)  ## The whole suite: units, laws, oracles, crashes, real servers, a real browser.
-	CHROMIUM="$(CHROMIUM)" $(BIN)/python -m pytest -n 2 --dist loadgroup $(TEST_ARGS)
+	CHROMIUM="$(CHROMIUM)" $(BIN)/python -m pytest -n 2 --dist loadfile $(TEST_ARGS)
 
 soak: $(INSTALLED)  ## What takes too long for every change: hundreds of kills, a million rows on Spark and here.
 	CHROMIUM="$(CHROMIUM)" $(BIN)/python -m pytest -m soak $(TEST_ARGS)

@@ -18,16 +18,9 @@ hypothesis_settings.register_profile("tocsin", deadline=None)
 hypothesis_settings.load_profile("tocsin")
 
 
-@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Give what needs the cluster to one process, which begins with it; else a file stays whole."""
-
-    def group(item: pytest.Item) -> str:
-        return "spark" if "spark" in item.nodeid.casefold() else str(item.path)
-
-    for item in items:
-        item.add_marker(pytest.mark.xdist_group(group(item)))
-    items.sort(key=lambda item: group(item) != "spark")
+    """Begin with what needs the Spark cluster, which takes longest."""
+    items.sort(key=lambda item: "spark" not in item.nodeid.casefold())
 
 
 @pytest.fixture
