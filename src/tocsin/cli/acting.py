@@ -7,13 +7,12 @@ import typer
 from rich.console import Console, Group, RenderableType
 from rich.markup import escape
 
+from tocsin.cli.options import Url, remote_at
 from tocsin.remote import Remote, user_name
-from tocsin.settings import settings
 
 _out = Console()
 _ANY = "any"
 
-Url = Annotated[str | None, typer.Option(help="The server (default: http://127.0.0.1:8765).")]
 Reason = Annotated[str, typer.Option(help="Why; it goes into the audit.")]
 Alias = Annotated[str | None, typer.Option(help="(default: the one that is watched, or champion)")]
 Expected = Annotated[
@@ -33,9 +32,7 @@ def history(
 ) -> None:
     """Show which version each alias was at, and when."""
     asked = {} if alias is None else {"alias": alias}
-    _out.print(
-        history_table(Remote(url or settings().url).get("models", model, "history", **asked))
-    )
+    _out.print(history_table(remote_at(url).get("models", model, "history", **asked)))
 
 
 def promote(
@@ -49,7 +46,7 @@ def promote(
 ) -> None:
     """Move an alias of a model's registry to a version."""
     wanted = {"to": to, "reason": reason, "incident": incident, "expected": expected}
-    _move(Remote(url or settings().url), model, alias, wanted)
+    _move(remote_at(url), model, alias, wanted)
 
 
 def rollback(
@@ -63,7 +60,7 @@ def rollback(
 ) -> None:
     """Move an alias back to the version that it was at before."""
     wanted = {"to": to, "reason": reason, "incident": incident, "expected": expected}
-    _move(Remote(url or settings().url), model, alias, wanted)
+    _move(remote_at(url), model, alias, wanted)
 
 
 def _move(remote: Remote, model: str, alias: str | None, wanted: dict[str, Any]) -> None:

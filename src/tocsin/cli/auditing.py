@@ -11,10 +11,10 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from tocsin.cli.options import Url, remote_at
 from tocsin.errors import InvalidInputError, StartupError
 from tocsin.records.audit import Anchor, anchors_of
 from tocsin.remote import Remote
-from tocsin.settings import settings
 
 audit_commands = typer.Typer(
     help="Show who did what; `verify` tells whether the records are as they were written.",
@@ -23,7 +23,6 @@ audit_commands = typer.Typer(
 _out = Console()
 _PAGE = 1_000
 
-Url = Annotated[str | None, typer.Option(help="The server (default: http://127.0.0.1:8765).")]
 AnchorFile = Annotated[
     Path | None, typer.Option("--anchor", help="A file that `tocsin audit anchor` added to.")
 ]
@@ -47,7 +46,7 @@ def listed(
         return
     asked = {"object": object_like, "actor": actor, "event": event}
     chosen = {name: text for name, text in asked.items() if text is not None}
-    remote = Remote(url or settings().url)
+    remote = remote_at(url)
     if jsonl:
         for record in _all(remote, chosen):
             print(json.dumps(record, ensure_ascii=False))  # noqa: T201 - one line, never wrapped
@@ -64,7 +63,7 @@ def listed(
 def verify(anchor: AnchorFile = None, url: Url = None) -> None:
     """Follow the chain of records; exits with 1 at the first one that is not as it was."""
     anchors = [] if anchor is None else _anchors(anchor)
-    found = _verified(Remote(url or settings().url), anchors)
+    found = _verified(remote_at(url), anchors)
     fault = found["fault"]
     if fault is not None:
         _out.print(f"[bold red]Record {fault['seq']} is bad[/]: {escape(fault['reason'])}.")
@@ -84,7 +83,7 @@ def verify(anchor: AnchorFile = None, url: Url = None) -> None:
 def add_anchor(file: Path, url: Url = None) -> None:
     """Note the newest record in a file, to be kept where nobody of here can write."""
     anchors = _anchors(file) if file.exists() else []
-    found = _verified(Remote(url or settings().url), anchors)
+    found = _verified(remote_at(url), anchors)
     if found["fault"] is not None:
         raise InvalidInputError(
             f"record {found['fault']['seq']} is bad: {found['fault']['reason']}; nothing was noted"

@@ -89,7 +89,7 @@ def append(connection: Connection, deed: Deed, *, now: int) -> int:
 
     Raises: InvalidInputError for what canonical JSON cannot hold.
     """
-    last = _head(connection)
+    last = head(connection)
     document: dict[str, Any] = {
         "v": VERSION,
         "seq": 1 if last is None else last.seq + 1,
@@ -111,7 +111,9 @@ def seal(document: dict[str, Any]) -> str:
 
 def head(connection: Connection) -> Anchor | None:
     """The newest record, to be noted elsewhere."""
-    return _head(connection)
+    query = sa.select(audit.c.seq, audit.c.hash).order_by(audit.c.seq.desc()).limit(1)
+    row = connection.execute(query).first()
+    return None if row is None else Anchor(row.seq, row.hash)
 
 
 def listed(
@@ -211,12 +213,6 @@ def _document(name: str, text: str) -> Any:
     if canonical(value) != text:
         raise InvalidInputError(f"`{name}` is written otherwise than it was")
     return value
-
-
-def _head(connection: Connection) -> Anchor | None:
-    query = sa.select(audit.c.seq, audit.c.hash).order_by(audit.c.seq.desc()).limit(1)
-    row = connection.execute(query).first()
-    return None if row is None else Anchor(row.seq, row.hash)
 
 
 def anchors_of(lines: Iterator[str] | Sequence[str]) -> list[Anchor]:
