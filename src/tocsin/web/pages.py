@@ -107,6 +107,7 @@ def router(app: App) -> APIRouter:
                 f"there is no metric {chosen!r}; there are {', '.join(monitor.metrics)}"
             )
         wanted = _wanted(fragment)
+        marks = marks_of(name)
         numbers = (
             read.numbers(
                 name,
@@ -149,16 +150,14 @@ def router(app: App) -> APIRouter:
             ),
             numbers=numbers,
             picture=(
-                pictures.metric(numbers[chosen], monitor, incidents, marks_of(name))
-                if numbers
-                else None
+                pictures.metric(numbers[chosen], monitor, incidents, marks) if numbers else None
             ),
             incidents=incidents,
             drift=drift,
-            drift_picture=pictures.drift(drift, marks_of(name)),
+            drift_picture=pictures.drift(drift, marks),
             last=pictures.telling(drift) if drift else None,
             costs=costs,
-            serving_pictures=pictures.serving(costs, marks_of(name)),
+            serving_pictures=pictures.serving(costs, marks),
             importance=_importance(app, detail),
             most_features=_MOST_FEATURES,
             fired=read.summary(name)["alerts"],
