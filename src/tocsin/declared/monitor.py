@@ -23,7 +23,7 @@ from tocsin.metrics import (
     registered_or_missing,
 )
 from tocsin.records.outbox import Receiver
-from tocsin.rules import Rule
+from tocsin.rules import DRIFT, Rule
 from tocsin.schema import Feature, Kind, Ratio, Schema, Segment, Task
 from tocsin.values import DAY, HOUR, MINUTE, WindowSpec, format_duration
 
@@ -67,6 +67,8 @@ class Monitor:
     publish: bool = True
 
 
+# What rules may look at beside metrics.
+SIGNALS = (DRIFT,)
 # What one window may hold in memory: a month of minutes would be too much.
 MOST_BUCKETS = 12_000
 _CELLS = {
@@ -131,7 +133,7 @@ def parse_receiver(name: str, document: object) -> Receiver:
 
 def default_rules(windows: tuple[WindowSpec, ...]) -> tuple[Rule, ...]:
     """Rules that need no threshold: the drift verdict on the shortest window."""
-    return (Rule("FeatureDrift", "drift", windows[0].size, category="drift"),)
+    return (Rule("FeatureDrift", DRIFT, windows[0].size, category="drift"),)
 
 
 def _schema(parsed: MonitorDocument) -> Schema:
@@ -211,7 +213,7 @@ def _metrics(schema: Schema, parsed: MonitorDocument) -> Catalogue:
         asked: dict[str, Metric] = {}
         for rule in parsed.rules or []:
             name = rule.expr.metric
-            if name != "drift" and name not in set(found):
+            if name not in SIGNALS and name not in set(found):
                 metric = _asked(found, rule)
                 asked[metric.name] = metric
         return catalogue(schema, [*own, *asked.values()])
@@ -225,8 +227,8 @@ def _asked(found: Catalogue, rule: RuleDocument) -> Metric:
     try:
         return found.find(rule.expr.metric)
     except InvalidInputError as error:
-        or_drift = "" if "@" in rule.expr.metric else ", or drift"
-        raise SchemaError(f"rule {rule.alert!r}: {error}{or_drift}") from error
+        or_signals = "" if "@" in rule.expr.metric else f", or {', '.join(SIGNALS)}"
+        raise SchemaError(f"rule {rule.alert!r}: {error}{or_signals}") from error
 
 
 def _metric(schema: Schema, declared: MetricDocument) -> Metric:
@@ -319,7 +321,7 @@ def _rule(parsed: RuleDocument, windows: tuple[WindowSpec, ...], metrics: Catalo
     return Rule(
         name=parsed.alert,
         # As the metric is called: `recall_score@0.30` is `recall_score@0.3`.
-        metric=expr.metric if expr.metric == "drift" else metrics.find(expr.metric).name,
+        metric=expr.metric if expr.metric in SIGNALS else metrics.find(expr.metric).name,
         window=expr.window,
         op=expr.op,
         value=expr.value,

@@ -1,7 +1,7 @@
 """Evaluations: what was measured of a window, append-only, one row per revision."""
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import msgspec
@@ -17,6 +17,8 @@ from tocsin.values import Bounded, Measure, Undefined, Window, WindowSpec
 _MOST_PARAMETERS = 500
 # Where a stored shift says whether it was usual.
 _USUAL = 9
+# An empty map, of evaluations that were stored before there was such a column.
+_NOTHING = b"\x80"
 
 
 @dataclass(frozen=True)
@@ -26,7 +28,7 @@ class Evaluation:
     revision: 1 at first, one more each time late truth changed the window.
     delays: labelled rows by label delay, in the bins of profiles.
     versions: rows by model version. plan: the digest of the bins. shifts: by feature, and of the
-    output under its name.
+    output under its name. estimates, quality, trends: empty where none were made.
     """
 
     window: Window
@@ -40,6 +42,9 @@ class Evaluation:
     plan: str
     known_offset: int
     known_at: int
+    estimates: Mapping[str, Any] = field(default_factory=dict)
+    quality: Mapping[str, Any] = field(default_factory=dict)
+    trends: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def coverage(self) -> float:
@@ -69,6 +74,9 @@ def append(connection: Connection, model_id: int, found: Sequence[Evaluation]) -
                 "measures": _encode_measures(e.measures),
                 "shifts": _encode_shifts(e.shifts),
                 "delays": msgspec.msgpack.encode(e.delays),
+                "estimates": msgspec.msgpack.encode(e.estimates),
+                "quality": msgspec.msgpack.encode(e.quality),
+                "trends": msgspec.msgpack.encode(e.trends),
             }
             for e in found
         ],
@@ -287,4 +295,7 @@ def _decode(row: sa.Row[Any]) -> Evaluation:
         plan=row.plan_digest,
         known_offset=row.known_offset,
         known_at=row.known_at,
+        estimates=msgspec.msgpack.decode(row.estimates or _NOTHING),
+        quality=msgspec.msgpack.decode(row.quality or _NOTHING),
+        trends=msgspec.msgpack.decode(row.trends or _NOTHING),
     )

@@ -191,6 +191,10 @@ evaluations = sa.Table(
     sa.Column("shifts", sa.LargeBinary, nullable=False),
     # Labelled rows by label delay.
     sa.Column("delays", sa.LargeBinary),
+    # What was expected of the labels, what was found of the data, and how the series went.
+    sa.Column("estimates", sa.LargeBinary),
+    sa.Column("quality", sa.LargeBinary),
+    sa.Column("trends", sa.LargeBinary),
     sa.UniqueConstraint("model_id", "segment", "window_size", "window_end", "revision"),
 )
 

@@ -1,10 +1,11 @@
 """What pages people: a rule, a reading of it, and the pure step from state to state."""
 
 from tocsin.rules.reading import Health, Reading, Signal, read_drift, read_metric
-from tocsin.rules.rule import Operator, Rule
+from tocsin.rules.rule import DRIFT, Operator, Rule
 from tocsin.rules.transition import Event, Phase, State, Transition, transition
 
 __all__ = [
+    "DRIFT",
     "Event",
     "Health",
     "Operator",

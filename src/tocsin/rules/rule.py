@@ -6,6 +6,9 @@ from math import isfinite
 
 from tocsin.errors import SchemaError
 
+# The verdict of every column, which is no number.
+DRIFT = "drift"
+
 
 class Operator(StrEnum):
     """The side of the threshold that is bad."""
@@ -41,7 +44,7 @@ class Rule:
     category: str = "performance"
 
     def __post_init__(self) -> None:
-        if self.metric == "drift":
+        if self.metric == DRIFT:
             if (self.op, self.value, self.clear) != (None, None, None):
                 raise SchemaError(
                     f"rule {self.name!r} on drift takes no `op`, `value` or `clear`: the verdict "

@@ -1,6 +1,6 @@
 """Let rules see evaluations: step alert states, open and resolve incidents, write notifications."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -8,7 +8,6 @@ from sqlalchemy.engine import Connection
 
 from tocsin.declared import Monitor
 from tocsin.ids import uuid7
-from tocsin.metrics import Metric
 from tocsin.records import alerts, changes, models, outbox
 from tocsin.records.alerts import AlertState, Episode
 from tocsin.records.evaluations import Evaluation
@@ -16,18 +15,16 @@ from tocsin.records.models import ModelRecord
 from tocsin.rules import (
     Event,
     Phase,
-    Reading,
     Rule,
     Signal,
     State,
     Transition,
-    read_drift,
-    read_metric,
     transition,
 )
 from tocsin.service.diagnose import Cause, diagnose
 from tocsin.service.message import describe, notification
-from tocsin.values import Window, WindowSpec, format_duration
+from tocsin.service.signals import readings, title
+from tocsin.values import Window, WindowSpec
 
 _SEVERITIES = ("info", "warning", "critical")
 _STILL_BREACHED = (Signal.BREACH, Phase.FIRING)
@@ -71,7 +68,7 @@ class Alerting:
         moved_states: dict[tuple[str, str], AlertState] = {}
         still_breached: Evaluation | None = None
         for _, _, _, rule, evaluation in sorted(due, key=lambda item: item[:3]):
-            for instance, reading in _readings(rule, evaluation, monitor.metrics):
+            for instance, reading in readings(rule, evaluation, monitor):
                 key = (rule.name, instance)
                 before = moved_states.get(key) or states.get(key, AlertState(State(), None))
                 moved = transition(rule, before.state, reading, evaluation.window.end)
@@ -179,7 +176,7 @@ class Alerting:
                 connection,
                 record.id,
                 severity=step.rule.severity,
-                title=_title(step, monitor.metrics),
+                title=title(step.rule, step.instance, monitor),
                 opened=window.end,
                 opened_at=now,
                 **ranked,
@@ -251,26 +248,6 @@ class Alerting:
         changes.announce(connection, f"incident/{incident.id}", now=now)
 
 
-def _readings(
-    rule: Rule, evaluation: Evaluation, metrics: Mapping[str, Metric]
-) -> Iterator[tuple[str, Reading]]:
-    """The instances of a rule in one window: every column for drift, else the one number."""
-    if rule.metric == "drift":
-        for column, shift in evaluation.shifts.items():
-            yield column, read_drift(rule, shift)
-        return
-    yield (
-        "",
-        read_metric(
-            rule,
-            evaluation.measures[rule.metric],
-            rows=evaluation.rows,
-            coverage=evaluation.coverage,
-            needs_labels=metrics[rule.metric].needs_labels,
-        ),
-    )
-
-
 def _about(connection: Connection, record: ModelRecord, *more: str) -> frozenset[str]:
     """The columns that the model's open alerts, and `more`, are about; none if one is about all."""
     columns = list(more)
@@ -288,13 +265,3 @@ def _ranked(causes: Sequence[Cause], window: Window) -> dict[str, Any]:
         "window_size": window.end - window.start,
         "window_end": window.end,
     }
-
-
-def _title(step: _Step, metrics: Mapping[str, Metric]) -> str:
-    size = format_duration(step.rule.window)
-    if step.rule.metric == "drift":
-        return f"{step.instance} has drifted over {size}"
-    assert step.rule.value is not None
-    title = metrics[step.rule.metric].title
-    side = "below" if step.rule.op == "<" else "above"
-    return f"{title} is {side} {step.rule.value:g} over {size}"
