@@ -1,16 +1,19 @@
 """How far two profiles are apart, and whether that is drift."""
 
+from tocsin.drift.apart import ENOUGH_ROWS, TAIL, Apart
 from tocsin.drift.divergence import EFFECT, Divergence, divergence
+from tocsin.drift.method import Judgement, Method, judgements
+from tocsin.drift.pairs import Line, Pair, feature_pair, score_pair
+from tocsin.drift.statistic import STATISTICS, Statistic, statistic
 from tocsin.drift.verdict import (
     ENOUGH_HISTORY,
-    ENOUGH_ROWS,
     HISTORY,
     LOOK_BACK,
     Shift,
-    Verdict,
     false_discovery_rates,
     shifts,
 )
+from tocsin.drift.verdicts import Verdict
 
 __all__ = [
     "EFFECT",
@@ -18,10 +21,22 @@ __all__ = [
     "ENOUGH_ROWS",
     "HISTORY",
     "LOOK_BACK",
+    "STATISTICS",
+    "TAIL",
+    "Apart",
     "Divergence",
+    "Judgement",
+    "Line",
+    "Method",
+    "Pair",
     "Shift",
+    "Statistic",
     "Verdict",
     "divergence",
     "false_discovery_rates",
+    "feature_pair",
+    "judgements",
+    "score_pair",
     "shifts",
+    "statistic",
 ]

@@ -5,13 +5,14 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import chdtrc, chdtri, xlogy
+from scipy.special import chdtri, xlogy
+
+from tocsin.drift.homogeneity import contingency
 
 Floats = NDArray[np.float64]
 
 # A Jensen-Shannon distance below this is no drift that anyone should care about.
 EFFECT = 0.1
-_POOL_BELOW = 5.0
 # A model of 20 columns and hourly windows is looked at 15,000 times a month: chance must be rarer.
 _FLOOR_TAIL = 1e-5
 _MOST_BINS = 1_000
@@ -64,7 +65,7 @@ def divergence(reference: Floats, current: Floats) -> Divergence:
         js_distance=np.sqrt(np.maximum(jsd - degrees * per_degree, 0)),
         js_floor=np.sqrt(np.maximum(jsd - _quantiles(_FLOOR_TAIL)[degrees] * per_degree, 0)),
         psi=np.maximum(psi - degrees * h, 0),
-        p_value=_g_test(reference, current),
+        p_value=contingency(reference, current)[1],
         n=m,
         minimum_n=np.ceil(_quantiles(0.05)[degrees] / (8 * np.log(2) * EFFECT**2)),
     )
@@ -74,36 +75,3 @@ def divergence(reference: Floats, current: Floats) -> Divergence:
 def _quantiles(tail: float) -> Floats:
     """Upper quantiles of chi-square by degrees of freedom: finding one takes microseconds."""
     return np.asarray(chdtri(np.arange(_MOST_BINS), tail), np.float64)
-
-
-def _g_test(reference: Floats, current: Floats) -> Floats:
-    """p of the two-sample G test, after pooling neighbouring bins to about 5 expected rows."""
-    n, m = reference.sum(), current.sum(-1)
-    share = (reference + current) / (n + m)[..., None]
-    expected = share * np.minimum(m, n)[..., None]
-    before = np.cumsum(expected, -1) - expected
-    group = np.floor(before / _POOL_BELOW).astype(np.int64)
-    # The last group may hold less than 5: it joins the one before it.
-    last = np.maximum(np.floor(expected.sum(-1) / _POOL_BELOW).astype(np.int64) - 1, 0)
-    group = np.minimum(group, last[..., None])
-    windows = int(np.prod(current.shape[:-1], dtype=np.int64))
-    k = reference.size
-    # Groups are at most k, but their numbers may be larger: renumber them from 0 in each window.
-    steps = np.diff(group, axis=-1, prepend=group[..., :1]) > 0
-    at = np.cumsum(steps, -1).reshape(windows, k) + np.arange(windows)[:, None] * k
-
-    def pooled(counts: Floats) -> Floats:
-        spread = np.broadcast_to(counts, current.shape).reshape(-1)
-        summed = np.bincount(at.reshape(-1), weights=spread, minlength=windows * k)
-        return np.asarray(summed.reshape(current.shape), np.float64)
-
-    ref, cur = pooled(reference), pooled(current)
-    both = ref + cur
-    with np.errstate(divide="ignore", invalid="ignore"):
-        total = (n + m)[..., None]
-        expected_ref = np.where(both > 0, both * n / total, 1.0)
-        expected_cur = np.where(both > 0, both * np.maximum(m, 1)[..., None] / total, 1.0)
-        g = 2 * (xlogy(ref, ref / expected_ref) + xlogy(cur, cur / expected_cur)).sum(-1)
-    degrees = (both > 0).sum(-1) - 1
-    p_values: Floats = chdtrc(np.maximum(degrees, 1), np.maximum(g, 0))
-    return np.asarray(np.where(degrees > 0, p_values, 1.0), dtype=np.float64)

@@ -2,13 +2,14 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from enum import StrEnum
 from statistics import median
 
 import numpy as np
 from numpy.typing import NDArray
 
+from tocsin.drift.apart import ENOUGH_ROWS
 from tocsin.drift.divergence import EFFECT, Divergence
+from tocsin.drift.verdicts import Verdict
 
 Floats = NDArray[np.float64]
 
@@ -18,20 +19,9 @@ LOOK_BACK = 64
 ENOUGH_HISTORY = 7
 FALSE_DISCOVERY = 0.01
 _Z = 3.5
-# The distance of fewer rows says nothing about what is usual.
-ENOUGH_ROWS = 20
 _Z_FLOOR = 0.01
 # How far beyond its largest like window; docs/decisions/0003-drift-beyond-history.md
 _BEYOND = 1.25
-
-
-class Verdict(StrEnum):
-    """What is said of one feature in one window."""
-
-    DRIFT = "drift"
-    NONE = "none"
-    INSUFFICIENT = "insufficient"
-    LEARNING = "learning"
 
 
 @dataclass(frozen=True)
