@@ -46,7 +46,7 @@ def test_the_distance_of_counts_that_moved_far_is_scipy_s() -> None:
 @given(counts)
 def test_distances_stay_in_their_ranges(drawn) -> None:
     found = apart(*drawn)
-    assert 0 <= found.js_floor <= found.js_distance <= 1
+    assert 0 <= found.js_floor <= found.js_distance <= found.js_ceiling <= 1
     assert found.psi >= 0
     assert 0 <= found.p_value <= 1
     assert found.n == sum(drawn[1])
@@ -114,7 +114,7 @@ def test_a_stack_of_windows_is_measured_as_each_alone(drawn, windows: int) -> No
     together = apart(reference, stack)
     for i, row in enumerate(stack):
         alone = apart(reference, row)
-        for name in ("js_distance", "js_floor", "psi", "p_value", "n", "minimum_n"):
+        for name in ("js_distance", "js_floor", "js_ceiling", "psi", "p_value", "n", "minimum_n"):
             assert getattr(together, name)[i] == pytest.approx(getattr(alone, name), abs=1e-12)
 
 
@@ -179,6 +179,19 @@ def test_noise_hardly_ever_lifts_the_floor_of_the_distance() -> None:
     found = apart(reference, rng.multinomial(100, np.full(20, 0.05), size=5_000))
     assert (found.js_distance > 0.1).mean() > 0.1
     assert (found.js_floor > 0.1).mean() < 0.001
+
+
+@pytest.mark.parametrize("rows", [41, 100, 300])
+@pytest.mark.parametrize("moved", [0.1, 0.3, 0.6])
+def test_the_ceiling_of_the_distance_is_passed_by_the_true_one_in_1_of_20(
+    rows: int, moved: float
+) -> None:
+    rng = np.random.default_rng(rows)
+    before = np.full(20, 0.05)
+    now = (1 - moved) * before + moved * np.eye(20)[0]
+    true = jensenshannon(before, now, base=2)
+    found = apart(rng.multinomial(20_000, before), rng.multinomial(rows, now, size=4_000))
+    assert (found.js_ceiling < true).mean() < 0.07
 
 
 @given(st.lists(st.lists(st.floats(0, 1), min_size=3, max_size=3), min_size=1, max_size=5))

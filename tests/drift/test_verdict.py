@@ -22,8 +22,11 @@ from tocsin.drift import (
 CALM = [0.02, 0.03, 0.01] * 4
 
 
-def found(distance: float, *, floor: float | None = None, n: int = 5_000) -> Divergence:
-    numbers = (distance, distance if floor is None else floor, 0.3, 1e-9, n, 540)
+def found(
+    distance: float, *, floor: float | None = None, ceiling: float | None = None, n: int = 5_000
+) -> Divergence:
+    ends = distance if floor is None else floor, distance if ceiling is None else ceiling
+    numbers = (distance, *ends, 0.3, 1e-9, n, 540)
     return Divergence(*(np.float64(number) for number in numbers))
 
 
@@ -63,6 +66,32 @@ def test_the_first_reason_that_holds_is_the_one_that_is_given() -> None:
     assert "usual" in shift(found(0.3, floor=0, n=50), **nothing).reason
     assert "only 50" in shift(found(0.3, floor=0, n=50), q=0.5, past=[]).reason
     assert "chance" in shift(found(0.3, n=5_000), q=0.5, past=[]).reason
+
+
+FEW = {"floor": 0.0, "n": 100}
+
+
+def test_a_small_distance_of_few_rows_is_no_proof_that_nothing_moved() -> None:
+    blind = shift(found(0.0, ceiling=0.3, **FEW))
+    assert blind.verdict is Verdict.INSUFFICIENT
+    assert blind.reason == (
+        "JS distance 0.000, but in 100 of 540 rows one up to 0.30 may go unseen"
+    )
+    # Of as many rows as are needed, or where what is drift here would have been seen, it is.
+    assert shift(found(0.0, ceiling=0.3, floor=0.0, n=540)).verdict is Verdict.NONE
+    assert shift(found(0.0, ceiling=0.1, **FEW)).verdict is Verdict.NONE
+    assert shift(found(0.0, ceiling=0.3, **FEW), past=[0.24] * 9).verdict is Verdict.NONE
+    assert shift(found(0.0, ceiling=0.3, **FEW), past=[]).verdict is Verdict.INSUFFICIENT
+
+
+def test_what_is_usual_in_few_rows_is_none_where_more_would_have_been_seen() -> None:
+    usual = {"past": [0.24] * 9}
+    assert shift(found(0.2, ceiling=0.29, **FEW), **usual).verdict is Verdict.NONE
+    assert shift(found(0.2, ceiling=0.31, **FEW), **usual).verdict is Verdict.INSUFFICIENT
+
+
+def test_a_window_that_could_not_be_judged_may_still_be_an_example_of_the_past() -> None:
+    assert shift(found(0.0, ceiling=0.3, **FEW)).is_usual
 
 
 def test_few_rows_are_enough_for_what_is_far_larger_than_noise() -> None:

@@ -10,12 +10,14 @@ from scipy.special import chdtri, xlogy
 from tocsin.drift.homogeneity import contingency
 
 Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
 
 # A Jensen-Shannon distance below this is no drift that anyone should care about.
 EFFECT = 0.1
 # A model of 20 columns and hourly windows is looked at 15,000 times a month: chance must be rarer.
 _FLOOR_TAIL = 1e-5
 _MOST_BINS = 1_000
+_ONE_IN_20 = 1.645
 
 
 class Divergence(NamedTuple):
@@ -23,6 +25,7 @@ class Divergence(NamedTuple):
 
     js_distance: (...,) square root of the debiased Jensen-Shannon divergence, base 2; [0, 1].
     js_floor: (...,) the same, less what sampling gives in all but `_FLOOR_TAIL` of clean windows.
+    js_ceiling: (...,) a true distance beyond it would in 19 windows of 20 have given a larger one.
     psi: (...,) debiased population stability index, at least 0.
     p_value: (...,) of the G test that both have one distribution.
     n: (...,) rows of the window; minimum_n: (...,) rows from which `EFFECT` can be told from noise.
@@ -30,6 +33,7 @@ class Divergence(NamedTuple):
 
     js_distance: Floats
     js_floor: Floats
+    js_ceiling: Floats
     psi: Floats
     p_value: Floats
     n: Floats
@@ -64,11 +68,23 @@ def divergence(reference: Floats, current: Floats) -> Divergence:
     return Divergence(
         js_distance=np.sqrt(np.maximum(jsd - degrees * per_degree, 0)),
         js_floor=np.sqrt(np.maximum(jsd - _quantiles(_FLOOR_TAIL)[degrees] * per_degree, 0)),
+        js_ceiling=np.minimum(np.sqrt(_most_moved(jsd / per_degree, degrees) * per_degree), 1),
         psi=np.maximum(psi - degrees * h, 0),
         p_value=contingency(reference, current)[1],
         n=m,
         minimum_n=np.ceil(_quantiles(0.05)[degrees] / (8 * np.log(2) * EFFECT**2)),
     )
+
+
+def _most_moved(found: Floats, degrees: Ints) -> Floats:
+    """(...,) the largest noncentrality of chi-square that gives no more than `found` in 1 of 20.
+
+    Its law is taken for normal, of mean d + x and variance 2 d + 4 x: about 5 % too large.
+    """
+    spread = 2 * _ONE_IN_20 + np.sqrt(
+        np.maximum(4 * _ONE_IN_20**2 + 2 * degrees + 4 * (found - degrees), 0)
+    )
+    return np.maximum((spread**2 - 2 * degrees) / 4, 0)
 
 
 @cache

@@ -93,21 +93,28 @@ def _shift(found: Divergence, q_value: float, past: Sequence[float]) -> Shift:
         spread = 1.4826 * median([abs(earlier - middle) for earlier in past])
         z = (distance - middle) / max(spread, _Z_FLOOR)
         usual = max(past)
-    verdict, reason = _verdict(distance, float(found.js_floor), q_value, n, minimum, z, usual)
+    verdict, reason = _verdict(found, q_value, z, usual)
     return Shift(
         distance, float(found.psi), float(found.p_value), n, minimum, z, usual, verdict, reason
     )
 
 
 def _verdict(
-    distance: float, floor: float, q_value: float, n: int, minimum: int,
-    z: float | None, usual: float | None,
-) -> tuple[Verdict, str]:  # fmt: skip
+    found: Divergence, q_value: float, z: float | None, usual: float | None
+) -> tuple[Verdict, str]:
+    distance, floor = float(found.js_distance), float(found.js_floor)
+    n, minimum = round(float(found.n)), round(float(found.minimum_n))
     if n < ENOUGH_ROWS:
         return Verdict.INSUFFICIENT, f"{n} of {ENOUGH_ROWS} rows"
-    if distance <= EFFECT:
-        return Verdict.NONE, f"JS distance {distance:.3f} is within {EFFECT}"
-    if z is not None and usual is not None and (z <= _Z or distance <= _limit(usual)):
+    if distance <= EFFECT or (
+        z is not None and usual is not None and (z <= _Z or distance <= _limit(usual))
+    ):
+        # What would be drift here might not have been seen in so few rows.
+        least = max(EFFECT, distance if usual is None else _limit(usual))
+        if n < minimum and float(found.js_ceiling) > least:
+            return Verdict.INSUFFICIENT, _unseen(distance, float(found.js_ceiling), n, minimum)
+        if distance <= EFFECT:
+            return Verdict.NONE, f"JS distance {distance:.3f} is within {EFFECT}"
         return Verdict.NONE, f"JS distance {distance:.3f} is usual here (up to {usual:.3f} before)"
     # Fewer rows than can tell the effect from noise, unless it is far larger than that.
     if n < minimum and floor <= EFFECT:
@@ -122,6 +129,13 @@ def _verdict(
     return (
         Verdict.DRIFT,
         f"JS distance {distance:.3f}, at most {usual:.3f} in earlier windows like this",
+    )
+
+
+def _unseen(distance: float, ceiling: float, n: int, minimum: int) -> str:
+    return (
+        f"JS distance {distance:.3f}, but in {n} of {minimum} rows one up to {ceiling:.2f} may go "
+        "unseen"
     )
 
 
