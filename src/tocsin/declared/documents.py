@@ -128,7 +128,7 @@ class ExpressionDocument(_Strict):
     metric: str
     window: _Span
     op: Operator | None = None
-    value: float | None = None
+    value: float | Literal["auto"] | None = None
     clear: float | None = None
 
 
@@ -171,6 +171,7 @@ class MonitorDocument(_Strict):
     metrics: list[MetricDocument] = []
     rules: list[RuleDocument] | None = None
     publish: bool = True
+    false_alarms: Annotated[float, Field(gt=0, le=1_000, allow_inf_nan=False)] = 1.0
 
 
 class WebhookDocument(_Strict):

@@ -48,6 +48,7 @@ class Monitor:
     skew is how far clients' clocks may be ahead; label_delay, after which labels are complete, is
     learned when it is None. metrics: those that are measured of every window, by name. retention:
     microseconds for which rows are kept, None for ever. publish: whether results go back to MLflow.
+    false_alarms: how many a month are accepted by chance, over all rules that are `auto` together.
     """
 
     name: str
@@ -65,6 +66,7 @@ class Monitor:
     privacy: Privacy
     retention: int | None = None
     publish: bool = True
+    false_alarms: float = 1.0
 
 
 # What rules may look at beside metrics.
@@ -116,6 +118,7 @@ def parse_monitor(name: str, document: object, *, new: bool = False) -> Monitor:
         privacy=_privacy(parsed.privacy, schema),
         retention=parsed.retention,
         publish=parsed.publish,
+        false_alarms=parsed.false_alarms,
     )
 
 
@@ -324,8 +327,9 @@ def _rule(parsed: RuleDocument, windows: tuple[WindowSpec, ...], metrics: Catalo
         metric=expr.metric if expr.metric in SIGNALS else metrics.find(expr.metric).name,
         window=expr.window,
         op=expr.op,
-        value=expr.value,
+        value=None if expr.value == "auto" else expr.value,
         clear=expr.clear,
+        auto=expr.value == "auto",
         for_windows=parsed.for_windows,
         keep_firing_windows=parsed.keep_firing_for,
         min_samples=parsed.min_samples,

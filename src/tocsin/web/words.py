@@ -319,9 +319,11 @@ def rule_condition(rule: Rule, metrics: Mapping[str, Metric]) -> str:
     """What has to be true for a rule to alert."""
     if rule.metric == "drift":
         return "any feature or the output has drifted"
-    assert rule.value is not None
-    side = "below" if rule.op == "<" else "above"
     metric = metrics[rule.metric]
+    if rule.value is None:
+        side = {"<": "lower than", ">": "higher than"}.get(rule.op or "", "unlike what is")
+        return f"{metric.title} {side} usual"
+    side = "below" if rule.op == "<" else "above"
     return f"{metric.title} {side} {level(metric, rule.value)}"
 
 
@@ -334,7 +336,7 @@ def rule_patience(rule: Rule, metrics: Mapping[str, Metric]) -> str:
         parts.append(f"{percent(rule.min_coverage)} labelled")
     if rule.min_samples > 1:
         parts.append(f"{count(rule.min_samples)} rows")
-    if rule.metric != "drift" and rule.confident:
+    if rule.value is not None and rule.confident:
         parts.append("the whole 95 % interval beyond it")
     return ", ".join(parts)
 
