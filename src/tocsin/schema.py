@@ -242,6 +242,27 @@ class Schema:
         """The output whose distribution is watched."""
         return self.score or self.prediction or "prediction"
 
+    @property
+    def watched_output(self) -> str:
+        """What the drift of the output goes by: its name, unless a feature has it."""
+        return self._unlike_features(self.output)
+
+    @property
+    def watched_classes(self) -> str:
+        """What the drift of predicted classes goes by, beside that of the score."""
+        return self._unlike_features("prediction", self.watched_output)
+
+    @property
+    def watched_label(self) -> str:
+        """What the drift of the labels goes by."""
+        return self._unlike_features("label", self.watched_output, self.watched_classes)
+
+    def _unlike_features(self, name: str, *others: str) -> str:
+        taken = {*(feature.name for feature in self.features), *others}
+        while name in taken:
+            name = f"output {name}"
+        return name
+
     def renamed(self) -> dict[str, str]:
         """The features that were called otherwise, by their old names."""
         return {old: feature.name for feature in self.features for old in feature.was}

@@ -127,7 +127,7 @@ def test_a_window_without_rows_has_no_rows_and_no_nan() -> None:
 
 def test_the_rows_that_tell_the_effect_from_noise_are_those_of_the_documentation() -> None:
     found = apart([100] * 20, [10] * 20)
-    assert found.minimum_n == np.ceil(chi2.ppf(0.95, 19) / (8 * np.log(2) * 0.01))
+    assert found.minimum_n == np.ceil((chi2.isf(1e-4, 19) - 19) / (8 * np.log(2) * 0.01))
     assert 500 < found.minimum_n < 600
 
 
@@ -179,6 +179,16 @@ def test_noise_hardly_ever_lifts_the_floor_of_the_distance() -> None:
     found = apart(reference, rng.multinomial(100, np.full(20, 0.05), size=5_000))
     assert (found.js_distance > 0.1).mean() > 0.1
     assert (found.js_floor > 0.1).mean() < 0.001
+
+
+@pytest.mark.parametrize("bins", [2, 3, 20])
+def test_from_the_minimum_of_rows_on_chance_hardly_ever_passes_the_effect(bins: int) -> None:
+    rng = np.random.default_rng(bins)
+    share = np.full(bins, 1 / bins)
+    reference = rng.multinomial(10**6, share)
+    needed = int(apart(reference, reference).minimum_n)
+    found = apart(reference, rng.multinomial(needed, share, size=20_000))
+    assert (found.js_distance > 0.1).mean() < 0.0005
 
 
 @pytest.mark.parametrize("rows", [41, 100, 300])

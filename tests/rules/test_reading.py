@@ -140,3 +140,16 @@ def test_a_drift_rule_follows_the_verdict(shift: Shift, health: Health, signal: 
     assert (reading.health, reading.signal) == (health, signal)
     assert reading.text == "distance 0.400, at most 0.1"
     assert (reading.value, reading.n) == (0.4, shift.n)
+
+
+def test_an_alert_may_end_where_nothing_is_seen_though_so_few_rows_prove_nothing() -> None:
+    quiet = replace(SHIFT, verdict=Verdict.INSUFFICIENT, js_distance=0.05)
+    reading = read_drift(Rule("Drift", "drift", HOUR), quiet)
+    assert (reading.health, reading.signal) == (Health.OK, Signal.CLEAR)
+    for held in (replace(quiet, n=19), replace(quiet, method="psi", value=0.05)):
+        assert read_drift(Rule("Drift", "drift", HOUR), held).signal is Signal.HOLD
+
+
+def test_the_value_of_a_chosen_method_is_the_one_that_is_read() -> None:
+    chosen = replace(SHIFT, method="wasserstein", value=1.7, threshold=0.5)
+    assert read_drift(Rule("Drift", "drift", HOUR), chosen).value == 1.7

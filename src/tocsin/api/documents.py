@@ -5,10 +5,12 @@ from dataclasses import asdict
 from math import isfinite
 from typing import Any
 
+from tocsin.drift import Judgement
 from tocsin.records.alerts import Incident
 from tocsin.records.erasures import Erasure
 from tocsin.records.models import Rebuilding
 from tocsin.service.segments import GroupsView, SegmentsView
+from tocsin.service.statistics import ColumnStatistics
 from tocsin.service.trouble import Failing
 from tocsin.service.versions import VersionsView
 from tocsin.service.views import DriftPoint, IncidentDetail, ModelDetail, Overview, Series
@@ -188,6 +190,47 @@ def drift_document(point: DriftPoint) -> dict[str, Any]:
         "rows": point.rows,
         "columns": {name: asdict(shift) for name, shift in point.shifts.items()},
     }
+
+
+def statistics_document(view: ColumnStatistics) -> dict[str, Any]:
+    """Every statistic of one column in one window, by reference."""
+    return {
+        **_window(view.window),
+        "column": view.column,
+        "method": view.method,
+        "references": [
+            {
+                "reference": found.kind,
+                **({} if found.window is None else {"covers": _window(found.window)}),
+                "rows": found.rows,
+                "decides": found.decides,
+                "reason": found.reason,
+                "statistics": [_judgement_document(each) for each in found.judgements],
+            }
+            for found in view.references
+        ],
+    }
+
+
+def _judgement_document(judgement: Judgement) -> dict[str, Any]:
+    chosen = judgement.statistic
+    return {
+        "statistic": chosen.name,
+        "title": chosen.title,
+        "decides_by": chosen.decides,
+        "value": _finite(judgement.value),
+        "error": _finite(judgement.error),
+        "threshold": judgement.threshold,
+        "p_value": judgement.p_value,
+        "n": judgement.n,
+        "minimum_n": judgement.minimum_n,
+        "verdict": str(judgement.verdict),
+        "reason": judgement.reason,
+    }
+
+
+def _finite(number: float | None) -> float | None:
+    return number if number is not None and isfinite(number) else None
 
 
 def incident_document(incident: Incident, detail: IncidentDetail | None = None) -> dict[str, Any]:

@@ -24,12 +24,14 @@ from tocsin.api.documents import (
     rebuilding_document,
     segments_document,
     series_document,
+    statistics_document,
     trouble_document,
     versions_document,
 )
 from tocsin.api.errors import not_found
 from tocsin.api.origin import actor_of
 from tocsin.app import App
+from tocsin.declared import ReferenceKind
 from tocsin.errors import InvalidInputError, MalformedBodyError
 from tocsin.registry import Roles, registered_model
 from tocsin.schema import Task
@@ -196,17 +198,37 @@ def router(app: App) -> APIRouter:
 
     @routes.get("/models/{model}/drift")
     def drift(
-        model: str, window: Duration = None, span: Duration = None, version: _Version = None
+        model: str,
+        window: Duration = None,
+        span: Duration = None,
+        version: _Version = None,
+        reference: ReferenceKind | None = None,
     ) -> list[dict[str, Any]]:
-        """The drift verdict of every column over time; of one version's rows if asked."""
+        """The drift verdict of every column over time; of one version's rows if asked.
+
+        reference: frozen or trailing; that which decides if it is left out.
+        """
         points = read.drift(
             model,
             window=None if window is None else parse_duration(window),
             span=7 * DAY if span is None else _span(span),
             most=_MOST_WINDOWS,
             version=version,
+            reference=reference,
         )
         return [drift_document(point) for point in points]
+
+    @routes.get("/models/{model}/features/{feature:path}/drift", response_model=None)
+    def statistics(
+        model: str, feature: str, window: Duration = None, version: _Version = None
+    ) -> dict[str, Any] | JSONResponse:
+        """Every statistic of a column in the newest window, against both references.
+
+        feature: or the output, `prediction` or `label`, as the drift of the model calls them.
+        """
+        size = None if window is None else parse_duration(window)
+        view = read.statistics(model, feature, window=size, version=version)
+        return not_found("no window has closed yet") if view is None else statistics_document(view)
 
     @routes.get("/models/{model}/versions", response_model=None)
     def versions(model: str, span: Duration = None) -> dict[str, Any] | JSONResponse:

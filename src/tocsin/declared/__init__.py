@@ -1,5 +1,13 @@
 """Monitors as documents: strict, typed, with errors that name the field and the remedy."""
 
+from tocsin.declared.drift import DriftSettings, ReferenceKind
 from tocsin.declared.monitor import Monitor, Privacy, parse_monitor, parse_receiver
 
-__all__ = ["Monitor", "Privacy", "parse_monitor", "parse_receiver"]
+__all__ = [
+    "DriftSettings",
+    "Monitor",
+    "Privacy",
+    "ReferenceKind",
+    "parse_monitor",
+    "parse_receiver",
+]

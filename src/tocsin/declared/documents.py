@@ -152,6 +152,23 @@ class RuleDocument(_Strict):
     labels: RuleLabelsDocument = RuleLabelsDocument()
 
 
+class DriftMethodDocument(_Strict):
+    """How one column is judged."""
+
+    method: _Name | None = None
+    threshold: float | None = None
+
+
+class DriftDocument(_Strict):
+    """How columns are judged; as the default verdict does where it says nothing."""
+
+    method: _Name | None = None
+    threshold: float | None = None
+    features: dict[_Name, DriftMethodDocument] = {}
+    trailing: _Span = 28 * DAY
+    reference: Literal["frozen", "trailing"] = "frozen"
+
+
 class MonitorDocument(_Strict):
     """A whole monitor."""
 
@@ -169,6 +186,7 @@ class MonitorDocument(_Strict):
     segments: list[_Name | SegmentDocument] = []
     protected: list[_Name] = []
     metrics: list[MetricDocument] = []
+    drift: DriftDocument = DriftDocument()
     rules: list[RuleDocument] | None = None
     publish: bool = True
     false_alarms: Annotated[float, Field(gt=0, le=1_000, allow_inf_nan=False)] = 1.0

@@ -1,6 +1,6 @@
 """The document of a monitored model, parsed once into frozen values."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from pydantic import ValidationError
 
@@ -12,6 +12,7 @@ from tocsin.declared.documents import (
     RuleDocument,
     SegmentDocument,
 )
+from tocsin.declared.drift import DriftSettings, drift_settings
 from tocsin.errors import InvalidInputError, SchemaError
 from tocsin.ids import ID_NAMES
 from tocsin.metrics import (
@@ -48,6 +49,7 @@ class Monitor:
     skew is how far clients' clocks may be ahead; label_delay, after which labels are complete, is
     learned when it is None. metrics: those that are measured of every window, by name. retention:
     microseconds for which rows are kept, None for ever. publish: whether results go back to MLflow.
+    drift: how columns are judged.
     false_alarms: how many a month are accepted by chance, over all rules that are `auto` together.
     """
 
@@ -66,6 +68,7 @@ class Monitor:
     privacy: Privacy
     retention: int | None = None
     publish: bool = True
+    drift: DriftSettings = field(default_factory=DriftSettings)
     false_alarms: float = 1.0
 
 
@@ -118,6 +121,7 @@ def parse_monitor(name: str, document: object, *, new: bool = False) -> Monitor:
         privacy=_privacy(parsed.privacy, schema),
         retention=parsed.retention,
         publish=parsed.publish,
+        drift=drift_settings(parsed.drift, schema, granularity=parsed.granularity),
         false_alarms=parsed.false_alarms,
     )
 

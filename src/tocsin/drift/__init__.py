@@ -3,6 +3,7 @@
 from tocsin.drift.apart import ENOUGH_ROWS, TAIL, Apart
 from tocsin.drift.divergence import EFFECT, Divergence, divergence
 from tocsin.drift.method import Judgement, Method, judgements
+from tocsin.drift.moments import Moments, moment_divergence
 from tocsin.drift.pairs import Line, Pair, feature_pair, score_pair
 from tocsin.drift.statistic import STATISTICS, Statistic, statistic
 from tocsin.drift.verdict import (
@@ -28,6 +29,7 @@ __all__ = [
     "Judgement",
     "Line",
     "Method",
+    "Moments",
     "Pair",
     "Shift",
     "Statistic",
@@ -36,6 +38,7 @@ __all__ = [
     "false_discovery_rates",
     "feature_pair",
     "judgements",
+    "moment_divergence",
     "score_pair",
     "shifts",
     "statistic",

@@ -71,7 +71,7 @@ def g_statistic(ref: Floats, cur: Floats, expected_ref: Floats, expected_cur: Fl
 def pooled(reference: Floats, current: Floats) -> tuple[Floats, Floats]:
     """(..., k) counts of both after joining neighbours to about 5 expected rows; then 0s."""
     n, m = reference.sum(-1), current.sum(-1)
-    share = (reference + current) / (n + m)[..., None]
+    share = (reference + current) / np.maximum(n + m, 1)[..., None]
     expected = share * np.minimum(m, n)[..., None]
     before = np.cumsum(expected, -1) - expected
     group = np.floor(before / EXPECTED).astype(np.int64)
@@ -100,7 +100,7 @@ def contingency(
     n, m = reference.sum(-1), current.sum(-1)
     both = ref + cur
     with np.errstate(divide="ignore", invalid="ignore"):
-        total = (n + m)[..., None]
+        total = np.maximum(n + m, 1)[..., None]
         expected_ref = np.where(both > 0, both * n[..., None] / total, 1.0)
         expected_cur = np.where(both > 0, both * np.maximum(m, 1)[..., None] / total, 1.0)
         found = statistic(ref, cur, expected_ref, expected_cur)

@@ -1,7 +1,7 @@
 """Whether a distance is drift: it must be real, large, and unlike the model's own past."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from statistics import median
 
 import numpy as np
@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from tocsin.drift.apart import ENOUGH_ROWS
 from tocsin.drift.divergence import EFFECT, Divergence
+from tocsin.drift.method import Judgement
 from tocsin.drift.verdicts import Verdict
 
 Floats = NDArray[np.float64]
@@ -30,6 +31,8 @@ class Shift:
 
     z: against the distances of earlier windows like this one; None while there are too few.
     usual: the largest distance of those; None likewise.
+    method: the statistic that decided, None for the default verdict; value: its own, None where
+        there is none; threshold: what decided.
     """
 
     js_distance: float
@@ -41,6 +44,9 @@ class Shift:
     usual: float | None
     verdict: Verdict
     reason: str
+    method: str | None = None
+    value: float | None = None
+    threshold: float | None = None
 
     @property
     def is_usual(self) -> bool:
@@ -49,7 +55,27 @@ class Shift:
         Not even when it could not be judged: else a fault would become normal in its quiet hours.
         """
         beyond = self.usual is not None and self.js_distance > max(_limit(self.usual), EFFECT)
-        return self.n >= ENOUGH_ROWS and not beyond
+        drifted = self.method is not None and self.verdict is Verdict.DRIFT
+        return self.n >= ENOUGH_ROWS and not beyond and not drifted
+
+    @property
+    def is_quiet(self) -> bool:
+        """Whether nothing is seen, even where so few rows prove nothing: what was seen is over."""
+        if self.method is not None or self.n < ENOUGH_ROWS:
+            return self.verdict is Verdict.NONE
+        return self.js_distance <= EFFECT or _is_within(self.js_distance, self.z, self.usual)
+
+    def as_judged(self, judgement: Judgement) -> "Shift":
+        """The same, with the verdict of a method that somebody chose."""
+        return replace(
+            self,
+            minimum_n=self.minimum_n if judgement.minimum_n is None else judgement.minimum_n,
+            verdict=judgement.verdict,
+            reason=judgement.reason,
+            method=judgement.statistic.name,
+            value=judgement.value if judgement.statistic.decides == "value" else judgement.p_value,
+            threshold=judgement.threshold,
+        )
 
 
 def false_discovery_rates(p_values: Floats) -> Floats:
@@ -106,9 +132,7 @@ def _verdict(
     n, minimum = round(float(found.n)), round(float(found.minimum_n))
     if n < ENOUGH_ROWS:
         return Verdict.INSUFFICIENT, f"{n} of {ENOUGH_ROWS} rows"
-    if distance <= EFFECT or (
-        z is not None and usual is not None and (z <= _Z or distance <= _limit(usual))
-    ):
+    if distance <= EFFECT or _is_within(distance, z, usual):
         # What would be drift here might not have been seen in so few rows.
         least = max(EFFECT, distance if usual is None else _limit(usual))
         if n < minimum and float(found.js_ceiling) > least:
@@ -137,6 +161,13 @@ def _unseen(distance: float, ceiling: float, n: int, minimum: int) -> str:
         f"JS distance {distance:.3f}, but in {n} of {minimum} rows one up to {ceiling:.2f} may go "
         "unseen"
     )
+
+
+def _is_within(distance: float, z: float | None, usual: float | None) -> bool:
+    """Whether a distance is what earlier windows like this one had."""
+    if z is None or usual is None:
+        return False
+    return z <= _Z or distance <= _limit(usual)
 
 
 def _limit(usual: float) -> float:

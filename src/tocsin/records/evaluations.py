@@ -284,7 +284,7 @@ def _encode_shifts(shifts: Mapping[str, Shift]) -> bytes:
         {
             name: (
                 s.js_distance, s.psi, s.p_value, s.n, s.minimum_n, s.z, s.usual, s.verdict,
-                s.reason, s.is_usual,
+                s.reason, s.is_usual, *((s.method, s.value, s.threshold) if s.method else ()),
             )
             for name, s in shifts.items()
         }
@@ -324,8 +324,8 @@ def _decode(row: sa.Row[Any], parts: Collection[str] = _PARTS) -> Evaluation:
             for name, parts in measures.items()
         },
         shifts={
-            name: Shift(*numbers, Verdict(verdict), reason)  # type: ignore[call-arg]
-            for name, (*numbers, verdict, reason, _) in shifts.items()
+            name: Shift(*parts[:7], Verdict(parts[7]), parts[8], *parts[_USUAL + 1 :])  # type: ignore[call-arg]
+            for name, parts in shifts.items()
         },
         delays=msgspec.msgpack.decode(row.delays or b"\x90", type=tuple[int, ...]),
         plan=row.plan_digest,

@@ -93,9 +93,10 @@ def _read_trend(rule: Rule, measure: Bounded, trend: Trend | None) -> Reading:
 def read_drift(rule: Rule, shift: Shift) -> Reading:
     """Judge one column's drift verdict."""
     text = shift.reason
-    if shift.verdict is Verdict.INSUFFICIENT or shift.n < rule.min_samples:
-        return Reading(Health.INSUFFICIENT, Signal.HOLD, shift.js_distance, shift.n, text)
-    if shift.verdict is Verdict.LEARNING:
-        return Reading(Health.INSUFFICIENT, Signal.HOLD, shift.js_distance, shift.n, text)
+    # An alert takes evidence to begin; where nothing is seen any more it may end.
+    blind = shift.verdict is Verdict.INSUFFICIENT and not shift.is_quiet
+    value = shift.js_distance if shift.method is None else shift.value
+    if blind or shift.n < rule.min_samples or shift.verdict is Verdict.LEARNING:
+        return Reading(Health.INSUFFICIENT, Signal.HOLD, value, shift.n, text)
     signal = Signal.BREACH if shift.verdict is Verdict.DRIFT else Signal.CLEAR
-    return Reading(Health.OK, signal, shift.js_distance, shift.n, text)
+    return Reading(Health.OK, signal, value, shift.n, text)

@@ -1,29 +1,27 @@
 """Evaluate windows that closed or changed, and let the rules see them, in one transaction."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 from sqlalchemy.engine import Connection
 
 from tocsin.declared import Monitor, parse_monitor
-from tocsin.drift import Divergence, Shift, shifts
 from tocsin.records import Records, changes, evaluations, models, profiles
 from tocsin.records.deletions import Deletion
 from tocsin.records.evaluations import Evaluation
 from tocsin.records.models import ModelRecord
 from tocsin.service.alert import Alerting
 from tocsin.service.clock import Clock
+from tocsin.service.judge import judged
 from tocsin.service.maturity import learned_maturity
-from tocsin.service.measure import measure
+from tocsin.service.measure import measures
 from tocsin.service.stacks import window_profiles
 from tocsin.service.trends import with_trends
-from tocsin.service.windows import Due, by_column, due_now, due_windows, like_ends
+from tocsin.service.windows import Due, due_now, due_windows
 from tocsin.values import Window, WindowSpec
 
 # Windows of one stack: what is in memory at once.
 _SPAN_BUCKETS = 2_000
-# Distances that differ by less are one, but for rounding.
-_SAME = 1e-9
 
 
 class Evaluate:
@@ -156,32 +154,10 @@ class Evaluate:
         """
         stack, versions = window_profiles(connection, record, monitor.granularity, group)
         rows = [round(float(n)) for n in stack.total("n")]
-        measurements = measure(
-            record.reference, stack, monitor.metrics, output=monitor.schema.output
-        )
+        measured = measures(stack, monitor.metrics)
         before = evaluations.at(connection, record.id, spec.size, [w.end for w in group])
         plan = record.plan.digest
-        # Labels do not move features: as far from the reference as before, by as many rows.
-        known = {end: e.shifts for end, e in before.items()}
-        fresh = [
-            i
-            for i, window in enumerate(group)
-            if rows[i]
-            and (
-                window.end not in before
-                or (before[window.end].rows, before[window.end].plan) != (rows[i], plan)
-                or _moved(before[window.end].shifts, measurements.divergences[i])
-            )
-        ]
-        wanted = {end for i in fresh for end in like_ends(spec, group[i].end)} - usual.keys()
-        usual.update(evaluations.usual_distances(connection, record.id, spec.size, wanted))
-        for i in fresh:
-            end = group[i].end
-            like = [usual[past] for past in like_ends(spec, end) if past in usual]
-            known[end] = shifts(
-                measurements.divergences[i], measurements.q_values[i], by_column(like)
-            )
-            usual[end] = {n: shift.js_distance for n, shift in known[end].items() if shift.is_usual}
+        shifts = judged(connection, record, monitor, spec, group, stack, before, usual)
         delays = stack.delays
         return [
             Evaluation(
@@ -190,8 +166,8 @@ class Evaluate:
                 rows=rows[i],
                 labelled=round(float(stack.total("labelled")[i])),
                 versions=versions[i],
-                measures=measurements.measures[i],
-                shifts=known[window.end] if rows[i] else {},
+                measures=measured[i],
+                shifts=shifts[window.end],
                 delays=tuple(np.rint(delays[i]).astype(int).tolist()),
                 plan=plan,
                 known_offset=record.folded_offset,
@@ -213,11 +189,3 @@ def _groups(windows: Sequence[Window], span: int) -> Iterator[list[Window]]:
         group.append(window)
     if group:
         yield group
-
-
-def _moved(shifts: Mapping[str, Shift], found: Mapping[str, Divergence]) -> bool:
-    """Whether features are elsewhere than when their shifts were measured."""
-    return any(
-        name not in shifts or not abs(shifts[name].js_distance - divergence.js_distance) <= _SAME
-        for name, divergence in found.items()
-    )

@@ -5,7 +5,7 @@ from typing import Any
 
 from sqlalchemy.engine import Connection
 
-from tocsin.declared import Monitor, parse_monitor
+from tocsin.declared import Monitor, ReferenceKind, parse_monitor
 from tocsin.errors import InvalidInputError
 from tocsin.lake import Lake
 from tocsin.metrics import Metric
@@ -33,6 +33,8 @@ from tocsin.service.segments import (
 )
 from tocsin.service.series import measured_series, stored_series
 from tocsin.service.stacks import window_profiles
+from tocsin.service.statistics import ColumnStatistics, statistics_of
+from tocsin.service.trailing import measured_from
 from tocsin.service.versions import VersionsView, drift_of_version, versions_of
 from tocsin.service.views import (
     Condition,
@@ -153,17 +155,23 @@ class Read:
         span: int = 7 * DAY,
         most: int = 120,
         version: str | None = None,
+        reference: ReferenceKind | None = None,
     ) -> list[DriftPoint]:
         """The verdicts over the newest `span`, at most `most` windows, the oldest first.
 
-        version: only of its rows, against what is usual in all.
+        version: only of its rows, against what is usual in all. reference: that which decides if
+        None; of the other one nothing is known to be usual, so a column without a method is judged
+        by its Jensen-Shannon distance alone.
         """
         with self._records.read() as connection:
             record = models.model_named(connection, name)
             monitor = parse_monitor(name, record.monitor)
             spec = _spec(monitor, monitor.windows[0].size if window is None else window)
             found = _evaluations(connection, record, spec, span, most)
-            if version is not None:
+            other = reference not in (None, monitor.drift.reference)
+            if other:
+                monitor = measured_from(monitor, reference or "frozen")
+            if other or version is not None:
                 return drift_of_version(connection, record, monitor, spec, found, version)
             return [DriftPoint(e.window, e.rows, dict(e.shifts)) for e in found]
 
@@ -203,6 +211,22 @@ class Read:
                 current=tuple(now.shares.tolist()),
                 shift=shift,
             )
+
+    def statistics(
+        self, name: str, column: str, *, window: int | None = None, version: str | None = None
+    ) -> ColumnStatistics | None:
+        """All statistics of a column in the newest window, against both references.
+
+        None when no window has closed yet. Raises: UnknownModelError; InvalidInputError for a
+        column that is not watched.
+        """
+        with self._records.read() as connection:
+            record = models.model_named(connection, name)
+            monitor = parse_monitor(name, record.monitor)
+            latest = _latest(connection, record, _spec(monitor, window))
+            if latest is None:
+                return None
+            return statistics_of(connection, record, monitor, latest.window, column, version)
 
     def segments(
         self, name: str, *, metric: str | None = None, window: int | None = None

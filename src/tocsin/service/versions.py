@@ -7,14 +7,15 @@ import numpy as np
 from sqlalchemy.engine import Connection
 
 from tocsin.declared import Monitor
-from tocsin.drift import shifts
+from tocsin.drift import Shift
 from tocsin.metrics import Metric
 from tocsin.profiles import Profile
 from tocsin.records import evaluations, profiles
 from tocsin.records.evaluations import Evaluation
 from tocsin.records.models import ModelRecord
-from tocsin.service.measure import measure
+from tocsin.service.measure import drifts
 from tocsin.service.stacks import window_profiles
+from tocsin.service.trailing import reference_of
 from tocsin.service.views import DriftPoint
 from tocsin.service.windows import by_column, like_ends
 from tocsin.values import Measure, Window, WindowSpec
@@ -90,29 +91,22 @@ def drift_of_version(
     monitor: Monitor,
     spec: WindowSpec,
     found: Sequence[Evaluation],
-    version: str,
+    version: str | None,
 ) -> list[DriftPoint]:
-    """The verdicts on the rows of one version, against what is usual in all rows."""
+    """The verdicts on the rows of one version, or of all, against what is usual in all rows."""
     windows = [evaluation.window for evaluation in found]
     stack, _ = window_profiles(connection, record, monitor.granularity, windows, version=version)
-    measured = measure(record.reference, stack, {}, output=monitor.schema.output)
+    measured = drifts(reference_of(connection, record, monitor, windows, stack), stack, monitor)
     wanted = {window.end: list(like_ends(spec, window.end)) for window in windows}
     ends = {end for like in wanted.values() for end in like}
     usual = evaluations.usual_distances(connection, record.id, spec.size, ends)
     rows = stack.total("n")
+
+    def shifts_of(i: int, window: Window) -> dict[str, Shift]:
+        like = by_column([usual[end] for end in wanted[window.end] if end in usual])
+        return measured.shifts(i, like) | measured.label_shifts(i, like)
+
     return [
-        DriftPoint(
-            window,
-            round(float(rows[i])),
-            dict(
-                shifts(
-                    measured.divergences[i],
-                    measured.q_values[i],
-                    by_column([usual[end] for end in wanted[window.end] if end in usual]),
-                )
-            )
-            if rows[i]
-            else {},
-        )
+        DriftPoint(window, round(float(rows[i])), shifts_of(i, window) if rows[i] else {})
         for i, window in enumerate(windows)
     ]
