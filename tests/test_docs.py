@@ -19,6 +19,7 @@ from tests.world import Feed, flights
 from tocsin.app import opened
 from tocsin.cli.commands import commands
 from tocsin.demo.servers import mlflow_server
+from tocsin.drift import STATISTICS
 from tocsin.metrics import METRICS, catalogue
 from tocsin.schema import Schema, Task
 from tocsin.settings import Settings
@@ -148,6 +149,29 @@ def test_what_the_page_on_importance_does_is_what_it_shows(tmp_path: Path) -> No
         assert line in promised, said[1]
     assert "It took" in said[0]
     assert "It was known" in said[2]
+
+
+def test_what_the_page_on_drift_does_is_what_it_shows(server: Server, tmp_path: Path) -> None:
+    (watching,) = blocks("docs/drift.md")
+    run(watching, server.url, tmp_path)
+    server.caught_up()
+    page = (ROOT / "docs/drift.md").read_text()
+    said = []
+    for command in re.findall(r"```sh\n(.*?)\n```", page):
+        program, *arguments = shlex.split(command)
+        assert program == "tocsin"
+        done = CliRunner().invoke(commands, [*arguments, "--url", server.url])
+        assert done.exit_code == 0, done.output
+        said.append(done.output)
+    assert re.search(r"distance +drift +", said[0])
+    assert re.search(r"carrier +no drift +", said[0])
+    assert "mostly by distance" in said[2]
+    for line in re.findall(r"^    (\S.*)$", page, re.MULTILINE):
+        if line.startswith("distance in"):
+            assert line in said[1]
+    for name in STATISTICS:
+        assert f"`{name}`" in page
+        assert name in said[1]
 
 
 def test_every_block_about_tasks_adds_its_model(server: Server, tmp_path: Path) -> None:

@@ -29,6 +29,7 @@ from tocsin.service.fold import Due, Fold
 from tocsin.service.importance import Importances
 from tocsin.service.ingest import Ingest
 from tocsin.service.mlflow_webhook import MlflowWebhook
+from tocsin.service.multivariate import Multivariate
 from tocsin.service.operations import Operations
 from tocsin.service.profile_source import ProfileSource
 from tocsin.service.publish import Publish
@@ -70,6 +71,7 @@ class App:
     retain: Retain
     profile_source: ProfileSource
     importances: Importances
+    multivariate: Multivariate
     receivers: Receivers
     deliver: Deliver
     operations: Operations
@@ -134,6 +136,7 @@ def opened(settings: Settings, clock: Clock = wall_clock) -> Iterator[App]:
             retain=retain,
             profile_source=ProfileSource(records, lake, clock),
             importances=Importances(records, lake, clock),
+            multivariate=Multivariate(records, lake),
             receivers=Receivers(records),
             deliver=deliver,
             operations=Operations(records, clock),

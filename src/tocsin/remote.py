@@ -34,9 +34,9 @@ class Remote:
         answer = self._answer("GET", parts, params=parameters)
         return None if answer.status_code == HTTPStatus.NOT_FOUND else self._good(answer).json()
 
-    def post(self, *parts: str, document: dict[str, Any]) -> Any:
+    def post(self, *parts: str, document: dict[str, Any] | None = None, **parameters: str) -> Any:
         """The answer to POST. Raises: InvalidInputError, StartupError."""
-        return self._ask("POST", parts, json=document).json()
+        return self._ask("POST", parts, params=parameters, json=document).json()
 
     def put(self, *parts: str, document: dict[str, Any]) -> Any:
         """The answer to PUT. Raises: InvalidInputError, StartupError."""

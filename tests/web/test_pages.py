@@ -6,6 +6,7 @@ from starlette.testclient import TestClient
 from tests.world import Feed, monitor_document, reference
 
 from tocsin.api.server import application
+from tocsin.drift import STATISTICS
 
 VOID = {"meta", "link", "br", "img", "input", "path", "circle", "line", "rect"}
 PAGES = (
@@ -164,6 +165,26 @@ def test_a_drifted_feature_says_why(client):
     words = text_of(client.get("/models/late/features/distance").text)
     assert re.search(r"drift window until .* JS distance 0\.\d+, at most 0\.\d+", words)
     assert re.search(r"Now and in the reference [\d.]+% of the rows .*; in the reference", words)
+
+
+def test_a_feature_is_compared_with_both_references_by_every_statistic(client):
+    words = text_of(client.get("/models/late/features/distance").text)
+    assert re.search(r"Against the frozen reference [\d,]+ rows · decides", words)
+    assert "Against the trailing reference" in words
+    for each in STATISTICS.values():
+        assert words.count(each.title) >= 2
+    assert "categories have no order" in text_of(client.get("/models/late/features/carrier").text)
+
+
+def test_all_features_together_are_compared_when_somebody_asks(client):
+    unasked = text_of(client.get("/models/late?window=24h").text)
+    assert "Compare the newest window" in unasked
+    asked = text_of(client.get("/models/late?window=24h&together=true").text)
+    assert re.search(r"AUC 0\.\d+ \(0\.\d+ to [\d.]+\), where 0.5 tells nothing", asked)
+    # Then it is known, whoever looks.
+    assert "AUC lost when it is shuffled" in text_of(client.get("/models/late?window=24h").text)
+    nothing = text_of(client.get("/models/silent?together=true").text)
+    assert "has closed yet" in nothing
 
 
 def test_an_incident_begins_with_its_first_cause(client):

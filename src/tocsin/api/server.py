@@ -16,6 +16,7 @@ from tocsin.api import (
     importance,
     ingest,
     models,
+    multivariate,
     operations,
     registry,
     rows,
@@ -55,7 +56,8 @@ def application(app: App) -> FastAPI:
         redoc_url=None,
         openapi_url="/api/v1/openapi.json",
     )
-    for part in (sources, models, operations, rows, importance, registry, audit, events):
+    parts = (sources, models, multivariate, operations, rows, importance, registry, audit, events)
+    for part in parts:
         server.include_router(part.router(app), prefix=_PREFIX, responses=USUAL)
     taking = ingest.router(app)
     server.include_router(taking, prefix=_PREFIX, responses=USUAL)

@@ -12,6 +12,7 @@ import tocsin
 from tocsin.cli import acting, rows, state, watching
 from tocsin.cli.auditing import audit_commands
 from tocsin.cli.capturing import serve as serve_model
+from tocsin.cli.drift import drift
 from tocsin.cli.importance import importance
 from tocsin.cli.options import Url, remote_at
 from tocsin.cli.tables import (
@@ -421,6 +422,7 @@ def version() -> None:
 
 
 commands.command(name="serve")(serve_model)
+commands.command()(drift)
 
 
 def _fail(message: str) -> int:

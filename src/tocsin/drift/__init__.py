@@ -2,6 +2,7 @@
 
 from tocsin.drift.apart import ENOUGH_ROWS, TAIL, Apart
 from tocsin.drift.divergence import EFFECT, Divergence, divergence
+from tocsin.drift.domain import LEAST_ROWS, Told, told_apart
 from tocsin.drift.method import Judgement, Method, judgements
 from tocsin.drift.moments import Moments, moment_divergence
 from tocsin.drift.pairs import Line, Pair, feature_pair, score_pair
@@ -21,6 +22,7 @@ __all__ = [
     "ENOUGH_HISTORY",
     "ENOUGH_ROWS",
     "HISTORY",
+    "LEAST_ROWS",
     "LOOK_BACK",
     "STATISTICS",
     "TAIL",
@@ -33,6 +35,7 @@ __all__ = [
     "Pair",
     "Shift",
     "Statistic",
+    "Told",
     "Verdict",
     "divergence",
     "false_discovery_rates",
@@ -42,4 +45,5 @@ __all__ = [
     "score_pair",
     "shifts",
     "statistic",
+    "told_apart",
 ]

@@ -22,6 +22,7 @@ from tocsin.lake.query import query_files
 from tocsin.lake.rewriting import removed
 from tocsin.lake.tables import ALWAYS, DeltaTables, Span, Table
 from tocsin.schema import Schema, column_of
+from tocsin.values import to_datetime
 
 # The name under which a seal's offset is remembered in the Delta log.
 _WRITER = "tocsin-fold"
@@ -151,6 +152,17 @@ class ModelLake:
             if day >= first:
                 sql = f"SELECT rows.* FROM rows WHERE {OFFSET} <= {until}"
                 yield day, self._query(Table.PREDICTIONS, sql, ((day, day),))
+
+    def sample_predictions(self, start: int, end: int, most: int, *, seed: int) -> pa.Table:
+        """Some predictions of the event times [start, end), the same for the same seed."""
+        days = (to_datetime(start).date(), to_datetime(end - 1).date())
+        # An order of no meaning that any number of files gives.
+        sql = (
+            f"SELECT rows.* FROM rows WHERE epoch_us(timestamp) >= {start} "
+            f"AND epoch_us(timestamp) < {end} "
+            f"ORDER BY hash(concat(prediction_id, '#{seed}')), prediction_id LIMIT {most}"
+        )
+        return self._query(Table.PREDICTIONS, sql, (days,))
 
     def predictions_before(self, day: date, *, until: int) -> int:
         """How many predictions of offsets up to `until` lie before a day."""

@@ -47,7 +47,8 @@ from tocsin.service.views import (
     Series,
     Status,
 )
-from tocsin.values import DAY, Bounded, WindowSpec, format_duration
+from tocsin.service.windows import chosen_spec
+from tocsin.values import DAY, Bounded, WindowSpec
 
 # Points that one picture can show.
 MOST_POINTS = 500
@@ -109,7 +110,7 @@ class Read:
             record = models.model_named(connection, name)
             monitor = parse_monitor(name, record.monitor)
             check_segment(record, segment)
-            spec, chosen = _spec(monitor, window), monitor.metrics.find(metric)
+            spec, chosen = chosen_spec(monitor, window), monitor.metrics.find(metric)
             found = _evaluations(connection, record, spec, span, most, as_of)
             whole = segment == EVERYTHING and version is None
             if whole and all(chosen.name in e.measures for e in found):
@@ -137,7 +138,7 @@ class Read:
             record = models.model_named(connection, name)
             monitor = parse_monitor(name, record.monitor)
             check_segment(record, segment)
-            spec = _spec(monitor, window)
+            spec = chosen_spec(monitor, window)
             found = _evaluations(connection, record, spec, span, MOST_POINTS, as_of)
             metrics = list(monitor.metrics.values())
             if segment != EVERYTHING or version is not None:
@@ -166,7 +167,7 @@ class Read:
         with self._records.read() as connection:
             record = models.model_named(connection, name)
             monitor = parse_monitor(name, record.monitor)
-            spec = _spec(monitor, monitor.windows[0].size if window is None else window)
+            spec = chosen_spec(monitor, monitor.windows[0].size if window is None else window)
             found = _evaluations(connection, record, spec, span, most)
             other = reference not in (None, monitor.drift.reference)
             if other:
@@ -188,7 +189,7 @@ class Read:
         with self._records.read() as connection:
             record = models.model_named(connection, name)
             monitor = parse_monitor(name, record.monitor)
-            latest = _latest(connection, record, _spec(monitor, window))
+            latest = _latest(connection, record, chosen_spec(monitor, window))
             if latest is None or feature not in {f.name for f in monitor.schema.features}:
                 return None
             stack, _ = window_profiles(
@@ -197,7 +198,7 @@ class Read:
             shift = latest.shifts.get(feature)
             if version is not None:
                 (point,) = drift_of_version(
-                    connection, record, monitor, _spec(monitor, window), [latest], version
+                    connection, record, monitor, chosen_spec(monitor, window), [latest], version
                 )
                 shift = point.shifts.get(feature)
             now = Profile(stack.plan, stack.vector[0]).feature(feature)
@@ -223,7 +224,7 @@ class Read:
         with self._records.read() as connection:
             record = models.model_named(connection, name)
             monitor = parse_monitor(name, record.monitor)
-            latest = _latest(connection, record, _spec(monitor, window))
+            latest = _latest(connection, record, chosen_spec(monitor, window))
             if latest is None:
                 return None
             return statistics_of(connection, record, monitor, latest.window, column, version)
@@ -239,7 +240,7 @@ class Read:
             record = models.model_named(connection, name)
             monitor = parse_monitor(name, record.monitor)
             chosen = _headline(monitor) if metric is None else monitor.metrics.find(metric)
-            latest = _latest(connection, record, _spec(monitor, window))
+            latest = _latest(connection, record, chosen_spec(monitor, window))
             if latest is None:
                 return None
             return segments_of(connection, record, monitor, chosen, latest.window)
@@ -255,7 +256,7 @@ class Read:
             monitor = parse_monitor(name, record.monitor)
             segment = protected(record, attribute)
             # The longest that there is: groups are small.
-            specs = monitor.windows[::-1] if window is None else (_spec(monitor, window),)
+            specs = monitor.windows[::-1] if window is None else (chosen_spec(monitor, window),)
             latest = (_latest(connection, record, spec) for spec in specs)
             newest = next((found for found in latest if found is not None), None)
             if newest is None:
@@ -323,7 +324,7 @@ class Read:
 
 def _overview(connection: Connection, record: ModelRecord) -> Overview:
     monitor = parse_monitor(record.name, record.monitor)
-    spec = _spec(monitor, None)
+    spec = chosen_spec(monitor, None)
     found = _evaluations(connection, record, spec, 14 * DAY, MOST_POINTS)
     headline = stored_series(record, monitor, _headline(monitor), spec, found)
     latest = headline.points[-1] if headline.points else None
@@ -374,20 +375,6 @@ def check_segment(record: ModelRecord, segment: str) -> None:
             f"there is no segment {segment!r}; "
             + (f"there are {', '.join(known)}" if known else "declare some with `segments`")
         )
-
-
-def _spec(monitor: Monitor, window: int | None) -> WindowSpec:
-    """The windows of a size; of a day, or the longest, when None.
-
-    Raises: InvalidInputError for a size that the monitor does not have.
-    """
-    if window is None:
-        return next((s for s in monitor.windows if s.size == DAY), monitor.windows[-1])
-    for spec in monitor.windows:
-        if spec.size == window:
-            return spec
-    sizes = ", ".join(spec.name for spec in monitor.windows)
-    raise InvalidInputError(f"window {format_duration(window)} is not one of {sizes}")
 
 
 def _check_stored(metric: Metric, as_of: int | None) -> None:

@@ -3,8 +3,10 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+from tocsin.declared import Monitor
 from tocsin.drift import LOOK_BACK
-from tocsin.values import DAY, Window, WindowSpec
+from tocsin.errors import InvalidInputError
+from tocsin.values import DAY, Window, WindowSpec, format_duration
 
 # A window is revised when that much of the time since it closed has passed since the last time:
 # each label of a busy model would else be a revision of every window that it is in.
@@ -95,3 +97,17 @@ def by_column(windows: Sequence[Mapping[str, float]]) -> dict[str, list[float]]:
         for name, distance in window.items():
             columns.setdefault(name, []).append(distance)
     return columns
+
+
+def chosen_spec(monitor: Monitor, window: int | None) -> WindowSpec:
+    """The windows of a size; of a day, or the longest, when None.
+
+    Raises: InvalidInputError for a size that the monitor does not have.
+    """
+    if window is None:
+        return next((s for s in monitor.windows if s.size == DAY), monitor.windows[-1])
+    for spec in monitor.windows:
+        if spec.size == window:
+            return spec
+    sizes = ", ".join(spec.name for spec in monitor.windows)
+    raise InvalidInputError(f"window {format_duration(window)} is not one of {sizes}")

@@ -10,8 +10,9 @@ from starlette.exceptions import HTTPException
 
 from tocsin.app import App
 from tocsin.charts import Mark
-from tocsin.errors import InvalidInputError
+from tocsin.errors import InvalidInputError, UnavailableError
 from tocsin.records.importances import StoredImportance
+from tocsin.service.multivariate import TogetherView
 from tocsin.service.views import ModelDetail
 from tocsin.values import DAY, HOUR, MINUTE, WindowSpec, parse_duration
 from tocsin.web import assets, pictures, registry_pages, words
@@ -71,6 +72,7 @@ def router(app: App) -> APIRouter:
         if described is None:
             return not_found(f"The model {name} has no feature called {feature}.")
         view = read.feature(name, feature, window=spec.size, version=version)
+        statistics = read.statistics(name, feature, window=spec.size, version=version)
         past = read.drift(name, window=spec.size, span=120 * spec.every, version=version)
         return page(
             "feature.html",
@@ -81,6 +83,7 @@ def router(app: App) -> APIRouter:
             spec=spec,
             version=version,
             view=view,
+            statistics=statistics,
             distribution=None if view is None else pictures.feature_distribution(view),
             distances=pictures.distances(past, feature, spec, marks_of(name)),
         )
@@ -93,6 +96,8 @@ def router(app: App) -> APIRouter:
         span: Duration = None,
         segment: str = "",
         version: Version = None,
+        *,
+        together: Annotated[bool, Query()] = False,
         fragment: Fragment = None,
     ) -> Response:
         newest = read.newest_change()
@@ -159,6 +164,7 @@ def router(app: App) -> APIRouter:
             costs=costs,
             serving_pictures=pictures.serving(costs, marks),
             importance=_importance(app, detail),
+            together=_together(app, name, spec, asked=together) if fragment is None else None,
             most_features=_MOST_FEATURES,
             fired=read.summary(name)["alerts"],
         )
@@ -187,6 +193,15 @@ def router(app: App) -> APIRouter:
         )
 
     return routes
+
+
+def _together(app: App, name: str, spec: WindowSpec, *, asked: bool) -> TogetherView | str | None:
+    """Whether all features together have moved; why that cannot be said; None if nobody asked."""
+    try:
+        find = app.multivariate.find if asked else app.multivariate.known
+        return find(name, window=spec.size)
+    except (InvalidInputError, UnavailableError) as error:
+        return str(error) if asked else None
 
 
 def _importance(app: App, detail: ModelDetail) -> StoredImportance | None:
