@@ -109,7 +109,7 @@ def series_document(series: Series) -> dict[str, Any]:
         "reference": measure_document(series.reference),
         "points": [
             {
-                **_window(point.window),
+                **window_document(point.window),
                 "revision": point.revision,
                 "known_at": isoformat(point.known_at),
                 "state": "final" if point.final else "provisional",
@@ -125,7 +125,7 @@ def series_document(series: Series) -> dict[str, Any]:
 def versions_document(view: VersionsView) -> dict[str, Any]:
     """All metrics by version, over one window."""
     return {
-        **_window(view.window),
+        **window_document(view.window),
         "versions": [
             {
                 "version": column.version,
@@ -145,7 +145,7 @@ def versions_document(view: VersionsView) -> dict[str, Any]:
 def segments_document(view: SegmentsView) -> dict[str, Any]:
     """One metric by segments."""
     return {
-        **_window(view.window),
+        **window_document(view.window),
         "metric": view.metric.name,
         "all": measure_document(view.whole),
         "segments": {
@@ -162,7 +162,7 @@ def segments_document(view: SegmentsView) -> dict[str, Any]:
 def groups_document(view: GroupsView) -> dict[str, Any]:
     """The criteria of fairness for the groups of one attribute."""
     return {
-        **_window(view.window),
+        **window_document(view.window),
         "attribute": view.attribute,
         "criteria": [
             {
@@ -184,7 +184,7 @@ def groups_document(view: GroupsView) -> dict[str, Any]:
 def drift_document(point: DriftPoint) -> dict[str, Any]:
     """The verdicts of one window."""
     return {
-        **_window(point.window),
+        **window_document(point.window),
         "rows": point.rows,
         "columns": {name: asdict(shift) for name, shift in point.shifts.items()},
     }
@@ -246,7 +246,8 @@ def erasure_document(erasure: Erasure) -> dict[str, Any]:
     }
 
 
-def _window(window: Window) -> dict[str, str]:
+def window_document(window: Window) -> dict[str, str]:
+    """When a window starts and ends."""
     return {"start": isoformat(window.start), "end": isoformat(window.end)}
 
 

@@ -20,6 +20,7 @@ from tocsin.api import (
     registry,
     rows,
     sources,
+    trends,
 )
 from tocsin.api.documented import USUAL
 from tocsin.api.errors import add_handlers
@@ -55,7 +56,7 @@ def application(app: App) -> FastAPI:
         redoc_url=None,
         openapi_url="/api/v1/openapi.json",
     )
-    for part in (sources, models, operations, rows, importance, registry, audit, events):
+    for part in (sources, models, trends, operations, rows, importance, registry, audit, events):
         server.include_router(part.router(app), prefix=_PREFIX, responses=USUAL)
     taking = ingest.router(app)
     server.include_router(taking, prefix=_PREFIX, responses=USUAL)

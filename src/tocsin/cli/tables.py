@@ -6,7 +6,13 @@ from rich.console import Group, RenderableType
 from rich.markup import escape
 from rich.table import Table
 
-_STYLES = {"breach": "bold red", "watch": "yellow", "healthy": "green", "open": "bold red"}
+_STYLES = {
+    "breach": "bold red",
+    "watch": "yellow",
+    "at risk": "yellow",
+    "healthy": "green",
+    "open": "bold red",
+}
 # Letters of the longest bar.
 _BAR = 24
 

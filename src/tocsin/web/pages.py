@@ -158,6 +158,7 @@ def router(app: App) -> APIRouter:
             last=pictures.telling(drift) if drift else None,
             costs=costs,
             serving_pictures=pictures.serving(costs, marks),
+            outlook=read.outlook(name),
             importance=_importance(app, detail),
             most_features=_MOST_FEATURES,
             fired=read.summary(name)["alerts"],

@@ -355,7 +355,9 @@ def thresholds(rules: tuple[Rule, ...], metric: Metric, size: int) -> list[Thres
 
 def state_of_all(overviews: list[Overview]) -> str:
     """How the models are, in a sentence: the first thing on the first page."""
-    bad = sum(o.condition in (Condition.BREACH, Condition.WATCH) for o in overviews)
+    bad = sum(
+        o.condition in (Condition.BREACH, Condition.AT_RISK, Condition.WATCH) for o in overviews
+    )
     total = len(overviews)
     models = "1 model" if total == 1 else f"{total} models"
     if bad:
