@@ -40,6 +40,16 @@ class Privacy:
 
 
 @dataclass(frozen=True)
+class Prices:
+    """What an hour of a serving process, an hour of a processor and a prediction are paid with."""
+
+    process_hour: float
+    cpu_hour: float
+    prediction: float
+    currency: str
+
+
+@dataclass(frozen=True)
 class Monitor:
     """How one model is monitored.
 
@@ -67,6 +77,7 @@ class Monitor:
     retention: int | None = None
     publish: bool = True
     false_alarms: float = 1.0
+    prices: Prices | None = None
 
 
 # What rules may look at beside metrics.
@@ -119,6 +130,7 @@ def parse_monitor(name: str, document: object, *, new: bool = False) -> Monitor:
         retention=parsed.retention,
         publish=parsed.publish,
         false_alarms=parsed.false_alarms,
+        prices=None if parsed.prices is None else Prices(**parsed.prices.model_dump()),
     )
 
 
