@@ -5,10 +5,12 @@ from dataclasses import asdict
 from math import isfinite
 from typing import Any
 
+from tocsin.metrics.methods import method_of
 from tocsin.records.alerts import Incident
 from tocsin.records.erasures import Erasure
 from tocsin.records.models import Rebuilding
 from tocsin.service.segments import GroupsView, SegmentsView
+from tocsin.service.sentences import point_sentence
 from tocsin.service.trouble import Failing
 from tocsin.service.versions import VersionsView
 from tocsin.service.views import DriftPoint, IncidentDetail, ModelDetail, Overview, Series
@@ -102,6 +104,10 @@ def series_document(series: Series) -> dict[str, Any]:
     """A metric over time."""
     return {
         "metric": series.metric.name,
+        "title": series.metric.title,
+        "unit": series.metric.unit,
+        "higher_is_better": series.metric.higher_is_better,
+        "method": method_of(series.metric),
         "segment": series.segment or None,
         "version": series.version,
         "window": series.spec.name,
@@ -116,6 +122,7 @@ def series_document(series: Series) -> dict[str, Any]:
                 "rows": point.rows,
                 "coverage": point.coverage,
                 **measure_document(point.measure),
+                "sentence": point_sentence(series, point),
             }
             for point in series.points
         ],

@@ -1,8 +1,31 @@
 """What numbers say, in a sentence: the same in the API, on the pages and in the terminal."""
 
 from tocsin.service.outlook import Crossing, RuleTrend
+from tocsin.service.views import Point, Series
 from tocsin.trends import Pace
-from tocsin.values import DAY, HOUR, format_duration, isoformat
+from tocsin.values import DAY, HOUR, Bounded, Measure, format_duration, isoformat
+
+
+def point_sentence(series: Series, point: Point) -> str:
+    """A number of one window, how sure it is, and what the reference has."""
+    name = series.metric.title + (f" of {series.segment}" if series.segment else "")
+    over = f"over the {series.spec.name} until {isoformat(point.window.end)}"
+    if not isinstance(point.measure, Bounded):
+        return f"{name} {over} is not known: {point.measure.reason}."
+    labelled = f", {point.coverage:.0%} labelled" if series.metric.needs_labels else ""
+    has = (
+        f"; the reference has {series.reference.value:.3g}"
+        if isinstance(series.reference, Bounded)
+        else ""
+    )
+    return f"{name} {over} is {_bounded(point.measure)} on {point.measure.n:,} rows{labelled}{has}."
+
+
+def _bounded(measure: Measure) -> str:
+    assert isinstance(measure, Bounded)
+    if measure.low is None or measure.high is None:
+        return f"{measure.value:.3g}"
+    return f"{measure.value:.3g} [{measure.low:.3g} to {measure.high:.3g}]"
 
 
 def trend_sentence(found: RuleTrend) -> str:
