@@ -30,9 +30,7 @@ def _rows(later: float) -> list[tuple[str, ...]]:
     values = rng.binomial(_ROWS, np.broadcast_to(chance, (len(chance), _STREAMS))) / _ROWS
     errors = np.sqrt(values * (1 - values) / _ROWS)
     season = season_of(DAY, 0)
-    found = []
-    for top in (5.0, 7.0):
-        found.append(_row(later, "CUSUM, told", top, _cusum(values, top), begin))
+    found = [_row(later, "CUSUM, told", top, _cusum(values, top), begin) for top in (5.0, 7.0)]
     for level in (100.0, 465.0, 10_000.0):
         seen = detection(values, errors, np.ones(_STREAMS), season, level=level)
         found.append(_row(later, "auto", level, seen.pace == Pace.CHANGED, begin))
