@@ -6,10 +6,12 @@ from math import isfinite
 from typing import Any
 
 from tocsin.drift import Judgement
+from tocsin.metrics.methods import method_of
 from tocsin.records.alerts import Incident
 from tocsin.records.erasures import Erasure
 from tocsin.records.models import Rebuilding
 from tocsin.service.segments import GroupsView, SegmentsView
+from tocsin.service.sentences import point_sentence
 from tocsin.service.statistics import ColumnStatistics
 from tocsin.service.trouble import Failing
 from tocsin.service.versions import VersionsView
@@ -104,6 +106,10 @@ def series_document(series: Series) -> dict[str, Any]:
     """A metric over time."""
     return {
         "metric": series.metric.name,
+        "title": series.metric.title,
+        "unit": series.metric.unit,
+        "higher_is_better": series.metric.higher_is_better,
+        "method": method_of(series.metric),
         "segment": series.segment or None,
         "version": series.version,
         "window": series.spec.name,
@@ -111,13 +117,14 @@ def series_document(series: Series) -> dict[str, Any]:
         "reference": measure_document(series.reference),
         "points": [
             {
-                **_window(point.window),
+                **window_document(point.window),
                 "revision": point.revision,
                 "known_at": isoformat(point.known_at),
                 "state": "final" if point.final else "provisional",
                 "rows": point.rows,
                 "coverage": point.coverage,
                 **measure_document(point.measure),
+                "sentence": point_sentence(series, point),
             }
             for point in series.points
         ],
@@ -127,7 +134,7 @@ def series_document(series: Series) -> dict[str, Any]:
 def versions_document(view: VersionsView) -> dict[str, Any]:
     """All metrics by version, over one window."""
     return {
-        **_window(view.window),
+        **window_document(view.window),
         "versions": [
             {
                 "version": column.version,
@@ -147,7 +154,7 @@ def versions_document(view: VersionsView) -> dict[str, Any]:
 def segments_document(view: SegmentsView) -> dict[str, Any]:
     """One metric by segments."""
     return {
-        **_window(view.window),
+        **window_document(view.window),
         "metric": view.metric.name,
         "all": measure_document(view.whole),
         "segments": {
@@ -164,7 +171,7 @@ def segments_document(view: SegmentsView) -> dict[str, Any]:
 def groups_document(view: GroupsView) -> dict[str, Any]:
     """The criteria of fairness for the groups of one attribute."""
     return {
-        **_window(view.window),
+        **window_document(view.window),
         "attribute": view.attribute,
         "criteria": [
             {
@@ -186,7 +193,7 @@ def groups_document(view: GroupsView) -> dict[str, Any]:
 def drift_document(point: DriftPoint) -> dict[str, Any]:
     """The verdicts of one window."""
     return {
-        **_window(point.window),
+        **window_document(point.window),
         "rows": point.rows,
         "columns": {name: asdict(shift) for name, shift in point.shifts.items()},
     }
@@ -195,13 +202,13 @@ def drift_document(point: DriftPoint) -> dict[str, Any]:
 def statistics_document(view: ColumnStatistics) -> dict[str, Any]:
     """Every statistic of one column in one window, by reference."""
     return {
-        **_window(view.window),
+        **window_document(view.window),
         "column": view.column,
         "method": view.method,
         "references": [
             {
                 "reference": found.kind,
-                **({} if found.window is None else {"covers": _window(found.window)}),
+                **({} if found.window is None else {"covers": window_document(found.window)}),
                 "rows": found.rows,
                 "decides": found.decides,
                 "reason": found.reason,
@@ -289,7 +296,8 @@ def erasure_document(erasure: Erasure) -> dict[str, Any]:
     }
 
 
-def _window(window: Window) -> dict[str, str]:
+def window_document(window: Window) -> dict[str, str]:
+    """When a window starts and ends."""
     return {"start": isoformat(window.start), "end": isoformat(window.end)}
 
 

@@ -1,11 +1,12 @@
 """Monitors as documents: strict, typed, with errors that name the field and the remedy."""
 
 from tocsin.declared.drift import DriftSettings, ReferenceKind
-from tocsin.declared.monitor import Monitor, Privacy, parse_monitor, parse_receiver
+from tocsin.declared.monitor import Monitor, Prices, Privacy, parse_monitor, parse_receiver
 
 __all__ = [
     "DriftSettings",
     "Monitor",
+    "Prices",
     "Privacy",
     "ReferenceKind",
     "parse_monitor",

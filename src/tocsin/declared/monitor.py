@@ -41,6 +41,16 @@ class Privacy:
 
 
 @dataclass(frozen=True)
+class Prices:
+    """What an hour of a serving process, an hour of a processor and a prediction are paid with."""
+
+    process_hour: float
+    cpu_hour: float
+    prediction: float
+    currency: str
+
+
+@dataclass(frozen=True)
 class Monitor:
     """How one model is monitored.
 
@@ -70,6 +80,7 @@ class Monitor:
     publish: bool = True
     drift: DriftSettings = field(default_factory=DriftSettings)
     false_alarms: float = 1.0
+    prices: Prices | None = None
 
 
 # What rules may look at beside metrics.
@@ -123,6 +134,7 @@ def parse_monitor(name: str, document: object, *, new: bool = False) -> Monitor:
         publish=parsed.publish,
         drift=drift_settings(parsed.drift, schema, granularity=parsed.granularity),
         false_alarms=parsed.false_alarms,
+        prices=None if parsed.prices is None else Prices(**parsed.prices.model_dump()),
     )
 
 

@@ -21,12 +21,14 @@ from tocsin.records import (
     positions,
 )
 from tocsin.records.alerts import Incident
-from tocsin.records.evaluations import Evaluation
 from tocsin.records.models import ModelRecord
+from tocsin.service.evaluated import evaluated, latest_evaluation
 from tocsin.service.maturity import final_after
+from tocsin.service.outlook import Outlook, crossings_of, outlook_of
 from tocsin.service.segments import (
     GroupsView,
     SegmentsView,
+    check_segment,
     groups_of,
     protected,
     segments_of,
@@ -48,7 +50,7 @@ from tocsin.service.views import (
     Status,
 )
 from tocsin.service.windows import chosen_spec
-from tocsin.values import DAY, Bounded, WindowSpec
+from tocsin.values import DAY, Bounded
 
 # Points that one picture can show.
 MOST_POINTS = 500
@@ -80,7 +82,7 @@ class Read:
                 notes=record.notes,
                 counts=models.counts(connection, record.id),
                 reference_rows=round(float(record.reference.total("n"))),
-                latest=_latest(connection, record, overview.headline.spec),
+                latest=latest_evaluation(connection, record, overview.headline.spec),
                 segments={s.name: s.values for s in record.plan.segments},
                 maturity=record.maturity,
                 final_after=final_after(record, monitor),
@@ -111,7 +113,7 @@ class Read:
             monitor = parse_monitor(name, record.monitor)
             check_segment(record, segment)
             spec, chosen = chosen_spec(monitor, window), monitor.metrics.find(metric)
-            found = _evaluations(connection, record, spec, span, most, as_of)
+            found = evaluated(connection, record, spec, span, most, as_of)
             whole = segment == EVERYTHING and version is None
             if whole and all(chosen.name in e.measures for e in found):
                 return stored_series(record, monitor, chosen, spec, found, as_of)
@@ -139,7 +141,7 @@ class Read:
             monitor = parse_monitor(name, record.monitor)
             check_segment(record, segment)
             spec = chosen_spec(monitor, window)
-            found = _evaluations(connection, record, spec, span, MOST_POINTS, as_of)
+            found = evaluated(connection, record, spec, span, MOST_POINTS, as_of)
             metrics = list(monitor.metrics.values())
             if segment != EVERYTHING or version is not None:
                 _check_stored(metrics[0], as_of)
@@ -168,7 +170,7 @@ class Read:
             record = models.model_named(connection, name)
             monitor = parse_monitor(name, record.monitor)
             spec = chosen_spec(monitor, monitor.windows[0].size if window is None else window)
-            found = _evaluations(connection, record, spec, span, most)
+            found = evaluated(connection, record, spec, span, most)
             other = reference not in (None, monitor.drift.reference)
             if other:
                 monitor = measured_from(monitor, reference or "frozen")
@@ -189,7 +191,7 @@ class Read:
         with self._records.read() as connection:
             record = models.model_named(connection, name)
             monitor = parse_monitor(name, record.monitor)
-            latest = _latest(connection, record, chosen_spec(monitor, window))
+            latest = latest_evaluation(connection, record, chosen_spec(monitor, window))
             if latest is None or feature not in {f.name for f in monitor.schema.features}:
                 return None
             stack, _ = window_profiles(
@@ -224,10 +226,16 @@ class Read:
         with self._records.read() as connection:
             record = models.model_named(connection, name)
             monitor = parse_monitor(name, record.monitor)
-            latest = _latest(connection, record, chosen_spec(monitor, window))
+            latest = latest_evaluation(connection, record, chosen_spec(monitor, window))
             if latest is None:
                 return None
             return statistics_of(connection, record, monitor, latest.window, column, version)
+
+    def outlook(self, name: str) -> Outlook:
+        """Where the series of a model's rules are going. Raises: UnknownModelError."""
+        with self._records.read() as connection:
+            record = models.model_named(connection, name)
+            return outlook_of(connection, record, parse_monitor(name, record.monitor))
 
     def segments(
         self, name: str, *, metric: str | None = None, window: int | None = None
@@ -240,7 +248,7 @@ class Read:
             record = models.model_named(connection, name)
             monitor = parse_monitor(name, record.monitor)
             chosen = _headline(monitor) if metric is None else monitor.metrics.find(metric)
-            latest = _latest(connection, record, chosen_spec(monitor, window))
+            latest = latest_evaluation(connection, record, chosen_spec(monitor, window))
             if latest is None:
                 return None
             return segments_of(connection, record, monitor, chosen, latest.window)
@@ -257,7 +265,7 @@ class Read:
             segment = protected(record, attribute)
             # The longest that there is: groups are small.
             specs = monitor.windows[::-1] if window is None else (chosen_spec(monitor, window),)
-            latest = (_latest(connection, record, spec) for spec in specs)
+            latest = (latest_evaluation(connection, record, spec) for spec in specs)
             newest = next((found for found in latest if found is not None), None)
             if newest is None:
                 return None
@@ -325,14 +333,14 @@ class Read:
 def _overview(connection: Connection, record: ModelRecord) -> Overview:
     monitor = parse_monitor(record.name, record.monitor)
     spec = chosen_spec(monitor, None)
-    found = _evaluations(connection, record, spec, 14 * DAY, MOST_POINTS)
+    found = evaluated(connection, record, spec, 14 * DAY, MOST_POINTS)
     headline = stored_series(record, monitor, _headline(monitor), spec, found)
     latest = headline.points[-1] if headline.points else None
     open_incidents = alerts.list_incidents(connection, model_id=record.id, open_only=True)
     return Overview(
         name=record.name,
         version=monitor.version if latest is None else _most_used(latest.versions),
-        condition=_condition(connection, open_incidents, latest),
+        condition=_condition(connection, record, monitor, open_incidents, latest),
         headline=headline,
         coverage=None if latest is None else latest.coverage,
         rows_in_a_day=0 if latest is None else latest.rows,
@@ -346,16 +354,25 @@ def _most_used(versions: Mapping[str, int]) -> str:
 
 
 def _condition(
-    connection: Connection, open_incidents: Sequence[Incident], latest: Point | None
+    connection: Connection,
+    record: ModelRecord,
+    monitor: Monitor,
+    open_incidents: Sequence[Incident],
+    latest: Point | None,
 ) -> Condition:
+    """Breach: measured; at risk: estimated or foreseen; watch: a fault without a known effect."""
+    firing = {
+        episode.category
+        for incident in open_incidents
+        for episode in alerts.episodes_of(connection, incident.id)
+        if episode.resolved is None
+    }
+    if "performance" in firing:
+        return Condition.BREACH
+    if "early" in firing or crossings_of(connection, record, monitor):
+        return Condition.AT_RISK
     if open_incidents:
-        firing = [
-            episode.category
-            for incident in open_incidents
-            for episode in alerts.episodes_of(connection, incident.id)
-            if episode.resolved is None
-        ]
-        return Condition.BREACH if "performance" in firing else Condition.WATCH
+        return Condition.WATCH
     if latest is None:
         return Condition.NO_DATA
     return Condition.HEALTHY if isinstance(latest.measure, Bounded) else Condition.WAITING
@@ -367,16 +384,6 @@ def _headline(monitor: Monitor) -> Metric:
     return monitor.metrics[ruled[0] if ruled else monitor.metrics.headline]
 
 
-def check_segment(record: ModelRecord, segment: str) -> None:
-    """Raises: InvalidInputError for a segment that the model does not have."""
-    known = [key for values in record.plan.segments for key in values.keys()]  # noqa: SIM118
-    if segment != EVERYTHING and segment not in known:
-        raise InvalidInputError(
-            f"there is no segment {segment!r}; "
-            + (f"there are {', '.join(known)}" if known else "declare some with `segments`")
-        )
-
-
 def _check_stored(metric: Metric, as_of: int | None) -> None:
     """Raises: InvalidInputError when a metric is measured from the profiles of now."""
     if as_of is not None:
@@ -384,25 +391,3 @@ def _check_stored(metric: Metric, as_of: int | None) -> None:
             f"{metric.name!r} was not measured then: of an earlier time there are the metrics of "
             "all rows that the monitor had"
         )
-
-
-def _evaluations(
-    connection: Connection,
-    record: ModelRecord,
-    spec: WindowSpec,
-    span: int,
-    most: int,
-    as_of: int | None = None,
-) -> list[Evaluation]:
-    """The newest evaluations over a span, thinned evenly; the newest is always among them."""
-    ends = evaluations.newest_ends(connection, record.id, spec, span, as_of=as_of)
-    thinned = ends[:: max(1, -(-len(ends) // most))]
-    found = evaluations.at(connection, record.id, spec.size, thinned, as_of=as_of)
-    return [found[end] for end in sorted(found)]
-
-
-def _latest(connection: Connection, record: ModelRecord, spec: WindowSpec) -> Evaluation | None:
-    newest = evaluations.newest_end(connection, record.id, spec)
-    if newest is None:
-        return None
-    return evaluations.at(connection, record.id, spec.size, [newest])[newest]

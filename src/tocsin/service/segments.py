@@ -9,7 +9,7 @@ from sqlalchemy.engine import Connection
 from tocsin.declared import Monitor
 from tocsin.errors import InvalidInputError
 from tocsin.metrics import FAIRNESS, Comparison, Fairness, Metric
-from tocsin.profiles import Profile, SegmentValues
+from tocsin.profiles import EVERYTHING, Profile, SegmentValues
 from tocsin.records.models import ModelRecord
 from tocsin.service.stacks import window_profiles
 from tocsin.values import Measure, Window
@@ -118,3 +118,13 @@ def _values(stack: Profile, segment: SegmentValues, metric: Metric) -> tuple[Seg
         for i, (key, value) in enumerate(zip(segment.keys(), segment.values, strict=True))
         if rows[i] > 0
     )
+
+
+def check_segment(record: ModelRecord, segment: str) -> None:
+    """Raises: InvalidInputError for a segment that the model does not have."""
+    known = [key for values in record.plan.segments for key in values.keys()]  # noqa: SIM118
+    if segment != EVERYTHING and segment not in known:
+        raise InvalidInputError(
+            f"there is no segment {segment!r}; "
+            + (f"there are {', '.join(known)}" if known else "declare some with `segments`")
+        )

@@ -42,13 +42,13 @@ def with_trends(
     series = _series(connection, record, spec, rules, apart)
     trends: dict[int, dict[str, dict[str, Trend]]] = {e.window.end: {} for e in apart}
     for rule in rules:
-        level = _level(rule, monitor)
+        level = alarm_of(rule, monitor)
         for end, by_instance in _trends(rule, monitor, spec, series, level, trends.keys()).items():
             trends[end][rule.name] = by_instance
     return [replace(e, trends=trends[e.window.end]) if e.window.end in trends else e for e in found]
 
 
-def _level(rule: Rule, monitor: Monitor) -> float:
+def alarm_of(rule: Rule, monitor: Monitor) -> float:
     """The evidence at which all rules that are `auto` together keep to the false alarms allowed.
 
     Each series has the same share of them.

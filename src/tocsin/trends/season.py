@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from tocsin.trends import kernel
 from tocsin.values import DAY
 
 Floats = NDArray[np.float64]
@@ -59,17 +60,11 @@ def usual(values: Floats, season: Season) -> tuple[Floats, Floats]:
     values: (t, s) of s series at equal steps of time, NaN where unknown.
     Returns: (t, s) medians, NaN where there are fewer than `least`; (t, s) counts.
     """
-    steps, series = values.shape
-    like = np.full((season.examples, steps, series), np.nan)
-    for k in range(1, season.examples + 1):
-        lag = k * season.period
-        if lag < steps:
-            like[k - 1, lag:] = values[:-lag]
-    counts = np.isfinite(like).sum(0)
-    # NumPy's nanmedian takes ten times as long; what is unknown sorts to the end.
-    like.sort(axis=0)
-    upper = np.minimum(counts // 2, season.examples - 1)
-    lower = np.maximum((counts - 1) // 2, 0)
-    picked = [np.take_along_axis(like, at[None], axis=0)[0] for at in (lower, upper)]
-    middle = (picked[0] + picked[1]) / 2
-    return np.where(counts >= season.least, middle, np.nan), counts.astype(np.float64)
+    found = [
+        kernel.medians(
+            np.ascontiguousarray(values[:, i]), season.period, season.examples, season.least
+        )
+        for i in range(values.shape[1])
+    ]
+    middle, counts = (np.stack(part, axis=1) for part in zip(*found, strict=True))
+    return middle, counts.astype(np.float64)

@@ -163,6 +163,7 @@ def router(app: App) -> APIRouter:
             last=pictures.telling(drift) if drift else None,
             costs=costs,
             serving_pictures=pictures.serving(costs, marks),
+            outlook=read.outlook(name),
             importance=_importance(app, detail),
             together=_together(app, name, spec, asked=together) if fragment is None else None,
             most_features=_MOST_FEATURES,

@@ -15,7 +15,7 @@ from tocsin.metrics import Metric
 from tocsin.records.alerts import Episode
 from tocsin.records.aliases import AliasMove
 from tocsin.records.models import Rebuilding
-from tocsin.rules import Rule
+from tocsin.rules import Operator, Rule
 from tocsin.schema import Schema, Task
 from tocsin.service.aliases import History
 from tocsin.service.operations import OperationsPoint
@@ -321,8 +321,11 @@ def rule_condition(rule: Rule, metrics: Mapping[str, Metric]) -> str:
         return "any feature or the output has drifted"
     metric = metrics[rule.metric]
     if rule.value is None:
-        side = {"<": "lower than", ">": "higher than"}.get(rule.op or "", "unlike what is")
-        return f"{metric.title} {side} usual"
+        falls, rises = "lower than usual", "higher than usual"
+        if rule.op is None and metric.higher_is_better is None:
+            return f"{metric.title} stays {falls}, or {rises}"
+        worse = rule.op or (Operator.BELOW if metric.higher_is_better else Operator.ABOVE)
+        return f"{metric.title} stays {falls if worse is Operator.BELOW else rises}"
     side = "below" if rule.op == "<" else "above"
     return f"{metric.title} {side} {level(metric, rule.value)}"
 
@@ -355,7 +358,9 @@ def thresholds(rules: tuple[Rule, ...], metric: Metric, size: int) -> list[Thres
 
 def state_of_all(overviews: list[Overview]) -> str:
     """How the models are, in a sentence: the first thing on the first page."""
-    bad = sum(o.condition in (Condition.BREACH, Condition.WATCH) for o in overviews)
+    bad = sum(
+        o.condition in (Condition.BREACH, Condition.AT_RISK, Condition.WATCH) for o in overviews
+    )
     total = len(overviews)
     models = "1 model" if total == 1 else f"{total} models"
     if bad:
