@@ -303,6 +303,16 @@ def test_the_rows_that_are_needed_are_about_those_of_two_bins_and_of_twenty() ->
     assert 200 < needed(2) < 300
 
 
+def test_what_lies_beyond_the_edges_on_both_sides_is_told_by_the_error() -> None:
+    # 1 and 3 above the last edge, and twice 2: the means are equal, the rows 1 apart each.
+    edges, inside = np.array([-1.0, 0.0]), [0.0, 8.0]
+    counts, sums = np.array([*inside, 2.0]), np.array([0.0, -4.0, 4.0])
+    found = wasserstein(Pair(counts, counts[None], Line(edges, counts, sums, counts[None], sums)))
+    sigma = _sigma(Pair(counts, counts[None], Line(edges, counts, sums, counts[None], sums)))
+    assert found.value[0] == pytest.approx(0)
+    assert found.error[0] * sigma >= 0.2
+
+
 def test_edges_that_coincide_have_no_area() -> None:
     counts, sums = np.array([0.0, 4, 0]), np.zeros(3)
     line = Line(np.zeros(2), counts, sums, counts, sums)
