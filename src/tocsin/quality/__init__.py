@@ -1,0 +1,56 @@
+"""Whether the data of a model is as expected: rates by feature, and what is wrong with them.
+
+Everything here is a function of profiles, and of two counts of rows that are in none: repeats and
+misfits.
+"""
+
+from tocsin.quality.checks import (
+    CATEGORY_CHECKS,
+    FEATURE_CHECKS,
+    MODEL_CHECKS,
+    NUMERIC_CHECKS,
+    VOLUME,
+    Cell,
+    Check,
+    cells_of,
+)
+from tocsin.quality.counts import counted, rates
+from tocsin.quality.expectations import (
+    Declared,
+    Expectation,
+    Volume,
+    expectations,
+    expected_words,
+    percent,
+    plan_cells,
+)
+from tocsin.quality.usual import UNUSUAL, against, beyond
+from tocsin.quality.verdict import Expected, Finding, QualityVerdict
+from tocsin.quality.volume import volume_findings
+
+__all__ = [
+    "CATEGORY_CHECKS",
+    "FEATURE_CHECKS",
+    "MODEL_CHECKS",
+    "NUMERIC_CHECKS",
+    "UNUSUAL",
+    "VOLUME",
+    "Cell",
+    "Check",
+    "Declared",
+    "Expectation",
+    "Expected",
+    "Finding",
+    "QualityVerdict",
+    "Volume",
+    "against",
+    "beyond",
+    "cells_of",
+    "counted",
+    "expectations",
+    "expected_words",
+    "percent",
+    "plan_cells",
+    "rates",
+    "volume_findings",
+]
