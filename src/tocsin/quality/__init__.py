@@ -14,7 +14,7 @@ from tocsin.quality.checks import (
     Check,
     cells_of,
 )
-from tocsin.quality.counts import counted, rates
+from tocsin.quality.counts import Intake, counted, rates, trials
 from tocsin.quality.expectations import (
     Declared,
     Expectation,
@@ -41,6 +41,7 @@ __all__ = [
     "Expectation",
     "Expected",
     "Finding",
+    "Intake",
     "QualityVerdict",
     "Volume",
     "against",
@@ -52,5 +53,6 @@ __all__ = [
     "percent",
     "plan_cells",
     "rates",
+    "trials",
     "volume_findings",
 ]

@@ -147,8 +147,13 @@ DUPLICATE = Check(
     allowed=0.05, alone=False,
 )  # fmt: skip
 QUARANTINE = Check("quarantine_rate", "Rows in quarantine", "the row does not fit the schema in")
+UNKNOWN_FIELD = Check(
+    "unknown_field_rate", "Fields that the schema does not know",
+    "there are fields that the schema does not know in", allowed=0.05, alone=False,
+)  # fmt: skip
 MODEL_CHECKS = {
-    check.name: check for check in (MISSING_SCORE, UNCOUNTED_LABEL, DUPLICATE, QUARANTINE)
+    check.name: check
+    for check in (MISSING_SCORE, UNCOUNTED_LABEL, DUPLICATE, QUARANTINE, UNKNOWN_FIELD)
 }
 VOLUME = "volume"
 

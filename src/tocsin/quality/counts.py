@@ -1,5 +1,7 @@
 """What profiles show of the quality of their rows: counts by cell, for many windows at once."""
 
+from dataclasses import dataclass
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -9,13 +11,22 @@ from tocsin.quality.checks import MODEL_CHECKS, feature_counts
 Floats = NDArray[np.float64]
 
 
-def counted(
-    profile: Profile, repeated: Floats | None = None, quarantined: Floats | None = None
-) -> tuple[Floats, Floats]:
+@dataclass(frozen=True, eq=False)
+class Intake:
+    """Rows that came in and that no profile tells of, each (...,).
+
+    repeated, quarantined: that are in no profile; unknown: that are, with unknown fields.
+    """
+
+    repeated: Floats
+    quarantined: Floats
+    unknown: Floats
+
+
+def counted(profile: Profile, intake: Intake | None = None) -> tuple[Floats, Floats]:
     """(..., c) what each cell counts, and of how many rows, in the order of `cells_of`.
 
-    repeated, quarantined: (...,) rows of the same time that are in no profile; of a reference,
-    which has none of them, None.
+    intake: of the same time; None of a reference, which has none.
 
     >>> from tocsin.profiles import NO_NULLS, Grouping, NumericColumn, Rows
     >>> from tocsin.profiles import fold_predictions, plan_from_reference
@@ -30,23 +41,30 @@ def counted(
     >>> counts[:3].tolist(), n[:3].tolist()
     ([0.0, 1.0, 1.0], [3.0, 3.0, 3.0])
     """
-    rows, labelled = profile.total("n"), profile.total("labelled")
-    none = np.zeros_like(rows)
     of_features = feature_counts([profile.feature(b.name) for b in profile.plan.features])
-    again = none if repeated is None else repeated
-    misfits = none if quarantined is None else quarantined
-    of_all = {
-        "missing_score_rate": (profile.total("missing_scores"), rows),
-        "uncounted_label_rate": (labelled - _compared(profile), labelled),
-        "duplicate_rate": (again, none if repeated is None else rows + again),
-        "quarantine_rate": (misfits, none if quarantined is None else rows + misfits),
-    }
-    counts = np.stack([of_all[name][0] for name in MODEL_CHECKS], axis=-1)
-    n = np.stack([of_all[name][1] for name in MODEL_CHECKS], axis=-1)
-    every = np.broadcast_to(rows[..., None], of_features.shape)
+    rows, labelled = profile.total("n"), profile.total("labelled")
+    of_all = [profile.total("missing_scores"), labelled - _compared(profile)]
+    if intake is None:
+        of_all += [np.zeros_like(rows)] * 3
+    else:
+        of_all += [intake.repeated, intake.quarantined, intake.unknown]
+    assert len(of_all) == len(MODEL_CHECKS)
     # Labels that came in two folds may leave a rounding of nothing.
-    counts = np.maximum(np.rint(np.concatenate([of_features, counts], axis=-1)), 0)
-    return counts, np.rint(np.concatenate([every, n], axis=-1))
+    counts = np.maximum(np.rint(np.concatenate([of_features, np.stack(of_all, -1)], -1)), 0)
+    return counts, trials(counts, np.rint(rows), np.rint(labelled), known=intake is not None)
+
+
+def trials(counts: Floats, rows: Floats, labelled: Floats, *, known: bool = True) -> Floats:
+    """(..., c) of how many rows each cell counts.
+
+    counts: (..., c); rows, labelled: (...,). known: whether it is known what else came in.
+    """
+    *_, repeated, quarantined, _ = np.moveaxis(counts[..., -len(MODEL_CHECKS) :], -1, 0)
+    of_all = [rows, labelled, rows + repeated, rows + quarantined, rows]
+    if not known:
+        of_all[2:] = [np.zeros_like(rows)] * 3
+    of_features = np.repeat(rows[..., None], counts.shape[-1] - len(of_all), axis=-1)
+    return np.asarray(np.concatenate([of_features, np.stack(of_all, -1)], -1))
 
 
 def rates(counts: Floats, n: Floats, shares: NDArray[np.bool_]) -> Floats:

@@ -52,6 +52,21 @@ class Evaluation:
         return self.labelled / self.rows if self.rows else 0.0
 
 
+@dataclass(frozen=True)
+class StoredQuality:
+    """What was stored of the quality of a window, to be decoded only where it is looked at."""
+
+    rows: int
+    labelled: int
+    plan: str
+    packed: bytes | None
+
+    def decoded(self) -> tuple[list[int], list[Any]]:
+        """The counts, and the findings."""
+        found = msgspec.msgpack.decode(self.packed or _NOTHING)
+        return found.get("counts", []), found.get("findings", [])
+
+
 def append(connection: Connection, model_id: int, found: Sequence[Evaluation]) -> None:
     """Store evaluations."""
     if not found:
@@ -126,6 +141,19 @@ def usual_distances(
         for end, shifts in connection.execute(query):
             decoded = msgspec.msgpack.decode(shifts).items()
             found[end] = {name: parts[0] for name, parts in decoded if parts[_USUAL]}
+    return found
+
+
+def stored_quality(
+    connection: Connection, model_id: int, size: int, ends: Collection[int]
+) -> dict[int, StoredQuality]:
+    """How many rows windows had, and what was found of them, by their end."""
+    e = evaluations.c
+    columns = (e.window_end, e.rows, e.labelled, e.plan_digest, e.quality)
+    found: dict[int, StoredQuality] = {}
+    for wanted in _parts(ends):
+        for end, *rest in connection.execute(_newest(model_id, size, wanted, *columns)):
+            found[end] = StoredQuality(*rest)
     return found
 
 

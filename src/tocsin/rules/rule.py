@@ -1,4 +1,4 @@
-"""A static threshold on one number, or the drift verdict of each feature."""
+"""A static threshold on one number, or the verdict on each feature."""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -8,6 +8,9 @@ from tocsin.errors import SchemaError
 
 # The verdict of every column, which is no number.
 DRIFT = "drift"
+# The verdict of every check of the data, which is none either.
+QUALITY = "quality"
+_VERDICTS = (DRIFT, QUALITY)
 
 
 class Operator(StrEnum):
@@ -21,8 +24,9 @@ class Operator(StrEnum):
 class Rule:
     """When people want to be told.
 
-    metric: a name of `metrics.METRICS`, or `drift` for the verdict of every feature and the score.
-    window: size in microseconds. op, value: the breach; None for `drift`.
+    metric: a name of `metrics.METRICS` or of a rate of the data; `drift` for the verdict of every
+    feature and the score, `quality` for that of every check of the data.
+    window: size in microseconds. op, value: the breach; None for verdicts.
     clear: the value from which a breach counts as over, on the good side of `value`.
     for_windows: consecutive breached windows before it fires. keep_firing_windows: good ones before
     it resolves. min_samples: fewer rows hold the state. min_coverage: labelled share to wait for.
@@ -44,11 +48,11 @@ class Rule:
     category: str = "performance"
 
     def __post_init__(self) -> None:
-        if self.metric == DRIFT:
+        if self.metric in _VERDICTS:
             if (self.op, self.value, self.clear) != (None, None, None):
                 raise SchemaError(
-                    f"rule {self.name!r} on drift takes no `op`, `value` or `clear`: the verdict "
-                    "learns what is usual; leave them out"
+                    f"rule {self.name!r} on {self.metric} takes no `op`, `value` or `clear`: the "
+                    "verdict learns what is usual; leave them out"
                 )
             return
         if self.op is None or self.value is None:

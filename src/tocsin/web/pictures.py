@@ -173,7 +173,8 @@ def evidence(
             "alternative": spec["title"],
             "title": largest_change(*parts) if whole else "",
         }
-    rules = {rule.name: rule for rule in model.monitor.rules if rule.metric != "drift"}
+    known = model.monitor.metrics
+    rules = {rule.name: rule for rule in model.monitor.rules if rule.metric in known}
     rule = next((rules[e.rule] for e in detail.episodes if e.rule in rules), None)
     named = model.overview.headline.metric.name if rule is None else rule.metric
     size = None if rule is None else rule.window

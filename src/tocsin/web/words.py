@@ -12,13 +12,15 @@ from markupsafe import Markup, escape
 from tocsin.charts import Threshold, sparkline
 from tocsin.explain import Importance, described
 from tocsin.metrics import Metric
+from tocsin.quality import FEATURE_CHECKS, MODEL_CHECKS, VOLUME
 from tocsin.records.alerts import Episode
 from tocsin.records.aliases import AliasMove
 from tocsin.records.models import Rebuilding
-from tocsin.rules import Rule
+from tocsin.rules import DRIFT, QUALITY, Rule
 from tocsin.schema import Schema, Task
 from tocsin.service.aliases import History
 from tocsin.service.operations import OperationsPoint
+from tocsin.service.signals import check_title
 from tocsin.service.views import Condition, IncidentDetail, ModelDetail, Overview, Point, Series
 from tocsin.values import (
     DAY,
@@ -317,12 +319,26 @@ def task(schema: Schema) -> str:
 
 def rule_condition(rule: Rule, metrics: Mapping[str, Metric]) -> str:
     """What has to be true for a rule to alert."""
-    if rule.metric == "drift":
+    if rule.metric == DRIFT:
         return "any feature or the output has drifted"
+    if rule.metric == QUALITY:
+        return "any check of the data finds what is not expected"
     assert rule.value is not None
     side = "below" if rule.op == "<" else "above"
+    if rule.metric not in metrics:
+        return f"{check_title(rule.metric)} {side} {check_level(rule.metric, rule.value)}"
     metric = metrics[rule.metric]
     return f"{metric.title} {side} {level(metric, rule.value)}"
+
+
+def check_level(check: str, value: float) -> str:
+    """What a check of the data measures, in its unit.
+
+    >>> check_level("null_rate", 0.02).replace(_NO_BREAK, " "), check_level("volume", 1200)
+    ('2.0 %', '1,200')
+    """
+    counts = check == VOLUME or not (FEATURE_CHECKS | MODEL_CHECKS)[check].share
+    return count(round(value)) if counts else percent(value)
 
 
 def rule_patience(rule: Rule, metrics: Mapping[str, Metric]) -> str:
@@ -330,11 +346,11 @@ def rule_patience(rule: Rule, metrics: Mapping[str, Metric]) -> str:
     parts = []
     if rule.for_windows > 1:
         parts.append(f"{rule.for_windows} windows in a row")
-    if rule.metric != "drift" and metrics[rule.metric].needs_labels:
+    if rule.metric in metrics and metrics[rule.metric].needs_labels:
         parts.append(f"{percent(rule.min_coverage)} labelled")
     if rule.min_samples > 1:
         parts.append(f"{count(rule.min_samples)} rows")
-    if rule.metric != "drift" and rule.confident:
+    if rule.value is not None and rule.confident and rule.metric != VOLUME:
         parts.append("the whole 95 % interval beyond it")
     return ", ".join(parts)
 
