@@ -76,12 +76,15 @@ def findings(
     """The findings of each window by their names."""
     expected = Expected(REFERENCE, expectations(REFERENCE, declared))
     counts, n = counted(stack)
-    sure, doubtful = expected.suspects(counts, n)
+    sure, doubtful = expected.suspects(stack, counts, n)
     history = np.empty((0, counts.shape[1]))
     if past is not None:
         history = rates(*counted(past), expected.shares)
     return [
-        {f.name: f for f in expected.judged(counts[i], n[i], sure[i], doubtful[i], history)}
+        {
+            f.name: f
+            for f in expected.judged(counts[i], n[i], sure[i], doubtful[i], history, history[:0])
+        }
         for i in range(len(counts))
     ]
 
@@ -127,8 +130,21 @@ def test_a_finding_says_what_where_and_what_the_reference_has() -> None:
     said = found["age/out_of_range_rate"]
     assert said.reason == (
         f"`age` is out of range in {100 * said.value:.1f} % of 214 rows; the reference has none, "
-        f"and earlier windows like this at most {100 * (said.usual or 0):.1f} %"
+        f"earlier windows at most {100 * (said.usual or 0):.1f} %"
     )
+
+
+def test_new_extremes_a_little_beyond_the_range_are_no_fault() -> None:
+    rng = np.random.default_rng(3)
+    past = profile_of([table(200, rng) for _ in range(16)])
+    warmer = table(200, rng)
+    warmer["age"] += 35
+    (found,) = findings(profile_of([warmer]), past=past)
+    assert "age/out_of_range_rate" not in found
+    (declared,) = findings(
+        profile_of([warmer]), Declared(limits={"age": {"out_of_range_rate": 0.01}}), past
+    )
+    assert declared["age/out_of_range_rate"].verdict is QualityVerdict.VIOLATED
 
 
 def test_far_too_many_nulls_are_wrong_without_any_past() -> None:
@@ -146,6 +162,21 @@ def test_what_earlier_windows_had_as_well_is_usual() -> None:
     assert found == {}
     (worse,) = findings(profile_of([table(300, rng, nulls=0.9)]), past=past)
     assert worse["age/null_rate"].verdict is QualityVerdict.VIOLATED
+
+
+def test_a_burst_at_another_time_of_day_is_natural_as_well() -> None:
+    rng = np.random.default_rng(15)
+    expected = Expected(REFERENCE, expectations(REFERENCE, NOTHING))
+    like, burst, now = (
+        profile_of([table(60, rng, nulls=share) for _ in range(16)]) for share in (0.0, 0.6, 0.6)
+    )
+    counts, n = counted(now)
+    sure, doubtful = expected.suspects(now, counts, n)
+    before = rates(*counted(like), expected.shares)
+    bursts = rates(*counted(burst), expected.shares)
+    alone = expected.judged(counts[0], n[0], sure[0], doubtful[0], before, before)
+    assert [f.name for f in alone] == ["age/null_rate"]
+    assert expected.judged(counts[0], n[0], sure[0], doubtful[0], before, bursts) == ()
 
 
 def test_few_rows_say_nothing_and_a_few_more_that_it_could_be_chance() -> None:
@@ -184,14 +215,14 @@ def test_a_feature_that_is_off_is_not_looked_at() -> None:
 def test_sure_means_what_the_binomial_test_says() -> None:
     rng = np.random.default_rng(10)
     expected = Expected(REFERENCE, expectations(REFERENCE, Declared()))
-    at = 0
+    at, empty = 0, Profile(PLAN, np.zeros((1, PLAN.layout.size)))
     limit = expected.limits[at]
     for n in (20, 100, 1_000):
         for k in range(0, n + 1, max(1, n // 25)):
             counts, rows_of = np.zeros((1, len(expected.all))), np.full((1, len(expected.all)), n)
             counts[:, :] = rng.integers(0, 1)
             counts[0, at] = k
-            sure, doubtful = expected.suspects(counts, rows_of)
+            sure, doubtful = expected.suspects(empty, counts, rows_of)
             p = binomtest(k, n, limit, alternative="greater").pvalue
             assert sure[0, at] == (p < 1e-5)
             assert doubtful[0, at] == (k > limit * n and p >= 1e-5)
@@ -267,6 +298,5 @@ def test_only_some_of_the_known_values_is_told() -> None:
     one = table(400, rng) | {"city": np.array(["Oslo"] * 400, dtype=object)}
     (found,) = findings(profile_of([one]), past=past)
     assert found["city/cardinality"].reason == (
-        "`city` has only 1 of its 6 known values in 400 rows, and earlier windows like this at "
-        "least 6"
+        "`city` has only 1 of its 6 known values in 400 rows, earlier windows at least 6"
     )

@@ -17,6 +17,7 @@ from tocsin.api import (
     ingest,
     models,
     operations,
+    quality,
     registry,
     rows,
     sources,
@@ -55,7 +56,7 @@ def application(app: App) -> FastAPI:
         redoc_url=None,
         openapi_url="/api/v1/openapi.json",
     )
-    for part in (sources, models, operations, rows, importance, registry, audit, events):
+    for part in (sources, models, operations, rows, importance, quality, registry, audit, events):
         server.include_router(part.router(app), prefix=_PREFIX, responses=USUAL)
     taking = ingest.router(app)
     server.include_router(taking, prefix=_PREFIX, responses=USUAL)

@@ -4,6 +4,7 @@ Everything here is a function of profiles, and of two counts of rows that are in
 misfits.
 """
 
+from tocsin.quality.arrival import Freshness, expected_labels, freshness, late_labels
 from tocsin.quality.checks import (
     CATEGORY_CHECKS,
     FEATURE_CHECKS,
@@ -19,10 +20,12 @@ from tocsin.quality.expectations import (
     Declared,
     Expectation,
     Volume,
+    document_of,
     expectations,
     expected_words,
     percent,
     plan_cells,
+    values_of,
 )
 from tocsin.quality.usual import UNUSUAL, against, beyond
 from tocsin.quality.verdict import Expected, Finding, QualityVerdict
@@ -41,6 +44,7 @@ __all__ = [
     "Expectation",
     "Expected",
     "Finding",
+    "Freshness",
     "Intake",
     "QualityVerdict",
     "Volume",
@@ -48,11 +52,16 @@ __all__ = [
     "beyond",
     "cells_of",
     "counted",
+    "document_of",
     "expectations",
+    "expected_labels",
     "expected_words",
+    "freshness",
+    "late_labels",
     "percent",
     "plan_cells",
     "rates",
     "trials",
+    "values_of",
     "volume_findings",
 ]

@@ -1,7 +1,7 @@
 """What is checked of every feature: how its bins show it, and how it is said."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 
 import numpy as np
@@ -10,6 +10,9 @@ from numpy.typing import NDArray
 from tocsin.profiles import FeatureHistogram, NumericBins
 
 Floats = NDArray[np.float64]
+
+# What lies out of range is far out by so much of the range.
+_FAR_OUT = 0.25
 
 
 @dataclass(frozen=True)
@@ -20,7 +23,8 @@ class Check:
     the bins; None where the check is about no single feature. share: whether it is a share of rows.
     allowed: points by which a share may exceed that of the reference. points: by which it has to
     exceed what is usual to be a cause. floor: the least deviation of the past that is believed.
-    alone: whether far too much of it is wrong whatever the past was.
+    alone: whether far too much of it is wrong before there is a
+    past.
     """
 
     name: str
@@ -88,6 +92,20 @@ def _out_of_range(histogram: FeatureHistogram) -> Floats:
     return np.asarray(rows)
 
 
+def far_out(histogram: FeatureHistogram) -> NDArray[np.bool_]:
+    """(...,) whether what is out of range is far out: by a quarter of the range, in the mean.
+
+    A little beyond it lie the new extremes of anything that drifts, such as summer after a winter.
+    """
+    bins, at = histogram.bins, histogram.bins.regular
+    assert isinstance(bins, NumericBins)
+    low, high = bins.edges[0], bins.edges[-1]
+    rows, values = histogram.n[..., at : at + 2], histogram.value[..., at : at + 2]
+    beyond = (low * rows[..., 0] - values[..., 0]) + (values[..., 1] - high * rows[..., 1])
+    # Halved, because the span of two numbers near the largest ones overflows.
+    return np.asarray(beyond / 2 > _FAR_OUT * (high / 2 - low / 2) * rows.sum(-1))
+
+
 def one_value(histogram: FeatureHistogram) -> Floats:
     """(...,) rows that surely have one value, the most frequent: at least so many.
 
@@ -126,11 +144,13 @@ TOP = Check(
     "top_share", "Most frequent value", "has one and the same value in", one_value,
     allowed=0.15, points=0.15, floor=0.01, alone=False,
 )  # fmt: skip
+# Of a number that comes in bursts, as weather does, much less is natural.
+STUCK = replace(TOP, allowed=0.9)
 CARDINALITY = Check(
     "cardinality", "Known values seen", "has values in", distinct,
     share=False, floor=0.5, alone=False,
 )  # fmt: skip
-NUMERIC_CHECKS = (NULL, NON_FINITE, OUT_OF_RANGE, TOP)
+NUMERIC_CHECKS = (NULL, NON_FINITE, OUT_OF_RANGE, STUCK)
 CATEGORY_CHECKS = (NULL, UNSEEN, TOP, CARDINALITY)
 FEATURE_CHECKS = {check.name: check for check in dict.fromkeys(NUMERIC_CHECKS + CATEGORY_CHECKS)}
 

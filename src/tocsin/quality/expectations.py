@@ -1,8 +1,10 @@
 """What the data of a model is expected to be like: learned from the reference, or declared."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from math import ceil
 from types import MappingProxyType
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +20,8 @@ Floats = NDArray[np.float64]
 _TOLERANCE = 0.999
 # Distinct values are too few when at most so large a part of those that so many rows would show.
 FEW_LEVELS = 0.5
+# More values than anybody reads; a monitor takes no more either.
+_MOST_VALUES = 1_000
 _NONE: Mapping[str, float] = MappingProxyType({})
 
 
@@ -111,6 +115,38 @@ def fewest_levels(reference: Profile, feature: str, rows: Floats) -> Floats:
     expected = (1 - missed).sum(-1)
     deviation = np.sqrt((missed * (1 - missed)).sum(-1))
     return np.asarray(np.minimum(FEW_LEVELS * expected, expected - 5 * deviation))
+
+
+def document_of(
+    reference: Profile, expected: Sequence[Expectation], declared: Declared
+) -> dict[str, Any]:
+    """What is expected as the `quality` of a monitor has it, ready to be changed.
+
+    Limits are rounded up to a tenth of a point. What is declared is meant: where a monitor has it,
+    earlier windows count no more.
+    """
+    document: dict[str, Any] = {}
+    features: dict[str, Any] = {}
+    for bins in reference.plan.features:
+        features[bins.name] = "off" if bins.name in declared.off else values_of(bins)
+    for expectation in expected:
+        cell = expectation.cell
+        if not cell.check.share or expectation.limit >= 1 or cell.feature in declared.off:
+            continue
+        into = features[cell.feature] if cell.feature else document
+        into[cell.check.name] = ceil(round(expectation.limit * 1000, 9)) / 1000
+    volume = {k: v for k, v in asdict(declared.volume).items() if v is not None}
+    return {"features": features, **document, **({"volume": volume} if volume else {})}
+
+
+def values_of(bins: NumericBins | CategoryBins) -> dict[str, Any]:
+    """The range or the values that are as expected, where they are few enough to be listed."""
+    if isinstance(bins, NumericBins):
+        return {"range": list(bins.allowed or (bins.edges[0], bins.edges[-1]))}
+    if bins.allowed is not None:
+        return {"values": list(bins.allowed)}
+    known = (*bins.levels, *bins.others)
+    return {"values": list(known)} if bins.all_known and 0 < len(known) <= _MOST_VALUES else {}
 
 
 def expected_words(expectation: Expectation) -> str:

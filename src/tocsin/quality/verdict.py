@@ -11,7 +11,7 @@ from scipy.special import betainc
 
 from tocsin.drift import ENOUGH_HISTORY, ENOUGH_ROWS, HISTORY
 from tocsin.profiles import Profile
-from tocsin.quality.checks import CARDINALITY, Cell
+from tocsin.quality.checks import CARDINALITY, OUT_OF_RANGE, Cell, far_out
 from tocsin.quality.counts import rates
 from tocsin.quality.expectations import (
     FEW_LEVELS,
@@ -28,8 +28,8 @@ Mask = NDArray[np.bool_]
 # A model of 20 features and hourly windows is looked at 60,000 times a month: what is learned has
 # to be rarer than that by chance. What is declared is meant.
 _CHANCE, _CHANCE_DECLARED = 1e-5, 1e-3
-# Beyond its limit by so much, a share is wrong whatever earlier windows had.
-_FAR = 0.10
+# Of what the reference has hardly any, so much more is wrong before there are earlier windows.
+_HARDLY, _FAR = 0.02, 0.10
 
 
 class QualityVerdict(StrEnum):
@@ -46,7 +46,7 @@ class Finding:
     """A cell of a window that is not simply as expected.
 
     value: a share, or how many known values were seen; limit: what it is beyond. usual: the largest
-    of earlier windows like this one (of known values the fewest), None where there are too few.
+    of earlier windows (of known values the fewest), None where too few are like this one.
     """
 
     feature: str
@@ -80,13 +80,16 @@ class Expected:
         """(c,) which cells are shares of rows."""
         return np.array([e.cell.check.share for e in self.all])
 
-    def suspects(self, counts: Floats, n: Floats) -> tuple[Mask, Mask]:
+    def suspects(self, windows: Profile, counts: Floats, n: Floats) -> tuple[Mask, Mask]:
         """(w, c) cells that are surely beyond their limits, and those that may be by chance.
 
-        counts, n: (w, c) as `counted` has them. What is learned needs 20 rows.
+        counts, n: (w, c) as `counted` has them of the windows. What is learned needs 20 rows.
         """
         enough = (n >= np.where(self.declared, 1, ENOUGH_ROWS)) & ~self.off
         over = enough & self.shares & (counts > self.limits * n)
+        for cell, expectation in enumerate(self.all):
+            if over[:, cell].any() and _is_learned_range(expectation, windows):
+                over[:, cell] &= far_out(windows.feature(expectation.cell.feature))
         sure = np.zeros_like(over)
         at = np.nonzero(over)
         k, of, limit = counts[at], n[at], self.limits[at[1]]
@@ -107,19 +110,20 @@ class Expected:
         return few
 
     def judged(
-        self, counts: Floats, n: Floats, sure: Mask, doubtful: Mask, past: Floats
+        self, counts: Floats, n: Floats, sure: Mask, doubtful: Mask, like: Floats, recent: Floats
     ) -> tuple[Finding, ...]:
         """What is found of one window.
 
-        counts, n, sure, doubtful: (c,) of the window. past: (h, c) rates of earlier windows like
-        it, the oldest first, NaN where one is no example of what is usual.
+        counts, n, sure, doubtful: (c,) of the window. like: (h, c) rates of earlier windows like
+        it, the oldest first; recent: (r, c) of all of the last weeks. NaN where one is no example
+        of what is usual.
         """
         value = rates(counts, n, self.shares)
         found = []
         for at in np.flatnonzero(sure | doubtful):
             expectation = self.all[at]
-            earlier = past[~np.isnan(past[:, at]), at][-HISTORY:]
-            finding = _finding(expectation, float(value[at]), round(float(n[at])), earlier)
+            past = _Past(_known(like[:, at])[-HISTORY:], _known(recent[:, at]))
+            finding = _finding(expectation, float(value[at]), round(float(n[at])), past)
             if finding is not None and doubtful[at]:
                 finding = _by_chance(finding)
             if finding is not None:
@@ -127,29 +131,53 @@ class Expected:
         return tuple(found)
 
 
-def _finding(expectation: Expectation, value: float, n: int, past: Floats) -> Finding | None:
+def _is_learned_range(expectation: Expectation, windows: Profile) -> bool:
+    """Whether it is about a range that nobody has declared."""
+    if expectation.cell.check is not OUT_OF_RANGE or expectation.declared:
+        return False
+    return windows.plan.bins(expectation.cell.feature).allowed is None
+
+
+@dataclass(frozen=True, eq=False)
+class _Past:
+    """The rates of a cell in earlier windows like this one, and in all of the last weeks."""
+
+    like: Floats
+    recent: Floats
+
+
+def _known(rates_of: Floats) -> Floats:
+    return np.asarray(rates_of[~np.isnan(rates_of)])
+
+
+def _finding(expectation: Expectation, value: float, n: int, past: _Past) -> Finding | None:
     """What is said of a cell beyond its limit; None where that is usual for it."""
     cell, check = expectation.cell, expectation.cell.check
     few = check is CARDINALITY
-    known = len(past) >= ENOUGH_HISTORY
-    usual = (float(past.min() if few else past.max())) if known else None
+    never = check.alone and (expectation.reference or 0.0) < _HARDLY
+    # What comes and goes by nature is watched for longer: rows of one hour share their causes.
+    known = len(past.like) >= (ENOUGH_HISTORY if never else HISTORY)
+    # A burst at another time of day is natural as well.
+    every = np.concatenate([past.like, past.recent])
+    usual = (float(every.min() if few else every.max())) if known else None
 
     def finding(verdict: QualityVerdict, more: str = "") -> Finding:
         reason = _reason(expectation, value, n) + more
         limit = expectation.limit
         return Finding(cell.feature, check.name, verdict, value, n, limit, usual, reason)
 
-    if expectation.declared or (check.alone and value > expectation.limit + _FAR and not known):
+    if expectation.declared or (never and value > expectation.limit + _FAR and not known):
         return finding(QualityVerdict.VIOLATED)
     if not known:
         return finding(QualityVerdict.LEARNING, "; too few earlier windows like this to judge it")
-    _, z = against(value, past, floor=check.floor)
-    unlike = below(value, past) if few else beyond(value, past)
-    if z <= UNUSUAL or not unlike:
+    middle, z = against(value, past.like, floor=check.floor)
+    unlike = below(value, every) if few else beyond(value, every)
+    apart = few or value >= middle + check.points
+    if z <= UNUSUAL or not unlike or not apart:
         return None
     assert usual is not None
     most = f"at least {usual:.0f}" if few else f"at most {percent(usual)}"
-    return finding(QualityVerdict.VIOLATED, f", and earlier windows like this {most}")
+    return finding(QualityVerdict.VIOLATED, f", earlier windows {most}")
 
 
 def _by_chance(finding: Finding) -> Finding:

@@ -33,9 +33,11 @@ from tocsin.records.models import ModelRecord
 from tocsin.schema import Kind, Schema
 from tocsin.service.intake import QUARANTINED, REPEATED, UNKNOWN_FIELDS
 from tocsin.service.windows import like_ends
-from tocsin.values import Window, WindowSpec
+from tocsin.values import DAY, Window, WindowSpec
 
 Floats = NDArray[np.float64]
+# What a window has to exceed is looked for in so much of the past.
+_RECENT = 16 * DAY
 _CHECKS = {*FEATURE_CHECKS, *MODEL_CHECKS, VOLUME}
 _NUMBERS = (Kind.NUMERIC, Kind.DATETIME)
 
@@ -45,17 +47,18 @@ class Past:
     """The windows of one size by their end, as far as they were looked up or are done.
 
     rows: how many each had, NaN of those that there were not. examples: (c,) rates, NaN where a
-    window is no example of what is usual.
+    window is no example of what is usual. looked_up: windows that were asked for.
     """
 
     rows: dict[int, float]
     stored: dict[int, StoredQuality]
     examples: dict[int, Floats]
+    looked_up: set[int]
 
     @classmethod
     def none(cls) -> "Past":
         """Nothing known yet."""
-        return cls({}, {}, {})
+        return cls({}, {}, {}, set())
 
 
 def cells(schema: Schema) -> tuple[Cell, ...]:
@@ -78,7 +81,7 @@ def found_quality(
     """
     expected = Expected(record.reference, expectations(record.reference, monitor.quality))
     counts, n = counted(stack, intake_of(connection, record, group))
-    sure, doubtful = expected.suspects(counts, n)
+    sure, doubtful = expected.suspects(stack, counts, n)
     values = np.where(n >= ENOUGH_ROWS, rates(counts, n, expected.shares), np.nan)
     ends = [window.end for window in group]
     _look_up(connection, record, spec, ends, past)
@@ -86,9 +89,12 @@ def found_quality(
     past.examples.update(zip(ends, values, strict=True))
     past.rows.update(zip(ends, _or_none(stack.total("n")).tolist(), strict=True))
     found = [list[Finding]() for _ in group]
-    for i in np.flatnonzero((sure | doubtful).any(-1)).tolist():
+    suspicious = np.flatnonzero((sure | doubtful).any(-1)).tolist()
+    _look_up_recent(connection, record, spec, [ends[i] for i in suspicious], past)
+    for i in suspicious:
         like = _examples(record, expected, like_ends(spec, ends[i]), past)
-        found[i] += expected.judged(counts[i], n[i], sure[i], doubtful[i], like)
+        recent = _examples(record, expected, _recent_ends(spec, ends[i]), past)
+        found[i] += expected.judged(counts[i], n[i], sure[i], doubtful[i], like, recent)
         wrong = {finding.name for finding in found[i] if _is_wrong(finding)}
         values[i, [e.cell.name in wrong for e in expected.all]] = np.nan
     volumes = volume_findings(
@@ -162,11 +168,31 @@ def _look_up(
         past.rows[end] = float(stored.rows) if stored is not None and stored.rows else np.nan
 
 
+def _recent_ends(spec: WindowSpec, end: int) -> range:
+    """The ends of the windows of the last weeks that do not overlap, the oldest first."""
+    first = end - max(_RECENT // spec.size, 1) * spec.size
+    return range(first, end, spec.size)
+
+
+def _look_up_recent(
+    connection: Connection,
+    record: ModelRecord,
+    spec: WindowSpec,
+    ends: Sequence[int],
+    past: Past,
+) -> None:
+    """Read what is stored of the windows before these."""
+    wanted = {before for end in ends for before in _recent_ends(spec, end)}
+    unknown = wanted - past.stored.keys() - past.examples.keys() - past.looked_up
+    past.stored.update(evaluations.stored_quality(connection, record.id, spec.size, unknown))
+    past.looked_up.update(unknown)
+
+
 def _or_none(rows: Floats) -> Floats:
     return np.where(rows > 0, np.rint(rows), np.nan)
 
 
-def _examples(record: ModelRecord, expected: Expected, like: list[int], past: Past) -> Floats:
+def _examples(record: ModelRecord, expected: Expected, like: Sequence[int], past: Past) -> Floats:
     """(h, c) the rates of the windows that end then, as far as there were any."""
     found = [
         rates_ for end in like if (rates_ := _example(record, expected, end, past)) is not None
