@@ -19,7 +19,7 @@ def added(app: App, name: str = "late", rows: int = 5_000, **logged: float) -> t
 
 
 def test_a_performance_rule_is_as_far_under_the_reference_as_it_says(app: App) -> None:
-    drift, low = added(app)
+    drift, low, _ = added(app)
     with app.records.read() as connection:
         measured = METRICS["roc_auc"].measure(models.model_named(connection, "late").reference).at()
     assert isinstance(measured, Bounded)
@@ -41,7 +41,10 @@ def test_where_the_reference_has_few_labels_what_mlflow_has_is_taken(app: App) -
 
 
 def test_where_nobody_knows_how_good_it_is_there_is_no_rule_on_that(app: App) -> None:
-    assert [rule.name for rule in added(app, rows=200, accuracy_score=0.9)] == ["FeatureDrift"]
+    assert [rule.name for rule in added(app, rows=200, accuracy_score=0.9)] == [
+        "FeatureDrift",
+        "DataQuality",
+    ]
     assert any("There is no rule on roc_auc" in note for note in app.read.model("late").notes)
 
 

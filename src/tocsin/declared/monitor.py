@@ -137,8 +137,23 @@ def parse_receiver(name: str, document: object) -> Receiver:
 
 
 def default_rules(windows: tuple[WindowSpec, ...]) -> tuple[Rule, ...]:
-    """Rules that need no threshold: the drift verdict on the shortest window."""
-    return (Rule("FeatureDrift", DRIFT, windows[0].size, category="drift"),)
+    """Rules that need no threshold: the verdicts on the shortest window.
+
+    What is wrong with the data for two windows that do not overlap: docs/decisions/0025-quality.md.
+    """
+    short = windows[0]
+    lasting = short.size // short.every + 1
+    return (
+        Rule("FeatureDrift", DRIFT, short.size, category="drift"),
+        Rule(
+            "DataQuality",
+            QUALITY,
+            short.size,
+            for_windows=lasting,
+            keep_firing_windows=lasting,
+            category="data_quality",
+        ),
+    )
 
 
 def _schema(parsed: MonitorDocument) -> Schema:

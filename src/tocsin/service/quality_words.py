@@ -1,7 +1,8 @@
 """What is said of the quality of data, in sentences."""
 
-from tocsin.quality import Expectation, Freshness, QualityVerdict, expected_words, percent
-from tocsin.service.data_quality import Labels, Measured
+from tocsin.drift import ENOUGH_ROWS
+from tocsin.quality import Freshness, QualityVerdict, expected_words, percent
+from tocsin.service.data_quality import Labels, Measured, QualityPoint
 from tocsin.values import DAY, HOUR, MINUTE, Bounded, Undefined
 
 
@@ -23,11 +24,35 @@ def measured_sentence(measured: Measured) -> str:
     value = value_words(measured)
     if measured.verdict is QualityVerdict.INSUFFICIENT:
         return f"{value}; too few rows to judge it."
-    expected = _expected(measured.expectation)
+    expected = expected_words(measured.expectation)
     beyond = measured.cell.check.share and measured.measure.value > measured.expectation.limit
     if beyond and not measured.expectation.off:
-        return f"{value}; that is usual here, though the reference has less."
+        return f"{value}; more than the reference has, but not unlike earlier windows or far out."
     return f"{value}, as expected: {expected}."
+
+
+def quality_sentence(point: QualityPoint) -> str:
+    """How the data of a window is, in a sentence."""
+    broken = [f for f in point.findings if f.verdict is QualityVerdict.VIOLATED]
+    if broken:
+        names = list(dict.fromkeys(f.feature or "all rows" for f in broken))
+        more = f" and {len(names) - 3} more" if len(names) > 3 else ""
+        what = "1 check finds" if len(broken) == 1 else f"{len(broken)} checks find"
+        return f"{what} what is not expected, of {', '.join(names[:3])}{more}."
+    if point.rows < ENOUGH_ROWS:
+        return f"{point.rows} of {ENOUGH_ROWS} rows: too few to judge."
+    if any(f.verdict is QualityVerdict.LEARNING for f in point.findings):
+        return "Nothing is surely wrong; of some checks it cannot be told yet."
+    return "As expected."
+
+
+def by_feature(point: QualityPoint) -> dict[str, dict[str, Measured]]:
+    """The checks of each feature by their names."""
+    found: dict[str, dict[str, Measured]] = {}
+    for measured in point.measured:
+        if measured.cell.feature:
+            found.setdefault(measured.cell.feature, {})[measured.cell.check.name] = measured
+    return found
 
 
 def value_words(measured: Measured) -> str:
@@ -37,10 +62,6 @@ def value_words(measured: Measured) -> str:
     if not measured.cell.check.share:
         return f"{measure.value:.0f} of {measured.expectation.limit:.0f} known values"
     return f"{percent(measure.value)} of {measure.n:,} rows"
-
-
-def _expected(expectation: Expectation) -> str:
-    return expected_words(expectation)
 
 
 def labels_sentence(labels: Labels) -> str:
