@@ -192,7 +192,7 @@ def _share_check(
     share = float(now.shares[at].sum())
     past = earlier.shares[..., at].sum(-1)
     usual, z = against(share, past, floor=check.floor)
-    if z <= UNUSUAL or share < usual + check.points or not beyond(share, past):
+    if z <= UNUSUAL or share < usual + check.points or not beyond(share, past.max()):
         return None
     words = {"nulls": "has no value", "unseen": "has values the reference never had",
              "out_of_range": "is outside the range of the reference"}[kind]  # fmt: skip
@@ -205,7 +205,7 @@ def _stuck(now: FeatureHistogram, earlier: FeatureHistogram) -> _Finding | None:
     top = int(np.argmax(shares))
     past = earlier.shares.max(-1)
     usual, z = against(float(shares[top]), past, floor=_TOP.floor)
-    if z <= UNUSUAL or shares[top] < usual + _TOP.points or not beyond(float(shares[top]), past):
+    if z <= UNUSUAL or shares[top] < usual + _TOP.points or not beyond(shares[top], past.max()):
         return None
     if not _one_value(now, top):
         return None

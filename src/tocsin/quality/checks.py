@@ -55,13 +55,12 @@ class Cell:
         return f"{self.feature}/{self.check.name}" if self.feature else self.check.name
 
 
-def _in(*labels: str) -> Callable[[FeatureHistogram], Floats]:
-    """Rows in explicit bins of these names; a category may be called like one of them."""
+def _in(name: str) -> Callable[[FeatureHistogram], Floats]:
+    """Rows in the explicit bin of this name."""
 
     def count(histogram: FeatureHistogram) -> Floats:
         bins = histogram.bins
-        at = [i for i, name in enumerate(bins.labels) if i >= bins.regular and name in labels]
-        return np.asarray(histogram.n[..., at].sum(-1))
+        return np.asarray(histogram.n[..., bins.regular + bins.EXPLICIT.index(name)])
 
     return count
 
@@ -123,9 +122,14 @@ def one_value(histogram: FeatureHistogram) -> Floats:
     most = np.take_along_axis(rows, at[..., None], -1)[..., 0]
     total = np.take_along_axis(histogram.value[..., :regular], at[..., None], -1)[..., 0]
     mean = total / np.maximum(most, 1)
-    last = (at == regular - 1) & np.isclose(mean, edges[-1], rtol=1e-9, atol=1e-12)
-    same = np.isclose(mean, edges[at], rtol=1e-9, atol=1e-12) | last
+    last = (at == regular - 1) & _same(mean, edges[-1])
+    same = _same(mean, edges[at]) | last
     return np.asarray(np.where(same, most, 0.0))
+
+
+def _same(mean: Floats, edge: Floats) -> NDArray[np.bool_]:
+    """Whether numbers differ by no more than the rounding of a sum."""
+    return np.asarray(np.abs(mean - edge) <= 1e-9 * np.abs(edge) + 1e-12)
 
 
 def distinct(histogram: FeatureHistogram) -> Floats:

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from tocsin.drift import ENOUGH_HISTORY
 
 Floats = NDArray[np.float64]
+Mask = NDArray[np.bool_]
 
 # How many deviations of the past a share has to be away from its median.
 UNUSUAL = 5.0
@@ -32,12 +33,16 @@ def against(value: float, past: Floats, *, floor: float) -> tuple[float, float]:
     return median, abs(value - median) / float(np.hypot(spread, floor))
 
 
-def beyond(share: float, past: Floats) -> bool:
-    """Whether a share leaves all of its past behind: by a quarter, or half of the way to 1."""
-    largest = float(past.max())
-    return share > min(_BEYOND * largest, (1 + largest) / 2)
+def beyond(share: Floats | float, largest: Floats | float) -> Mask | bool:
+    """Whether a share leaves the largest of its past behind: by a quarter, or half the way to 1.
+
+    >>> beyond(0.2, 0.1), beyond(0.12, 0.1), beyond(1.0, 0.9)
+    (np.True_, np.False_, np.True_)
+    """
+    limit = np.minimum(_BEYOND * np.asarray(largest), (1 + np.asarray(largest)) / 2)
+    return np.greater(share, limit)
 
 
-def below(value: float, past: Floats) -> bool:
-    """Whether a number is under all of its past, by a fifth of the smallest."""
-    return value * _BEYOND < float(past.min())
+def below(value: float, smallest: float) -> bool:
+    """Whether a number is under the smallest of its past, by a fifth of it."""
+    return value * _BEYOND < smallest

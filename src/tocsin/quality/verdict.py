@@ -59,6 +59,11 @@ class Finding:
     reason: str
 
     @property
+    def parts(self) -> tuple[object, ...]:
+        """All fields, in their order."""
+        return tuple(getattr(self, name) for name in self.__dataclass_fields__)
+
+    @property
     def name(self) -> str:
         """What rules and incidents call it."""
         return f"{self.feature}/{self.check}" if self.feature else self.check
@@ -73,6 +78,7 @@ class Expected:
         self.limits = np.array([e.limit for e in expectations])
         self.declared = np.array([e.declared for e in expectations])
         self.off = np.array([e.off for e in expectations])
+        self.needed = np.array([_needed(e) for e in expectations])
         self.chance = np.where(self.declared, _CHANCE_DECLARED, _CHANCE)
 
     @cached_property
@@ -110,22 +116,25 @@ class Expected:
         return few
 
     def judged(
-        self, counts: Floats, n: Floats, sure: Mask, doubtful: Mask, like: Floats, recent: Floats
+        self, counts: Floats, n: Floats, sure: Mask, like: Floats, recent: Floats
     ) -> tuple[Finding, ...]:
         """What is found of one window.
 
-        counts, n, sure, doubtful: (c,) of the window. like: (h, c) rates of earlier windows like
-        it, the oldest first; recent: (r, c) of all of the last weeks. NaN where one is no example
-        of what is usual.
+        counts, n, sure: (c,) of the window. like: (h, s) rates of the s sure cells in earlier
+        windows like it, the oldest first; recent: (r, s) in all of the last weeks. NaN where one is
+        no example of what is usual.
         """
-        value = rates(counts, n, self.shares)
+        at = np.flatnonzero(sure)
+        values = rates(counts, n, self.shares)[at]
+        every = np.concatenate([like, recent])
+        # Most of what is often beyond its limit is usual, and needs no closer look.
+        most = np.where(np.isnan(every), -np.inf, every).max(0, initial=-np.inf)
+        known = (~np.isnan(like)).sum(0) >= self.needed[at]
+        usual = known & self.shares[at] & ~self.declared[at] & ~beyond(values, most)
         found = []
-        for at in np.flatnonzero(sure | doubtful):
-            expectation = self.all[at]
-            past = _Past(_known(like[:, at])[-HISTORY:], _known(recent[:, at]))
-            finding = _finding(expectation, float(value[at]), round(float(n[at])), past)
-            if finding is not None and doubtful[at]:
-                finding = _by_chance(finding)
+        for i in np.flatnonzero(~usual):
+            past = _Past(_known(like[:, i])[-HISTORY:], _known(every[:, i]))
+            finding = _finding(self.all[at[i]], float(values[i]), round(float(n[at[i]])), past)
             if finding is not None:
                 found.append(finding)
         return tuple(found)
@@ -140,10 +149,10 @@ def _is_learned_range(expectation: Expectation, windows: Profile) -> bool:
 
 @dataclass(frozen=True, eq=False)
 class _Past:
-    """The rates of a cell in earlier windows like this one, and in all of the last weeks."""
+    """The rates of a cell in earlier windows like this one, and also in all of the last weeks."""
 
     like: Floats
-    recent: Floats
+    every: Floats
 
 
 def _known(rates_of: Floats) -> Floats:
@@ -154,12 +163,10 @@ def _finding(expectation: Expectation, value: float, n: int, past: _Past) -> Fin
     """What is said of a cell beyond its limit; None where that is usual for it."""
     cell, check = expectation.cell, expectation.cell.check
     few = check is CARDINALITY
-    never = check.alone and (expectation.reference or 0.0) < _HARDLY
-    # What comes and goes by nature is watched for longer: rows of one hour share their causes.
-    known = len(past.like) >= (ENOUGH_HISTORY if never else HISTORY)
+    never = _never(expectation)
+    known = len(past.like) >= _needed(expectation)
     # A burst at another time of day is natural as well.
-    every = np.concatenate([past.like, past.recent])
-    usual = (float(every.min() if few else every.max())) if known else None
+    usual = (float(past.every.min() if few else past.every.max())) if known else None
 
     def finding(verdict: QualityVerdict, more: str = "") -> Finding:
         reason = _reason(expectation, value, n) + more
@@ -170,22 +177,27 @@ def _finding(expectation: Expectation, value: float, n: int, past: _Past) -> Fin
         return finding(QualityVerdict.VIOLATED)
     if not known:
         return finding(QualityVerdict.LEARNING, "; too few earlier windows like this to judge it")
+    assert usual is not None
     middle, z = against(value, past.like, floor=check.floor)
-    unlike = below(value, every) if few else beyond(value, every)
+    unlike = below(value, usual) if few else bool(beyond(value, usual))
     apart = few or value >= middle + check.points
     if z <= UNUSUAL or not unlike or not apart:
         return None
-    assert usual is not None
     most = f"at least {usual:.0f}" if few else f"at most {percent(usual)}"
     return finding(QualityVerdict.VIOLATED, f", earlier windows {most}")
 
 
-def _by_chance(finding: Finding) -> Finding:
-    """The same where so few rows may have it by chance."""
-    return Finding(
-        finding.feature, finding.check, QualityVerdict.INSUFFICIENT, finding.value, finding.n,
-        finding.limit, finding.usual, f"{finding.reason}; of so few rows that could be chance",
-    )  # fmt: skip
+def _never(expectation: Expectation) -> bool:
+    """Whether the reference has hardly any of what is wrong at any time."""
+    return expectation.cell.check.alone and (expectation.reference or 0.0) < _HARDLY
+
+
+def _needed(expectation: Expectation) -> int:
+    """How many earlier windows like it tell what is usual.
+
+    What comes and goes by nature is watched for longer: rows of one hour share their causes.
+    """
+    return ENOUGH_HISTORY if _never(expectation) else HISTORY
 
 
 def _reason(expectation: Expectation, value: float, n: int) -> str:

@@ -78,14 +78,22 @@ def read_drift(rule: Rule, shift: Shift) -> Reading:
     return Reading(Health.OK, signal, shift.js_distance, shift.n, text)
 
 
-def read_quality(rule: Rule, finding: Finding | None, *, rows: int) -> Reading:
-    """Judge one check of the data: what was found, or None where all is as expected."""
+def read_quality(
+    rule: Rule, finding: Finding | None, *, rows: int, unsure: bool = False
+) -> Reading:
+    """Judge one check of the data: what was found, or None where nothing was.
+
+    unsure: it is beyond what is expected, but that may be chance.
+    """
     if rows == 0:
         return Reading(Health.NO_DATA, Signal.HOLD, None, 0, "no predictions in this window")
     if finding is None:
         if rows < max(ENOUGH_ROWS, rule.min_samples):
             text = f"{rows} of {max(ENOUGH_ROWS, rule.min_samples)} rows"
             return Reading(Health.INSUFFICIENT, Signal.HOLD, None, rows, text)
+        if unsure:
+            text = "beyond what is expected, but that could be chance"
+            return Reading(Health.OK, Signal.HOLD, None, rows, text)
         return Reading(Health.OK, Signal.CLEAR, None, rows, "as expected")
     judged = finding.verdict is QualityVerdict.VIOLATED and rows >= rule.min_samples
     if not judged:

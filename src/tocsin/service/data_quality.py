@@ -34,7 +34,7 @@ from tocsin.records.models import ModelRecord
 from tocsin.service.clock import Clock
 from tocsin.service.intake import BECAUSE
 from tocsin.service.maturity import final_after
-from tocsin.service.quality import cells, counts_of, findings_of, intake_of
+from tocsin.service.quality import cells, counts_of, findings_of, intake_of, unsure_of
 from tocsin.service.read import evaluations_over, spec_of
 from tocsin.values import DAY, Bounded, Measure, Undefined, Window, WindowSpec, format_duration
 
@@ -46,20 +46,22 @@ _GAPS_OF = 14 * DAY
 class Measured:
     """One check of one window: a share with its interval, or a number of values.
 
-    finding: what was found of it, None where it is as expected.
+    finding: what was found of it, None where nothing was. unsure: it is beyond what is expected,
+    but that may be chance.
     """
 
     cell: Cell
     measure: Measure
     expectation: Expectation
     finding: Finding | None
+    unsure: bool
 
     @property
     def verdict(self) -> QualityVerdict:
         """What is said of it."""
         if self.finding is not None:
             return self.finding.verdict
-        if isinstance(self.measure, Undefined):
+        if self.unsure or isinstance(self.measure, Undefined):
             return QualityVerdict.INSUFFICIENT
         few = self.measure.n < ENOUGH_ROWS and not self.expectation.declared
         return QualityVerdict.INSUFFICIENT if few else QualityVerdict.OK
@@ -181,13 +183,17 @@ def _points(
             counts = stored[0]
             # What was repeated since the window was evaluated is known by now.
             counts[-3:] = [part[i] for part in (came.repeated, came.quarantined, came.unknown)]
-            measured = _measured(counts, e, expected, findings)
+            measured = _measured(counts, e, expected, findings, unsure_of(e, of))
         points.append(QualityPoint(e.window, e.rows, measured, findings, labels[i]))
     return tuple(points)
 
 
 def _measured(
-    counts: Any, evaluation: Evaluation, expected: Expected, findings: tuple[Finding, ...]
+    counts: Any,
+    evaluation: Evaluation,
+    expected: Expected,
+    findings: tuple[Finding, ...],
+    unsure: set[str],
 ) -> tuple[Measured, ...]:
     n = trials(counts, np.array(float(evaluation.rows)), np.array(float(evaluation.labelled)))
     values = rates(counts, n, expected.shares)
@@ -199,6 +205,7 @@ def _measured(
             _measure(expectation.cell, value, round(rows), least, most),
             expectation,
             by_name.get(expectation.cell.name),
+            expectation.cell.name in unsure,
         )
         for expectation, value, rows, least, most in zip(
             expected.all, values.tolist(), n.tolist(), low.tolist(), high.tolist(), strict=True

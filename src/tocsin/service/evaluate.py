@@ -128,7 +128,7 @@ class Evaluate:
         now: int,
     ) -> list[Evaluation]:
         usual: dict[int, dict[str, float]] = {}
-        past = Past.none()
+        past = Past()
         done: list[Evaluation] = []
         for group in _groups(windows, _SPAN_BUCKETS * monitor.granularity):
             done += self._measure(connection, record, monitor, spec, group, usual, past, now)

@@ -1,7 +1,6 @@
 """Find what is wrong with the data of evaluated windows, as evaluations store it."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import astuple, dataclass
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -32,7 +31,7 @@ from tocsin.records.evaluations import Evaluation, StoredQuality
 from tocsin.records.models import ModelRecord
 from tocsin.schema import Kind, Schema
 from tocsin.service.intake import QUARANTINED, REPEATED, UNKNOWN_FIELDS
-from tocsin.service.windows import like_ends
+from tocsin.service.windows import all_like_ends, like_ends
 from tocsin.values import DAY, Window, WindowSpec
 
 Floats = NDArray[np.float64]
@@ -42,23 +41,43 @@ _CHECKS = {*FEATURE_CHECKS, *MODEL_CHECKS, VOLUME}
 _NUMBERS = (Kind.NUMERIC, Kind.DATETIME)
 
 
-@dataclass(frozen=True)
 class Past:
-    """The windows of one size by their end, as far as they were looked up or are done.
+    """The windows of one size by their end, as far as they were looked up or are done."""
 
-    rows: how many each had, NaN of those that there were not. examples: (c,) rates, NaN where a
-    window is no example of what is usual. looked_up: windows that were asked for.
-    """
+    def __init__(self) -> None:
+        # Rows that each had, NaN of those that there were not.
+        self.rows: dict[int, float] = {}
+        self.stored: dict[int, StoredQuality] = {}
+        self._looked_up: set[int] = set()
+        # Where the rates of a window stand.
+        self._place: dict[int, int] = {}
+        self._rates: Floats = np.empty((0, 0))
 
-    rows: dict[int, float]
-    stored: dict[int, StoredQuality]
-    examples: dict[int, Floats]
-    looked_up: set[int]
+    def unknown(self, ends: Collection[int]) -> set[int]:
+        """Those of some windows that have to be looked up."""
+        return set(ends) - self._place.keys() - self._looked_up
 
-    @classmethod
-    def none(cls) -> "Past":
-        """Nothing known yet."""
-        return cls({}, {}, {}, set())
+    def looked_up(self, ends: Collection[int]) -> None:
+        """Note that nothing more is to be found of these."""
+        self._looked_up.update(ends)
+
+    def add(self, ends: Sequence[int], values: Floats) -> Floats:
+        """Keep (w, c) rates, NaN where a window is no example of what is usual.
+
+        Returns: those that are kept, to be marked later.
+        """
+        before = len(self._rates)
+        kept = values if before == 0 else np.concatenate([self._rates, values])
+        self._rates = kept
+        self._place.update(zip(ends, range(before, len(kept)), strict=True))
+        return kept[before:]
+
+    def examples(self, ends: Sequence[int], cells_at: NDArray[np.int64]) -> Floats:
+        """(h, s) the rates of some cells in the windows that end then, as far as they are known."""
+        places = [place for end in ends if (place := self._place.get(end)) is not None]
+        if not places:
+            return np.empty((0, len(cells_at)))
+        return np.asarray(self._rates[np.array(places)][:, cells_at])
 
 
 def cells(schema: Schema) -> tuple[Cell, ...]:
@@ -81,34 +100,41 @@ def found_quality(
     """
     expected = Expected(record.reference, expectations(record.reference, monitor.quality))
     counts, n = counted(stack, intake_of(connection, record, group))
-    sure, doubtful = expected.suspects(stack, counts, n)
-    values = np.where(n >= ENOUGH_ROWS, rates(counts, n, expected.shares), np.nan)
+    sure, unsure = expected.suspects(stack, counts, n)
     ends = [window.end for window in group]
-    _look_up(connection, record, spec, ends, past)
-    # The newest of a window counts: a revision is not its own past.
-    past.examples.update(zip(ends, values, strict=True))
     past.rows.update(zip(ends, _or_none(stack.total("n")).tolist(), strict=True))
-    found = [list[Finding]() for _ in group]
-    suspicious = np.flatnonzero((sure | doubtful).any(-1)).tolist()
-    _look_up_recent(connection, record, spec, [ends[i] for i in suspicious], past)
-    for i in suspicious:
-        like = _examples(record, expected, like_ends(spec, ends[i]), past)
-        recent = _examples(record, expected, _recent_ends(spec, ends[i]), past)
-        found[i] += expected.judged(counts[i], n[i], sure[i], doubtful[i], like, recent)
-        wrong = {finding.name for finding in found[i] if _is_wrong(finding)}
-        values[i, [e.cell.name in wrong for e in expected.all]] = np.nan
     volumes = volume_findings(
         stack.total("n"),
-        np.array([[past.rows[e] for e in like_ends(spec, end)] for end in ends]),
+        _past_rows(connection, record, spec, ends, past),
         monitor.quality.volume,
     )
+    suspicious = np.flatnonzero(sure.any(-1)).tolist()
+    _look_up_examples(connection, record, expected, spec, [ends[i] for i in suspicious], past)
+    # The newest of a window counts: a revision is not its own past.
+    values = past.add(ends, np.where(n >= ENOUGH_ROWS, rates(counts, n, expected.shares), np.nan))
+    found = [list[Finding]() for _ in group]
+    for i in suspicious:
+        at = np.flatnonzero(sure[i])
+        like = past.examples(like_ends(spec, ends[i]), at)
+        recent = past.examples(_recent_ends(spec, ends[i]), at)
+        found[i] += expected.judged(counts[i], n[i], sure[i], like, recent)
+        _mark(values[i], expected, found[i])
     for findings, volume in zip(found, volumes, strict=True):
         findings += [] if volume is None else [volume]
-    stored = counts.astype(np.int64).tolist()
+    doubtful: list[list[int]] = [[] for _ in group]
+    for i, at in zip(*(part.tolist() for part in np.nonzero(unsure)), strict=True):
+        doubtful[i].append(at)
     return [
-        {"counts": row, "findings": [astuple(finding) for finding in findings]}
-        for row, findings in zip(stored, found, strict=True)
+        {"counts": row, "findings": [finding.parts for finding in findings], "unsure": may_be}
+        for row, findings, may_be in zip(
+            counts.astype(np.int64).tolist(), found, doubtful, strict=True
+        )
     ]
+
+
+def unsure_of(evaluation: Evaluation, of: Sequence[Cell]) -> set[str]:
+    """The cells of a window that are beyond their limit, but may be so by chance."""
+    return {of[at].name for at in evaluation.quality.get("unsure", ()) if at < len(of)}
 
 
 def findings_of(evaluation: Evaluation) -> list[Finding]:
@@ -153,19 +179,23 @@ def _sums(by_bucket: Mapping[int, int], group: Sequence[Window]) -> Floats:
     return np.asarray(before[ends] - before[begins], np.float64)
 
 
-def _look_up(
+def _past_rows(
     connection: Connection,
     record: ModelRecord,
     spec: WindowSpec,
     ends: Sequence[int],
     past: Past,
-) -> None:
-    """Read what is stored of the windows like these that are not known yet."""
-    wanted = {like for end in ends for like in like_ends(spec, end)} - past.rows.keys()
+) -> Floats:
+    """(w, h) how many rows the windows like these had, NaN of those that there were not."""
+    like = all_like_ends(spec, ends)
+    wanted = set(np.unique(like).tolist()) - past.rows.keys()
     past.stored.update(evaluations.stored_quality(connection, record.id, spec.size, wanted))
     for end in wanted:
         stored = past.stored.get(end)
         past.rows[end] = float(stored.rows) if stored is not None and stored.rows else np.nan
+    known = np.array(sorted(past.rows))
+    rows = np.array([past.rows[end] for end in known.tolist()])
+    return np.asarray(rows[np.searchsorted(known, like)])
 
 
 def _recent_ends(spec: WindowSpec, end: int) -> range:
@@ -174,48 +204,54 @@ def _recent_ends(spec: WindowSpec, end: int) -> range:
     return range(first, end, spec.size)
 
 
-def _look_up_recent(
+def _look_up_examples(
     connection: Connection,
     record: ModelRecord,
+    expected: Expected,
     spec: WindowSpec,
     ends: Sequence[int],
     past: Past,
 ) -> None:
-    """Read what is stored of the windows before these."""
-    wanted = {before for end in ends for before in _recent_ends(spec, end)}
-    unknown = wanted - past.stored.keys() - past.examples.keys() - past.looked_up
-    past.stored.update(evaluations.stored_quality(connection, record.id, spec.size, unknown))
-    past.looked_up.update(unknown)
+    """Read the rates that are stored of the windows before these."""
+    wanted = {e for end in ends for e in (*_recent_ends(spec, end), *like_ends(spec, end))}
+    wanted = past.unknown(wanted)
+    unread = wanted - past.stored.keys()
+    past.stored.update(evaluations.stored_quality(connection, record.id, spec.size, unread))
+    past.looked_up(wanted)
+    found = {
+        end: values
+        for end in wanted
+        if (values := _stored_rates(record, expected, past.stored.get(end))) is not None
+    }
+    if found:
+        past.add(list(found), np.stack(list(found.values())))
 
 
 def _or_none(rows: Floats) -> Floats:
     return np.where(rows > 0, np.rint(rows), np.nan)
 
 
-def _examples(record: ModelRecord, expected: Expected, like: Sequence[int], past: Past) -> Floats:
-    """(h, c) the rates of the windows that end then, as far as there were any."""
-    found = [
-        rates_ for end in like if (rates_ := _example(record, expected, end, past)) is not None
-    ]
-    return np.stack(found) if found else np.empty((0, len(expected.all)))
-
-
-def _example(record: ModelRecord, expected: Expected, end: int, past: Past) -> Floats | None:
-    if end in past.examples:
-        return past.examples[end]
-    stored = past.stored.get(end)
-    # Counts of other bins cannot be compared.
+def _stored_rates(
+    record: ModelRecord, expected: Expected, stored: StoredQuality | None
+) -> Floats | None:
+    """(c,) the rates of a window as they were stored; None where other bins were."""
     if stored is None or stored.plan != record.plan.digest or not stored.rows:
         return None
-    counts, findings = stored.decoded()
-    if len(counts) != len(expected.all):
+    numbers, findings = stored.decoded()
+    if len(numbers) != len(expected.all):
         return None
-    n = trials(np.array(counts), np.array(float(stored.rows)), np.array(float(stored.labelled)))
-    values = np.where(n >= ENOUGH_ROWS, rates(np.array(counts), n, expected.shares), np.nan)
-    wrong = {finding.name for finding in map(read_finding, findings) if _is_wrong(finding)}
-    values[[e.cell.name in wrong for e in expected.all]] = np.nan
-    past.examples[end] = values
+    counts = np.array(numbers, np.float64)
+    n = trials(counts, np.array(float(stored.rows)), np.array(float(stored.labelled)))
+    values = np.where(n >= ENOUGH_ROWS, rates(counts, n, expected.shares), np.nan)
+    _mark(values, expected, [read_finding(parts) for parts in findings])
     return values
+
+
+def _mark(values: Floats, expected: Expected, findings: Sequence[Finding]) -> None:
+    """Let the rates of what is wrong in a window be no examples of what is usual."""
+    wrong = {finding.name for finding in findings if _is_wrong(finding)}
+    if wrong:
+        values[[e.cell.name in wrong for e in expected.all]] = np.nan
 
 
 def _is_wrong(finding: Finding) -> bool:

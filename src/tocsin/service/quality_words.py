@@ -23,6 +23,8 @@ def measured_sentence(measured: Measured) -> str:
         return as_sentence(measured.measure.reason)
     value = value_words(measured)
     if measured.verdict is QualityVerdict.INSUFFICIENT:
+        if measured.unsure:
+            return f"{value}; beyond what is expected, but of so few rows that could be chance."
         return f"{value}; too few rows to judge it."
     expected = expected_words(measured.expectation)
     beyond = measured.cell.check.share and measured.measure.value > measured.expectation.limit

@@ -7,7 +7,7 @@ from tocsin.metrics.intervals import wilson
 from tocsin.quality import FEATURE_CHECKS, MODEL_CHECKS, VOLUME
 from tocsin.records.evaluations import Evaluation
 from tocsin.rules import DRIFT, QUALITY, Reading, Rule, read_drift, read_metric, read_quality
-from tocsin.service.quality import cells, column_of, counts_of, findings_of
+from tocsin.service.quality import cells, column_of, counts_of, findings_of, unsure_of
 from tocsin.values import Bounded, Measure, Undefined, format_duration
 
 # The instance that stands for all checks of the data that nothing was found of.
@@ -26,7 +26,7 @@ def readings(
         for column, shift in evaluation.shifts.items():
             yield column, read_drift(rule, shift)
     elif rule.metric == QUALITY:
-        yield from _quality(rule, evaluation, known)
+        yield from _quality(rule, evaluation, monitor, known)
     elif rule.metric in FEATURE_CHECKS or rule.metric in MODEL_CHECKS or rule.metric == VOLUME:
         for instance, measure in _rates(rule.metric, evaluation, monitor):
             rows = evaluation.rows
@@ -48,12 +48,16 @@ def readings(
 
 
 def _quality(
-    rule: Rule, evaluation: Evaluation, known: Collection[str]
+    rule: Rule, evaluation: Evaluation, monitor: Monitor, known: Collection[str]
 ) -> Iterator[tuple[str, Reading]]:
     found = {finding.name: finding for finding in findings_of(evaluation)}
     rows = evaluation.rows
-    for name in [*found, *(name for name in known if name not in found and name != REST)]:
-        yield name, read_quality(rule, found.get(name), rows=rows)
+    for name, finding in found.items():
+        yield name, read_quality(rule, finding, rows=rows)
+    others = [name for name in known if name not in found and name != REST]
+    unsure = unsure_of(evaluation, cells(monitor.schema)) if others else set()
+    for name in others:
+        yield name, read_quality(rule, None, rows=rows, unsure=name in unsure)
     # Last, so that what is found first in this window does not take it for judged.
     yield REST, read_quality(rule, None, rows=rows)
 
