@@ -81,3 +81,19 @@ def test_the_section_can_be_fetched_alone(client):
     assert answer.status_code == 200
     assert "Nulls" in answer.text
     assert "<h1" not in answer.text
+
+
+def test_an_incident_without_a_cause_says_what_is_still_being_learned(tmp_path):
+    where = Settings(tmp_path / "data", "127.0.0.1", 1, "http://tocsin.test", None)
+    expr = {"metric": "volume", "window": "1h", "op": "<", "value": 50}
+    document = monitor_document(windows=["1h"], rules=[{"alert": "Few", "expr": expr}])
+    with opened(where) as app:
+        app.register.add("late", document, reference())
+        feed = Feed(app, "late")
+        feed.hours(0, 1, rows=40, labelled=False)
+        feed.hours(1, 3, rows=80, labelled=False)
+        feed.work()
+        page = TestClient(application(app)).get("/incidents/1").text
+    said = text_of(page)
+    assert "No cause can be named yet: distance , carrier , p are still being learned" in said
+    assert "after 7 more windows of 1 h at the same time of day" in said

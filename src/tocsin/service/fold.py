@@ -206,7 +206,7 @@ def _batch(entries: list[inbox.Entry], lake: ModelLake, monitor: Monitor, *, fol
     arrived = _of_kind(entries, Table.PREDICTIONS, lake)
     outcomes = _of_kind(entries, Table.OUTCOMES, lake)
     fresh = _without_repeats(arrived, lake, folded)
-    labelled, retracted = changed_labels(fresh, outcomes, lake, monitor, folded=folded)
+    labels = changed_labels(fresh, outcomes, lake, monitor, folded=folded)
     quarantine = _of_kind(entries, Table.QUARANTINE, lake)
     return Batch(
         predictions=fresh,
@@ -216,10 +216,10 @@ def _batch(entries: list[inbox.Entry], lake: ModelLake, monitor: Monitor, *, fol
             [pa.table({"id": pa.array([], pa.string())})]
             + [entry.rows for entry in entries if entry.kind == inbox.REPLAY]
         ),
-        labelled=labelled,
-        retracted=retracted,
+        labelled=labels.began,
+        retracted=labels.ceased,
         repeated=arrived.num_rows - fresh.num_rows,
-        uncountable=uncountable(fresh, outcomes, labelled, lake, monitor, folded=folded),
+        uncountable=uncountable(fresh, outcomes, labels, lake, monitor, folded=folded),
         intake=counted_intake(arrived, fresh, quarantine, monitor.granularity),
     )
 

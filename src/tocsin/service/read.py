@@ -23,6 +23,7 @@ from tocsin.records import (
 from tocsin.records.alerts import Incident
 from tocsin.records.evaluations import Evaluation
 from tocsin.records.models import ModelRecord
+from tocsin.service.learning import learning_at
 from tocsin.service.maturity import final_after
 from tocsin.service.segments import (
     GroupsView,
@@ -254,6 +255,7 @@ class Read:
                 found,
                 tuple(alerts.episodes_of(connection, incident_id)),
                 tuple(alerts.timeline_of(connection, incident_id)),
+                learning_at(connection, found),
             )
 
     def summary(self, name: str) -> dict[str, Any]:

@@ -426,6 +426,23 @@ def likelihood(cause: Mapping[str, Any]) -> str:
     return f"{sure.capitalize()}; it goes with little of the change in loss so far."
 
 
+def no_cause(detail: IncidentDetail) -> str:
+    """Why no cause is named: nothing stands out, or too little is known to tell."""
+    found = detail.learning
+    if found is None:
+        return "No cause stands out: nothing is unlike earlier windows."
+    names = [f"`{name}`" for name in found.columns[:3]]
+    rest = len(found.columns) - len(names)
+    columns = ", ".join(names) + (f" and {count(rest)} more" if rest else "")
+    are = "is" if len(found.columns) == 1 else "are"
+    windows = "1 more window" if found.missing == 1 else f"{found.missing} more windows"
+    size = duration(detail.incident.window_size)
+    return (
+        f"No cause can be named yet: {columns} {are} still being learned, and what is usual for "
+        f"them is known after {windows} of {size} at the same time of day. Nothing else stands out."
+    )
+
+
 def lifespan(episode: Episode, detail: IncidentDetail) -> Markup:
     """An alert's life within its incident, as a bar."""
     first = min(e.started for e in detail.episodes)
