@@ -112,6 +112,11 @@ def test_every_block_about_rows_counts(tmp_path: Path) -> None:
     assert (summary["predictions"], summary["outcomes"], summary["quarantined"]) == (3, 2, 0)
 
 
+def test_every_block_about_trends_runs_in_turn(server: Server, tmp_path: Path) -> None:
+    for block in blocks("docs/trends.md"):
+        run(block, server.url, tmp_path)
+
+
 def test_what_the_page_on_importance_does_is_what_it_shows(tmp_path: Path) -> None:
     page = (ROOT / "docs/importance.md").read_text()
     commands_of_page = re.findall(r"```sh\n(.*?)\n```", page)

@@ -252,3 +252,27 @@ def test_latencies_beyond_all_bins_have_no_upper_end() -> None:
     assert isinstance(found, Bounded)
     assert found.value == 100
     assert found.high == np.inf
+
+
+def test_a_thousand_predictions_cost_what_hours_and_predictions_cost(app: App) -> None:
+    prices = {"process_hour": 3.6, "cpu_hour": 7.2, "prediction": 0.001, "currency": "EUR"}
+    document = monitor_document(windows=["1h", "24h"], prices=prices)
+    app.register.change("late", document)
+    app.operations.add("late", [summary(0), summary(1)])
+
+    point = only(app)
+    # 20 s of a process, 2 s of a processor, 40 predictions.
+    assert isinstance(point.price, Bounded)
+    assert point.price.value == pytest.approx(1000 * ((0.02 + 0.004) / 40 + 0.001))
+    assert (point.price.n, point.currency) == (40, "EUR")
+
+
+def test_without_prices_or_predictions_nothing_is_said_of_what_they_cost(app: App) -> None:
+    app.operations.add("late", [summary(0)])
+    assert only(app).price is None
+
+    app.register.change("late", monitor_document(windows=["1h", "24h"], prices={"cpu_hour": 1}))
+    app.operations.add("late", [replace(summary(0, process="q", start=NOW - 5 * HOUR), counts={})])
+    assert app.operations.points("late", window=HOUR, span=DAY)[0].price == Undefined(
+        "no predictions", 0
+    )

@@ -40,12 +40,15 @@ def test_where_the_reference_has_few_labels_what_mlflow_has_is_taken(app: App) -
     assert any("flatters" in note for note in app.read.model("flattered").notes)
 
 
-def test_where_nobody_knows_how_good_it_is_there_is_no_rule_on_that(app: App) -> None:
-    assert [rule.name for rule in added(app, rows=200, accuracy_score=0.9)] == [
+def test_where_nobody_knows_how_good_it_is_the_rule_learns_it(app: App) -> None:
+    drift, went, _ = added(app, rows=200, accuracy_score=0.9)
+    assert (drift.name, went.name, went.auto, went.value) == (
         "FeatureDrift",
-        "DataQuality",
-    ]
-    assert any("There is no rule on roc_auc" in note for note in app.read.model("late").notes)
+        "RocAucWent",
+        True,
+        None,
+    )
+    assert any("How good it is is not known" in note for note in app.read.model("late").notes)
 
 
 def test_an_error_may_grow_by_a_fifth(app: App) -> None:

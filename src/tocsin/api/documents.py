@@ -5,10 +5,12 @@ from dataclasses import asdict
 from math import isfinite
 from typing import Any
 
+from tocsin.metrics.methods import method_of
 from tocsin.records.alerts import Incident
 from tocsin.records.erasures import Erasure
 from tocsin.records.models import Rebuilding
 from tocsin.service.segments import GroupsView, SegmentsView
+from tocsin.service.sentences import point_sentence
 from tocsin.service.trouble import Failing
 from tocsin.service.versions import VersionsView
 from tocsin.service.views import DriftPoint, IncidentDetail, ModelDetail, Overview, Series
@@ -102,6 +104,10 @@ def series_document(series: Series) -> dict[str, Any]:
     """A metric over time."""
     return {
         "metric": series.metric.name,
+        "title": series.metric.title,
+        "unit": series.metric.unit,
+        "higher_is_better": series.metric.higher_is_better,
+        "method": method_of(series.metric),
         "segment": series.segment or None,
         "version": series.version,
         "window": series.spec.name,
@@ -109,13 +115,14 @@ def series_document(series: Series) -> dict[str, Any]:
         "reference": measure_document(series.reference),
         "points": [
             {
-                **_window(point.window),
+                **window_document(point.window),
                 "revision": point.revision,
                 "known_at": isoformat(point.known_at),
                 "state": "final" if point.final else "provisional",
                 "rows": point.rows,
                 "coverage": point.coverage,
                 **measure_document(point.measure),
+                "sentence": point_sentence(series, point),
             }
             for point in series.points
         ],
@@ -125,7 +132,7 @@ def series_document(series: Series) -> dict[str, Any]:
 def versions_document(view: VersionsView) -> dict[str, Any]:
     """All metrics by version, over one window."""
     return {
-        **_window(view.window),
+        **window_document(view.window),
         "versions": [
             {
                 "version": column.version,
@@ -145,7 +152,7 @@ def versions_document(view: VersionsView) -> dict[str, Any]:
 def segments_document(view: SegmentsView) -> dict[str, Any]:
     """One metric by segments."""
     return {
-        **_window(view.window),
+        **window_document(view.window),
         "metric": view.metric.name,
         "all": measure_document(view.whole),
         "segments": {
@@ -162,7 +169,7 @@ def segments_document(view: SegmentsView) -> dict[str, Any]:
 def groups_document(view: GroupsView) -> dict[str, Any]:
     """The criteria of fairness for the groups of one attribute."""
     return {
-        **_window(view.window),
+        **window_document(view.window),
         "attribute": view.attribute,
         "criteria": [
             {
@@ -184,7 +191,7 @@ def groups_document(view: GroupsView) -> dict[str, Any]:
 def drift_document(point: DriftPoint) -> dict[str, Any]:
     """The verdicts of one window."""
     return {
-        **_window(point.window),
+        **window_document(point.window),
         "rows": point.rows,
         "columns": {name: asdict(shift) for name, shift in point.shifts.items()},
     }
@@ -247,7 +254,8 @@ def erasure_document(erasure: Erasure) -> dict[str, Any]:
     }
 
 
-def _window(window: Window) -> dict[str, str]:
+def window_document(window: Window) -> dict[str, str]:
+    """When a window starts and ends."""
     return {"start": isoformat(window.start), "end": isoformat(window.end)}
 
 

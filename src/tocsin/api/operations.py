@@ -121,4 +121,7 @@ def _document(point: OperationsPoint) -> dict[str, Any]:
         "requests_per_second": point.per_second,
         "cpu": point.cpu,
         "rss_bytes": point.rss_bytes,
+        "price_of_1000": None
+        if point.price is None
+        else {**measure_document(point.price), "currency": point.currency},
     }

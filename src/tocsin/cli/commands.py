@@ -24,6 +24,7 @@ from tocsin.cli.tables import (
     operations_table,
     segments_table,
 )
+from tocsin.cli.trends import trends
 from tocsin.errors import InvalidInputError, StartupError
 from tocsin.remote import path_of
 from tocsin.settings import settings
@@ -36,8 +37,8 @@ commands = typer.Typer(
     pretty_exceptions_enable=False,
 )
 commands.add_typer(audit_commands, name="audit")
-for _acting in (acting.history, acting.promote, acting.rollback):
-    commands.command()(_acting)
+for _command in (acting.history, acting.promote, acting.rollback, trends):
+    commands.command()(_command)
 _out = Console()
 
 Kinds = Literal["local", "spark"]

@@ -6,7 +6,13 @@ from rich.console import Group, RenderableType
 from rich.markup import escape
 from rich.table import Table
 
-_STYLES = {"breach": "bold red", "watch": "yellow", "healthy": "green", "open": "bold red"}
+_STYLES = {
+    "breach": "bold red",
+    "watch": "yellow",
+    "at risk": "yellow",
+    "healthy": "green",
+    "open": "bold red",
+}
 # Letters of the longest bar.
 _BAR = 24
 
@@ -65,9 +71,18 @@ def operations_table(points: list[dict[str, Any]]) -> RenderableType:
             f"{point['rss_bytes'] // 2**20:,}",
             escape(" ".join(point["versions"])),
         )
+    priced = [point for point in points if point["price_of_1000"] is not None]
+    paid = f" 1,000 predictions cost {_priced(priced[-1])} in the newest window." if priced else ""
     lost = sum(point["dropped"] + point["unreadable"] for point in points)
     told = f" {lost:,} requests were answered but not recorded." if lost else ""
-    return Group(table, f"Times are UTC; * is not over yet.{told}")
+    return Group(table, f"Times are UTC; * is not over yet.{paid}{told}")
+
+
+def _priced(point: dict[str, Any]) -> str:
+    price = point["price_of_1000"]
+    if price["value"] is None:
+        return f"nothing: {price['reason']}"
+    return escape(f"{price['value']:.3g} {price['currency']}".rstrip())
 
 
 def segments_table(view: dict[str, Any]) -> RenderableType:

@@ -1,5 +1,5 @@
 """Monitors as documents: strict, typed, with errors that name the field and the remedy."""
 
-from tocsin.declared.monitor import Monitor, Privacy, parse_monitor, parse_receiver
+from tocsin.declared.monitor import Monitor, Prices, Privacy, parse_monitor, parse_receiver
 
-__all__ = ["Monitor", "Privacy", "parse_monitor", "parse_receiver"]
+__all__ = ["Monitor", "Prices", "Privacy", "parse_monitor", "parse_receiver"]

@@ -100,6 +100,18 @@ class PrivacyDocument(_Strict):
     drop: list[_Name] = []
 
 
+_Price = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+
+
+class PricesDocument(_Strict):
+    """What serving is paid for: hours of processes and of processors, and predictions."""
+
+    process_hour: _Price = 0.0
+    cpu_hour: _Price = 0.0
+    prediction: _Price = 0.0
+    currency: Annotated[str, Field(min_length=1, max_length=10)] = ""
+
+
 class ExpressionDocument(_Strict):
     """What a rule looks at."""
 
@@ -107,7 +119,7 @@ class ExpressionDocument(_Strict):
     window: Span
     by: Annotated[tuple[Literal["feature"], ...], BeforeValidator(_names)] = ()
     op: Operator | None = None
-    value: float | None = None
+    value: float | Literal["auto"] | None = None
     clear: float | None = None
 
 
@@ -151,6 +163,8 @@ class MonitorDocument(_Strict):
     rules: list[RuleDocument] | None = None
     quality: QualityDocument = QualityDocument()
     publish: bool = True
+    prices: PricesDocument | None = None
+    false_alarms: Annotated[float, Field(gt=0, le=1_000, allow_inf_nan=False)] = 1.0
 
 
 class WebhookDocument(_Strict):

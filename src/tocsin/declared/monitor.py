@@ -42,6 +42,16 @@ class Privacy:
 
 
 @dataclass(frozen=True)
+class Prices:
+    """What an hour of a serving process, an hour of a processor and a prediction are paid with."""
+
+    process_hour: float
+    cpu_hour: float
+    prediction: float
+    currency: str
+
+
+@dataclass(frozen=True)
 class Monitor:
     """How one model is monitored.
 
@@ -51,6 +61,7 @@ class Monitor:
     learned when it is None. metrics: those that are measured of every window, by name. retention:
     microseconds for which rows are kept, None for ever. publish: whether results go back to MLflow.
     quality: what is said of the data, in place of what is learned from the reference.
+    false_alarms: how many a month are accepted by chance, over all rules that are `auto` together.
     """
 
     name: str
@@ -69,6 +80,8 @@ class Monitor:
     retention: int | None = None
     publish: bool = True
     quality: Declared = field(default_factory=Declared)
+    false_alarms: float = 1.0
+    prices: Prices | None = None
 
 
 # What rules may look at beside metrics.
@@ -121,6 +134,8 @@ def parse_monitor(name: str, document: object, *, new: bool = False) -> Monitor:
         retention=parsed.retention,
         publish=parsed.publish,
         quality=declared_quality(parsed.quality, schema.features),
+        false_alarms=parsed.false_alarms,
+        prices=None if parsed.prices is None else Prices(**parsed.prices.model_dump()),
     )
 
 
@@ -351,8 +366,9 @@ def _rule(parsed: RuleDocument, windows: tuple[WindowSpec, ...], metrics: Catalo
         metric=expr.metric if expr.metric in SIGNALS else metrics.find(expr.metric).name,
         window=expr.window,
         op=expr.op,
-        value=expr.value,
+        value=None if expr.value == "auto" else expr.value,
         clear=expr.clear,
+        auto=expr.value == "auto",
         for_windows=parsed.for_windows,
         keep_firing_windows=parsed.keep_firing_for,
         min_samples=parsed.min_samples,

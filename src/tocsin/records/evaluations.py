@@ -1,7 +1,7 @@
 """Evaluations: what was measured of a window, append-only, one row per revision."""
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import astuple, dataclass, field
 from typing import Any
 
 import msgspec
@@ -11,6 +11,7 @@ from sqlalchemy.engine import Connection
 from tocsin.drift import Shift, Verdict
 from tocsin.profiles import EVERYTHING
 from tocsin.records.tables import evaluations
+from tocsin.trends import Pace, Trend
 from tocsin.values import Bounded, Measure, Undefined, Window, WindowSpec
 
 # SQLite takes at most 999 parameters on some builds.
@@ -19,6 +20,7 @@ _MOST_PARAMETERS = 500
 _USUAL = 9
 # An empty map, of evaluations that were stored before there was such a column.
 _NOTHING = b"\x80"
+_PARTS = ("measures", "shifts", "estimates", "quality", "trends")
 
 
 @dataclass(frozen=True)
@@ -28,7 +30,8 @@ class Evaluation:
     revision: 1 at first, one more each time late truth changed the window.
     delays: labelled rows by label delay, in the bins of profiles.
     versions: rows by model version. plan: the digest of the bins. shifts: by feature, and of the
-    output under its name. estimates, quality, trends: empty where none were made.
+    output under its name. estimates, quality: empty where none were made. trends: by rule and
+    instance, of rules that are `auto`.
     """
 
     window: Window
@@ -44,7 +47,7 @@ class Evaluation:
     known_at: int
     estimates: Mapping[str, Any] = field(default_factory=dict)
     quality: Mapping[str, Any] = field(default_factory=dict)
-    trends: Mapping[str, Any] = field(default_factory=dict)
+    trends: Mapping[str, Mapping[str, Trend]] = field(default_factory=dict)
 
     @property
     def coverage(self) -> float:
@@ -91,7 +94,7 @@ def append(connection: Connection, model_id: int, found: Sequence[Evaluation]) -
                 "delays": msgspec.msgpack.encode(e.delays),
                 "estimates": msgspec.msgpack.encode(e.estimates),
                 "quality": msgspec.msgpack.encode(e.quality),
-                "trends": msgspec.msgpack.encode(e.trends),
+                "trends": _encode_trends(e.trends),
             }
             for e in found
         ],
@@ -115,6 +118,20 @@ def at(
         for row in connection.execute(_newest(model_id, size, wanted, as_of=as_of)):
             found[row.window_end] = _decode(row)
     return found
+
+
+def between(
+    connection: Connection, model_id: int, size: int, ends: range, parts: Collection[str]
+) -> dict[int, Evaluation]:
+    """The newest revision of each window whose end is in a range, by its end.
+
+    parts: which columns are decoded; the others are empty.
+    """
+    e = evaluations.c
+    wanted = (e.window_end >= ends.start) & (e.window_end < ends.stop)
+    wanted &= (e.window_end - ends.start) % ends.step == 0
+    rows = connection.execute(_newest(model_id, size, wanted))
+    return {row.window_end: _decode(row, parts) for row in rows}
 
 
 def recorded_after(
@@ -306,9 +323,28 @@ def _encode_shifts(shifts: Mapping[str, Shift]) -> bytes:
     )  # fmt: skip
 
 
-def _decode(row: sa.Row[Any]) -> Evaluation:
-    measures = msgspec.msgpack.decode(row.measures)
-    shifts: dict[str, Any] = msgspec.msgpack.decode(row.shifts)
+def _encode_trends(trends: Mapping[str, Mapping[str, Trend]]) -> bytes:
+    return msgspec.msgpack.encode(
+        {
+            rule: {name: astuple(trend) for name, trend in instances.items()}
+            for rule, instances in trends.items()
+        }
+    )
+
+
+def _decode_trends(stored: bytes) -> dict[str, dict[str, Trend]]:
+    return {
+        rule: {name: Trend(Pace(pace), *rest) for name, (pace, *rest) in instances.items()}
+        for rule, instances in msgspec.msgpack.decode(stored).items()
+    }
+
+
+def _decode(row: sa.Row[Any], parts: Collection[str] = _PARTS) -> Evaluation:
+    def part(name: str) -> bytes:
+        return (getattr(row, name) if name in parts else None) or _NOTHING
+
+    measures = msgspec.msgpack.decode(part("measures"))
+    shifts: dict[str, Any] = msgspec.msgpack.decode(part("shifts"))
     return Evaluation(
         window=Window(row.window_end - row.window_size, row.window_end),
         revision=row.revision,
@@ -327,7 +363,7 @@ def _decode(row: sa.Row[Any]) -> Evaluation:
         plan=row.plan_digest,
         known_offset=row.known_offset,
         known_at=row.known_at,
-        estimates=msgspec.msgpack.decode(row.estimates or _NOTHING),
-        quality=msgspec.msgpack.decode(row.quality or _NOTHING),
-        trends=msgspec.msgpack.decode(row.trends or _NOTHING),
+        estimates=msgspec.msgpack.decode(part("estimates")),
+        quality=msgspec.msgpack.decode(part("quality")),
+        trends=_decode_trends(part("trends")),
     )

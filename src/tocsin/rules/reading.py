@@ -6,7 +6,8 @@ from enum import StrEnum
 from tocsin.drift import ENOUGH_ROWS, Shift, Verdict
 from tocsin.quality import Finding, QualityVerdict
 from tocsin.rules.rule import Operator, Rule
-from tocsin.values import Measure, Undefined
+from tocsin.trends import Pace, Trend
+from tocsin.values import Bounded, Measure, Undefined, isoformat
 
 
 class Health(StrEnum):
@@ -38,11 +39,18 @@ class Reading:
 
 
 def read_metric(
-    rule: Rule, measure: Measure, *, rows: int, coverage: float, needs_labels: bool
+    rule: Rule,
+    measure: Measure,
+    *,
+    rows: int,
+    coverage: float,
+    needs_labels: bool,
+    trend: Trend | None = None,
 ) -> Reading:
-    """Judge a metric against a rule's threshold.
+    """Judge a metric against a rule's threshold, or against what is usual.
 
-    rows: predictions in the window; coverage: their labelled share.
+    rows: predictions in the window; coverage: their labelled share. trend: of a rule that is
+    `auto`, None where there is none of this window.
     """
     if rows == 0:
         return Reading(Health.NO_DATA, Signal.HOLD, None, 0, "no predictions in this window")
@@ -54,6 +62,8 @@ def read_metric(
     if measure.n < rule.min_samples:
         text = f"{measure.n} of {rule.min_samples} rows"
         return Reading(Health.INSUFFICIENT, Signal.HOLD, measure.value, measure.n, text)
+    if rule.auto:
+        return _read_trend(rule, measure, trend)
     # The end of the interval that is furthest from the breach has to be beyond the threshold.
     mildest = measure.high if rule.op is Operator.BELOW else measure.low
     surest = measure.value if mildest is None or not rule.confident else mildest
@@ -65,6 +75,20 @@ def read_metric(
         signal, word = Signal.HOLD, "at risk"
     text = f"{rule.metric} {measure.value:.3g} ({rule.op} {rule.value:g}: {word}, n = {measure.n})"
     return Reading(Health.OK, signal, measure.value, measure.n, text)
+
+
+def _read_trend(rule: Rule, measure: Bounded, trend: Trend | None) -> Reading:
+    """Judge a number against what is usual for it."""
+    value, n = measure.value, measure.n
+    if trend is None or trend.usual is None or trend.pace <= Pace.LEARNING:
+        text = f"{rule.metric} {value:.3g}; too few earlier windows like this to say what is usual"
+        return Reading(Health.INSUFFICIENT, Signal.HOLD, value, n, text)
+    usual = f"{rule.metric} {value:.3g}, usually {trend.usual:.3g} in windows like this"
+    if trend.since is None:
+        return Reading(Health.OK, Signal.CLEAR, value, n, usual)
+    went = "higher" if trend.rising else "lower"
+    text = f"{usual}; {went} since {isoformat(trend.since)}, n = {n}"
+    return Reading(Health.OK, Signal.BREACH, value, n, text)
 
 
 def read_drift(rule: Rule, shift: Shift) -> Reading:

@@ -1,4 +1,4 @@
-"""A static threshold on one number, or the verdict on each feature."""
+"""A threshold on a number that people set or that is learned, or a verdict on each feature."""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -27,6 +27,8 @@ class Rule:
     metric: a name of `metrics.METRICS` or of a rate of the data; `drift` for the verdict of every
     feature and the score, `quality` for that of every check of the data.
     window: size in microseconds. op, value: the breach; None for verdicts.
+    auto: there is no value; a lasting change from what is usual is the breach, to the side of `op`,
+    else to the bad side of the metric, else to either.
     clear: the value from which a breach counts as over, on the good side of `value`.
     for_windows: consecutive breached windows before it fires. keep_firing_windows: good ones before
     it resolves. min_samples: fewer rows hold the state. min_coverage: labelled share to wait for.
@@ -46,18 +48,27 @@ class Rule:
     confident: bool = True
     severity: str = "warning"
     category: str = "performance"
+    auto: bool = False
 
     def __post_init__(self) -> None:
         if self.metric in _VERDICTS:
-            if (self.op, self.value, self.clear) != (None, None, None):
+            if (self.op, self.value, self.clear, self.auto) != (None, None, None, False):
                 raise SchemaError(
                     f"rule {self.name!r} on {self.metric} takes no `op`, `value` or `clear`: the "
                     "verdict learns what is usual; leave them out"
                 )
             return
+        if self.auto:
+            if self.clear is not None:
+                raise SchemaError(
+                    f"rule {self.name!r} has `value: auto` and takes no `clear`: it is over when "
+                    "the series is back to what is usual"
+                )
+            return
         if self.op is None or self.value is None:
             raise SchemaError(
-                f"rule {self.name!r} on {self.metric!r} needs `op` and `value`, such as < and 0.7"
+                f"rule {self.name!r} on {self.metric!r} needs `op` and `value`, such as < and 0.7, "
+                "or `value: auto`"
             )
         # Every comparison with NaN is false: the rule would be silent for ever.
         if not isfinite(self.value) or not isfinite(

@@ -17,6 +17,7 @@ from tocsin.service.maturity import learned_maturity
 from tocsin.service.measure import measure
 from tocsin.service.quality import Past, found_quality
 from tocsin.service.stacks import window_profiles
+from tocsin.service.trends import with_trends
 from tocsin.service.windows import Due, by_column, due_now, due_windows, like_ends
 from tocsin.values import Window, WindowSpec
 
@@ -70,7 +71,13 @@ class Evaluate:
                 for spec in monitor.windows
             }
             found = {
-                spec: self._evaluate(connection, record, monitor, spec, windows.due, now)
+                spec: with_trends(
+                    connection,
+                    record,
+                    monitor,
+                    spec,
+                    self._evaluate(connection, record, monitor, spec, windows.due, now),
+                )
                 for spec, windows in due.items()
             }
         count = sum(len(part) for part in found.values())

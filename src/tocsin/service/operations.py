@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from tocsin.declared import Prices, parse_monitor
 from tocsin.errors import InvalidInputError
 from tocsin.metrics.intervals import wilson
 from tocsin.metrics.latency import latency_quantile
@@ -46,7 +47,8 @@ class OperationsPoint:
     counts: by the names in `COUNTS`. requests: by version. error_rate: of requests that were not
     answered well, client errors left out. latency: seconds, by `p50`, `p95`, `p99`. per_second:
     requests over the part of the window that has passed. cpu: processors in use per process.
-    rss_bytes: of the largest process. complete: whether the window is over.
+    rss_bytes: of the largest process. complete: whether the window is over. price: of 1,000
+    predictions, None where no prices are declared.
     """
 
     window: Window
@@ -58,6 +60,8 @@ class OperationsPoint:
     cpu: float
     rss_bytes: int
     complete: bool
+    price: Measure | None = None
+    currency: str = ""
 
 
 class Operations:
@@ -106,7 +110,8 @@ class Operations:
             )
         now = self._clock()
         with self._records.read() as connection:
-            model_id, _ = models.monitor_named(connection, model)
+            model_id, document = models.monitor_named(connection, model)
+            prices = parse_monitor(model, document).prices
             newest = operations.newest_bucket(connection, model_id)
             if newest is None:
                 return []
@@ -117,7 +122,8 @@ class Operations:
                 if version in (None, cost.version):
                     by_window.setdefault(cost.bucket // window * window, []).append(cost)
         return [
-            _point(Window(start, start + window), costs, now) for start, costs in by_window.items()
+            _point(Window(start, start + window), costs, prices, now)
+            for start, costs in by_window.items()
         ]
 
 
@@ -135,7 +141,9 @@ def _fault(number: int, summary: Summary, now: int) -> str | None:
     return None if fault is None else f"summary {number} {fault}"
 
 
-def _point(window: Window, costs: Sequence[Cost], now: int) -> OperationsPoint:
+def _point(
+    window: Window, costs: Sequence[Cost], prices: Prices | None, now: int
+) -> OperationsPoint:
     counts = np.sum([cost.counts for cost in costs], axis=0)
     latencies = np.sum([cost.latencies for cost in costs], axis=0)
     named = {name: int(count) for name, count in zip(COUNTS, counts, strict=True)}
@@ -153,7 +161,18 @@ def _point(window: Window, costs: Sequence[Cost], now: int) -> OperationsPoint:
         cpu=named["cpu_us"] / named["serving_us"] if named["serving_us"] else 0.0,
         rss_bytes=max(cost.rss_bytes for cost in costs),
         complete=now >= window.end,
+        price=None if prices is None else _price(named, prices),
+        currency="" if prices is None else prices.currency,
     )
+
+
+def _price(counts: Mapping[str, int], prices: Prices) -> Measure:
+    """What 1,000 predictions were paid with."""
+    rows = counts["rows"]
+    if rows == 0:
+        return Undefined("no predictions", 0)
+    hours = prices.process_hour * counts["serving_us"] + prices.cpu_hour * counts["cpu_us"]
+    return Bounded(1_000 * (hours / HOUR / rows + prices.prediction), n=rows)
 
 
 def _error_rate(counts: Mapping[str, int]) -> Measure:

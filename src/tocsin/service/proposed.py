@@ -50,7 +50,8 @@ def proposed_rules(monitor: Monitor, reference: Profile, logged: Mapping[str, fl
     metric = monitor.metrics[monitor.metrics.headline]
     number, said = _usual(metric, metric.measure(reference).at(), logged)
     if number is None:
-        return [drift, quality], (told, checked, said)
+        rule, sentence = _learned(metric, spec)
+        return [drift, rule, quality], (told, checked, f"{said} {sentence}")
     rule, sentence = _performance(metric, number, spec)
     return [drift, rule, quality], (told, checked, f"{sentence} {said}")
 
@@ -75,8 +76,21 @@ def _usual(
             f"{few}."
         )
     return None, (
-        f"There is no rule on {metric.name}: {few}, and MLflow has no {metric.name} of this "
-        "version. Add one once you know what to expect."
+        f"How good it is is not known: {few}, and MLflow has no {metric.name} of this version."
+    )
+
+
+def _learned(metric: Metric, spec: WindowSpec) -> tuple[dict[str, Any], str]:
+    """The rule that the metric leaves what is usual, and a sentence about it."""
+    name = "".join(part.title() for part in metric.name.split("_")) + "Went"
+    rule = {
+        "alert": name,
+        "expr": {"metric": metric.name, "window": spec.name, "value": "auto"},
+        "min_samples": _MIN_SAMPLES,
+    }
+    return rule, (
+        f"Rule {name}: {metric.name} over {spec.name} leaves what is usual for it, which is "
+        "learned from the first weeks; replace it by a threshold once you know one."
     )
 
 

@@ -25,6 +25,7 @@ from tocsin.records.evaluations import Evaluation
 from tocsin.records.models import ModelRecord
 from tocsin.service.learning import learning_at
 from tocsin.service.maturity import final_after
+from tocsin.service.outlook import Outlook, crossings_of, outlook_of
 from tocsin.service.segments import (
     GroupsView,
     SegmentsView,
@@ -205,6 +206,12 @@ class Read:
                 shift=shift,
             )
 
+    def outlook(self, name: str) -> Outlook:
+        """Where the series of a model's rules are going. Raises: UnknownModelError."""
+        with self._records.read() as connection:
+            record = models.model_named(connection, name)
+            return outlook_of(connection, record, parse_monitor(name, record.monitor))
+
     def segments(
         self, name: str, *, metric: str | None = None, window: int | None = None
     ) -> SegmentsView | None:
@@ -309,7 +316,7 @@ def _overview(connection: Connection, record: ModelRecord) -> Overview:
     return Overview(
         name=record.name,
         version=monitor.version if latest is None else _most_used(latest.versions),
-        condition=_condition(connection, open_incidents, latest),
+        condition=_condition(connection, record, monitor, open_incidents, latest),
         headline=headline,
         coverage=None if latest is None else latest.coverage,
         rows_in_a_day=0 if latest is None else latest.rows,
@@ -323,16 +330,25 @@ def _most_used(versions: Mapping[str, int]) -> str:
 
 
 def _condition(
-    connection: Connection, open_incidents: Sequence[Incident], latest: Point | None
+    connection: Connection,
+    record: ModelRecord,
+    monitor: Monitor,
+    open_incidents: Sequence[Incident],
+    latest: Point | None,
 ) -> Condition:
+    """Breach: measured; at risk: estimated or foreseen; watch: a fault without a known effect."""
+    firing = {
+        episode.category
+        for incident in open_incidents
+        for episode in alerts.episodes_of(connection, incident.id)
+        if episode.resolved is None
+    }
+    if "performance" in firing:
+        return Condition.BREACH
+    if "early" in firing or crossings_of(connection, record, monitor):
+        return Condition.AT_RISK
     if open_incidents:
-        firing = [
-            episode.category
-            for incident in open_incidents
-            for episode in alerts.episodes_of(connection, incident.id)
-            if episode.resolved is None
-        ]
-        return Condition.BREACH if "performance" in firing else Condition.WATCH
+        return Condition.WATCH
     if latest is None:
         return Condition.NO_DATA
     return Condition.HEALTHY if isinstance(latest.measure, Bounded) else Condition.WAITING

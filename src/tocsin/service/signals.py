@@ -10,6 +10,10 @@ from tocsin.rules import DRIFT, QUALITY, Reading, Rule, read_drift, read_metric,
 from tocsin.service.quality import cells, column_of, counts_of, findings_of, unsure_of
 from tocsin.values import Bounded, Measure, Undefined, format_duration
 
+_NOT_MEASURED = Undefined("this window was measured before the metric was declared")
+_NOT_COUNTED = Undefined("this window was measured before there were rates")
+_NO_ROWS = Undefined("no rows to take a share of")
+_RATES = FEATURE_CHECKS | MODEL_CHECKS
 # The instance that stands for all checks of the data that nothing was found of.
 REST = ""
 
@@ -17,7 +21,7 @@ REST = ""
 def readings(
     rule: Rule, evaluation: Evaluation, monitor: Monitor, *, known: Collection[str] = ()
 ) -> Iterator[tuple[str, Reading]]:
-    """The instances of a rule in one window: one for most metrics, else one for each column.
+    """The instances of a rule in one window, and how each reads.
 
     known: instances of the rule that are not at rest; of the checks of the data the others are told
     only when something was found.
@@ -25,24 +29,25 @@ def readings(
     if rule.metric == DRIFT:
         for column, shift in evaluation.shifts.items():
             yield column, read_drift(rule, shift)
-    elif rule.metric == QUALITY:
+        return
+    if rule.metric == QUALITY:
         yield from _quality(rule, evaluation, monitor, known)
-    elif rule.metric in FEATURE_CHECKS or rule.metric in MODEL_CHECKS or rule.metric == VOLUME:
-        for instance, measure in _rates(rule.metric, evaluation, monitor):
-            rows = evaluation.rows
-            yield (
-                instance,
-                read_metric(rule, measure, rows=rows, coverage=1.0, needs_labels=False),
-            )
-    else:
+        return
+    window = evaluation.window
+    if rule.auto and window.end % (window.end - window.start):
+        # What is usual is learned from windows that have no rows in common.
+        return
+    trends = evaluation.trends.get(rule.name, {})
+    for instance, measure in numbers(rule.metric, evaluation, monitor):
         yield (
-            "",
+            instance,
             read_metric(
                 rule,
-                evaluation.measures[rule.metric],
+                measure,
                 rows=evaluation.rows,
                 coverage=evaluation.coverage,
-                needs_labels=monitor.metrics[rule.metric].needs_labels,
+                needs_labels=needs_labels(rule.metric, monitor),
+                trend=trends.get(instance),
             ),
         )
 
@@ -62,32 +67,66 @@ def _quality(
     yield REST, read_quality(rule, None, rows=rows)
 
 
-def _rates(name: str, evaluation: Evaluation, monitor: Monitor) -> Iterator[tuple[str, Measure]]:
-    """A rate of every feature that has it, or of all rows."""
+def numbers(name: str, evaluation: Evaluation, monitor: Monitor) -> Iterator[tuple[str, Measure]]:
+    """The numbers of a window that go by this name, by instance: empty for that of all rows."""
     if name == VOLUME:
         yield "", Bounded(float(evaluation.rows), n=evaluation.rows)
-        return
+    elif name in _RATES:
+        yield from _rates(name, evaluation, monitor)
+    else:
+        yield "", evaluation.measures.get(name, _NOT_MEASURED)
+
+
+def _rates(name: str, evaluation: Evaluation, monitor: Monitor) -> Iterator[tuple[str, Measure]]:
+    """A rate of every feature that has it, or of all rows."""
     of = cells(monitor.schema)
     at = [i for i, cell in enumerate(of) if cell.check.name == name]
     stored = counts_of(evaluation, of)
     if stored is None:
         for i in at:
-            yield of[i].feature, Undefined("this window was measured before there were rates")
+            yield of[i].feature, _NOT_COUNTED
         return
     counts, n = (part[at] for part in stored)
     low, high = wilson(counts, n)
-    for i, k, rows, least, most in zip(
+    share = _RATES[name].share
+    for i, count, rows, least, most in zip(
         at, counts.tolist(), n.tolist(), low.tolist(), high.tolist(), strict=True
     ):
-        yield of[i].feature, _measure(of[i].check.share, k, round(rows), least, most)
+        if rows == 0:
+            yield of[i].feature, _NO_ROWS
+        elif share:
+            yield of[i].feature, Bounded(count / rows, 0.0, least, most, round(rows))
+        else:
+            yield of[i].feature, Bounded(count, n=round(rows))
 
 
-def _measure(share: bool, count: float, n: int, low: float, high: float) -> Measure:  # noqa: FBT001
-    if not share:
-        return Bounded(count, n=n)
-    if n == 0:
-        return Undefined("no rows to take a share of")
-    return Bounded(count / n, low=low, high=high, n=n)
+def part_of(name: str) -> str:
+    """The part of an evaluation in which these numbers are stored."""
+    return "quality" if name in _RATES else "measures"
+
+
+def instances(name: str, monitor: Monitor) -> int:
+    """How many numbers of a window go by this name."""
+    if name not in _RATES:
+        return 1
+    return sum(cell.check.name == name for cell in cells(monitor.schema))
+
+
+def needs_labels(name: str, monitor: Monitor) -> bool:
+    """Whether these numbers wait for outcomes."""
+    return name in monitor.metrics and monitor.metrics[name].needs_labels
+
+
+def sides(rule: Rule, monitor: Monitor) -> tuple[float, ...]:
+    """Where a change is bad: 1 above what is usual, -1 below, or both."""
+    if rule.op is not None:
+        return (-1.0,) if rule.op == "<" else (1.0,)
+    if rule.metric in _RATES:
+        return (1.0,) if _RATES[rule.metric].share else (-1.0,)
+    if rule.metric == VOLUME:
+        return (1.0, -1.0)
+    better = monitor.metrics[rule.metric].higher_is_better
+    return (1.0, -1.0) if better is None else (-1.0,) if better else (1.0,)
 
 
 def title(rule: Rule, instance: str, monitor: Monitor) -> str:
@@ -97,24 +136,24 @@ def title(rule: Rule, instance: str, monitor: Monitor) -> str:
         return f"{instance} has drifted over {size}"
     if rule.metric == QUALITY:
         return f"{_checked(instance)} beyond what is expected over {size}"
-    assert rule.value is not None
+    name = _named(rule.metric, instance, monitor)
+    if rule.value is None:
+        both = sides(rule, monitor)
+        side = "other" if len(both) > 1 else "higher" if both[0] > 0 else "lower"
+        return f"{name} is {side} than usual over {size}"
     side = "below" if rule.op == "<" else "above"
-    return f"{_named(rule.metric, instance, monitor)} is {side} {rule.value:g} over {size}"
+    return f"{name} is {side} {rule.value:g} over {size}"
 
 
 def _checked(instance: str) -> str:
     """A check of the data, and of which feature."""
-    check = instance.rpartition("/")[2]
-    feature = column_of(instance)
-    name = check_title(check)
+    feature, name = column_of(instance), check_title(instance.rpartition("/")[2])
     return f"{name} of {feature}" if feature else name
 
 
 def check_title(check: str) -> str:
     """A check of the data in words."""
-    if check == VOLUME:
-        return "Number of rows"
-    return (FEATURE_CHECKS | MODEL_CHECKS)[check].title
+    return "Number of rows" if check == VOLUME else _RATES[check].title
 
 
 def _named(metric: str, instance: str, monitor: Monitor) -> str:

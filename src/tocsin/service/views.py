@@ -19,6 +19,7 @@ class Condition(StrEnum):
     """How a model is, in a word; the worst first."""
 
     BREACH = "breach"
+    AT_RISK = "at risk"
     WATCH = "watch"
     WAITING = "waiting for labels"
     NO_DATA = "no data"

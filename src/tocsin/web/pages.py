@@ -171,6 +171,7 @@ def router(app: App) -> APIRouter:
             if wanted("live_quality")
             else None,
             quality_checks=FEATURE_CHECKS,
+            outlook=read.outlook(name),
             importance=_importance(app, detail),
             most_features=_MOST_FEATURES,
             fired=read.summary(name)["alerts"],

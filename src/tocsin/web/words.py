@@ -323,12 +323,14 @@ def rule_condition(rule: Rule, metrics: Mapping[str, Metric]) -> str:
         return "any feature or the output has drifted"
     if rule.metric == QUALITY:
         return "any check of the data finds what is not expected"
-    assert rule.value is not None
+    metric = metrics.get(rule.metric)
+    name = check_title(rule.metric) if metric is None else metric.title
+    if rule.value is None:
+        side = {"<": "lower than", ">": "higher than"}.get(rule.op or "", "unlike what is")
+        return f"{name} {side} usual"
     side = "below" if rule.op == "<" else "above"
-    if rule.metric not in metrics:
-        return f"{check_title(rule.metric)} {side} {check_level(rule.metric, rule.value)}"
-    metric = metrics[rule.metric]
-    return f"{metric.title} {side} {level(metric, rule.value)}"
+    value = check_level(rule.metric, rule.value) if metric is None else level(metric, rule.value)
+    return f"{name} {side} {value}"
 
 
 def check_level(check: str, value: float) -> str:
@@ -369,7 +371,9 @@ def thresholds(rules: tuple[Rule, ...], metric: Metric, size: int) -> list[Thres
 
 def state_of_all(overviews: list[Overview]) -> str:
     """How the models are, in a sentence: the first thing on the first page."""
-    bad = sum(o.condition in (Condition.BREACH, Condition.WATCH) for o in overviews)
+    bad = sum(
+        o.condition in (Condition.BREACH, Condition.AT_RISK, Condition.WATCH) for o in overviews
+    )
     total = len(overviews)
     models = "1 model" if total == 1 else f"{total} models"
     if bad:
