@@ -336,3 +336,34 @@ def test_labels_that_should_be_there_by_now_are_missed(app: App) -> None:
     late = points[20].labels.late
     assert isinstance(late, Bounded)
     assert late.value < 0.02
+
+
+def test_a_rate_may_learn_what_is_usual_for_it(app: App) -> None:
+    expr = {"metric": "null_rate", "window": "1h", "op": ">", "value": "auto"}
+    feed = watched(app, rules=[{"alert": "NullsWent", "expr": expr}])
+    send(feed, 1)
+    close(feed, 2)
+    feed.work()
+    assert set(last(feed).trends["NullsWent"]) == {"distance", "carrier"}
+
+
+def test_the_volume_is_compared_with_windows_of_the_same_time_of_day(app: App) -> None:
+    feed = watched(app)
+    for day in range(9):
+        send(feed, 24 * day + 3, n=100 if day < 8 else 20)
+    close(feed, 24 * 8 + 4)
+    feed.work()
+    said = found(feed)["volume"]
+    assert said.reason == (
+        "only 20 rows; windows like this have about 100, and at least 100 but for one"
+    )
+    assert ("volume", False) in episodes(feed)
+
+
+def test_freshness_is_declared_or_learned_and_a_replay_is_never_late(app: App) -> None:
+    feed = watched(app, quality={"freshness": "2h"})
+    send(feed, 1)
+    feed.work()
+    fresh = app.quality.view("late").freshness
+    assert (fresh.stale, fresh.limit) == (False, None)
+    assert "replay" in fresh.reason
