@@ -51,11 +51,10 @@ def pages(client):
 
 def test_the_section_begins_with_what_was_found(pages):
     said = pages["late"]
-    assert "1 check finds what is not expected, of carrier." in said
+    assert "2 checks find what is not expected, of distance, carrier." in said
     assert "violated carrier has no value in 25.0 % of 60 rows; the reference has none." in said
-    # Out of range it is learned first how much is usual.
-    assert "learning distance is out of range in 50.0 % of 60 rows" in said
-    assert said.index("violated") < said.index("learning") < said.index("Feature")
+    assert "violated distance is out of range in 50.0 % of 60 rows" in said
+    assert said.index("violated") < said.index("Feature")
     assert "25 % violated" in said
 
 
@@ -71,7 +70,7 @@ def test_without_a_window_it_says_why(pages):
 def test_a_feature_shows_its_checks_and_their_rates_over_time(client):
     page = client.get("/models/late/features/distance").text
     said = text_of(page.split('id="quality"')[1].split("</section")[0])
-    assert "Out of range learning 50 % 38 % to 62 %" in said
+    assert "Out of range violated 50 % 38 % to 62 %" in said
     assert "the reference has none" in said
     assert 'id="chart-rate-1"' in page
 

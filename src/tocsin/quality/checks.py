@@ -140,8 +140,7 @@ def distinct(histogram: FeatureHistogram) -> Floats:
 NULL = Check("null_rate", "Nulls", "has no value in", _in("null"))
 NON_FINITE = Check("non_finite_rate", "Not finite", "is not finite in", _in("non-finite"))
 OUT_OF_RANGE = Check(
-    "out_of_range_rate", "Out of range", "is out of range in", _out_of_range,
-    points=0.05, alone=False,
+    "out_of_range_rate", "Out of range", "is out of range in", _out_of_range, points=0.05
 )  # fmt: skip
 UNSEEN = Check("unseen_rate", "Unseen values", "has unseen values in", _unseen, points=0.05)
 TOP = Check(

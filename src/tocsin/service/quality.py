@@ -108,17 +108,7 @@ def found_quality(
         _past_rows(connection, record, spec, ends, past),
         monitor.quality.volume,
     )
-    suspicious = np.flatnonzero(sure.any(-1)).tolist()
-    _look_up_examples(connection, record, expected, spec, [ends[i] for i in suspicious], past)
-    # The newest of a window counts: a revision is not its own past.
-    values = past.add(ends, np.where(n >= ENOUGH_ROWS, rates(counts, n, expected.shares), np.nan))
-    found = [list[Finding]() for _ in group]
-    for i in suspicious:
-        at = np.flatnonzero(sure[i])
-        like = past.examples(like_ends(spec, ends[i]), at)
-        recent = past.examples(_recent_ends(spec, ends[i]), at)
-        found[i] += expected.judged(counts[i], n[i], sure[i], like, recent)
-        _mark(values[i], expected, found[i])
+    found = _judged(connection, record, expected, spec, ends, counts, n, sure, past)
     for findings, volume in zip(found, volumes, strict=True):
         findings += [] if volume is None else [volume]
     doubtful: list[list[int]] = [[] for _ in group]
@@ -130,6 +120,33 @@ def found_quality(
             counts.astype(np.int64).tolist(), found, doubtful, strict=True
         )
     ]
+
+
+def _judged(
+    connection: Connection,
+    record: ModelRecord,
+    expected: Expected,
+    spec: WindowSpec,
+    ends: Sequence[int],
+    counts: Floats,
+    n: Floats,
+    sure: NDArray[np.bool_],
+    past: Past,
+) -> list[list[Finding]]:
+    """What is found of the cells that are surely beyond their limits, window by window."""
+    suspicious = np.flatnonzero(sure.any(-1)).tolist()
+    _look_up_examples(connection, record, expected, spec, [ends[i] for i in suspicious], past)
+    # The newest of a window counts: a revision is not its own past.
+    values = past.add(ends, np.where(n >= ENOUGH_ROWS, rates(counts, n, expected.shares), np.nan))
+    found = [list[Finding]() for _ in ends]
+    for i in suspicious:
+        at = np.flatnonzero(sure[i])
+        like = past.examples(like_ends(spec, ends[i]), at)
+        recent = past.examples(_recent_ends(spec, ends[i]), at)
+        found[i] += expected.judged(counts[i], n[i], sure[i], like, recent)
+        # Before a later window takes it for an example.
+        _mark(values[i], expected, found[i])
+    return found
 
 
 def unsure_of(evaluation: Evaluation, of: Sequence[Cell]) -> set[str]:

@@ -100,7 +100,7 @@ def ago_words(span: int) -> str:
     ('1.5 h', '3 days', '0 min')
     """
     if span >= 2 * DAY:
-        return f"{span / DAY:.3g} days"
+        return f"{span / DAY:,.0f} days"
     if span >= HOUR:
         return f"{span / HOUR:.3g} h"
     return f"{span / MINUTE:.0f} min"
