@@ -38,7 +38,7 @@ def monitor_of(found):
     return {"schema": {key: part for key, part in found.schema.to_dict().items() if part}}
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def server(tmp_path_factory):
     with mlflow_server(tmp_path_factory.mktemp("mlflow")) as uri:
         yield uri

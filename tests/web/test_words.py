@@ -7,6 +7,7 @@ import pytest
 from tocsin.charts import DARK, LIGHT
 from tocsin.metrics import METRICS
 from tocsin.records.models import Rebuilding
+from tocsin.rules import Operator, Rule
 from tocsin.values import DAY, HOUR, MINUTE, Bounded, Undefined, from_datetime
 from tocsin.web import words
 
@@ -150,3 +151,13 @@ def test_a_rebuild_says_how_far_it_is_and_outcomes_why_they_cannot_count():
     said = plain(words.uncountable_sentence(far, 30 * DAY))
     assert said == "3 later than 30 days after their prediction, 1 more than a day before it"
     assert words.uncountable_sentence({}, DAY) == ""
+
+
+def test_a_rule_that_learns_says_which_side_is_bad() -> None:
+    def said(metric: str, op: Operator | None = None) -> str:
+        return words.rule_condition(Rule("R", metric, DAY, op, auto=True), METRICS)
+
+    assert said("roc_auc") == "ROC AUC stays lower than usual"
+    assert said("brier_score") == "Brier score stays higher than usual"
+    assert said("mean_score") == "Mean score stays lower than usual, or higher than usual"
+    assert said("mean_score", Operator.ABOVE) == "Mean score stays higher than usual"

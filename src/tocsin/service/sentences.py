@@ -3,7 +3,7 @@
 from tocsin.service.outlook import Crossing, RuleTrend
 from tocsin.service.views import Point, Series
 from tocsin.trends import Pace
-from tocsin.values import DAY, HOUR, Bounded, Measure, format_duration, isoformat
+from tocsin.values import DAY, HOUR, Bounded, Measure, format_duration, isoformat, to_datetime
 
 
 def point_sentence(series: Series, point: Point) -> str:
@@ -39,9 +39,9 @@ def trend_sentence(found: RuleTrend) -> str:
         return f"{name} is {trend.value:.3g} {over}; what is usual is still being learned."
     usual = f"{name} is {trend.value:.3g} {over}, usually {trend.usual:.3g}"
     if trend.since is None:
-        return f"{usual}: evidence of a lasting change is {trend.evidence:.0%} of an alarm's."
+        return f"{usual}; no lasting change ({trend.evidence:.0%} of the evidence for an alarm)."
     went = "higher" if trend.rising else "lower"
-    return f"{usual}: {went} since {isoformat(trend.since)}."
+    return f"{usual}; {went} since {_moment(trend.since)}."
 
 
 def crossing_sentence(found: Crossing) -> str:
@@ -58,6 +58,11 @@ def crossing_sentence(found: Crossing) -> str:
         f"{rule.value:g} in {likely} (90 % range {early} to {late}; {ahead.windows} windows, "
         f"p = {ahead.p_value:.1g})."
     )
+
+
+def _moment(time: int) -> str:
+    """A time to the minute, in UTC."""
+    return f"{to_datetime(time):%d %b %Y %H:%M} UTC".lstrip("0")
 
 
 def _lasting(duration: int) -> str:

@@ -16,7 +16,7 @@ from tocsin.quality import FEATURE_CHECKS, MODEL_CHECKS, VOLUME
 from tocsin.records.alerts import Episode
 from tocsin.records.aliases import AliasMove
 from tocsin.records.models import Rebuilding
-from tocsin.rules import DRIFT, QUALITY, Rule
+from tocsin.rules import DRIFT, QUALITY, Operator, Rule
 from tocsin.schema import Schema, Task
 from tocsin.service.aliases import History
 from tocsin.service.operations import OperationsPoint
@@ -326,11 +326,22 @@ def rule_condition(rule: Rule, metrics: Mapping[str, Metric]) -> str:
     metric = metrics.get(rule.metric)
     name = check_title(rule.metric) if metric is None else metric.title
     if rule.value is None:
-        side = {"<": "lower than", ">": "higher than"}.get(rule.op or "", "unlike what is")
-        return f"{name} {side} usual"
+        falls, rises = "lower than usual", "higher than usual"
+        better = _higher_is_better(rule, metric)
+        if rule.op is None and better is None:
+            return f"{name} stays {falls}, or {rises}"
+        worse = rule.op or (Operator.BELOW if better else Operator.ABOVE)
+        return f"{name} stays {falls if worse is Operator.BELOW else rises}"
     side = "below" if rule.op == "<" else "above"
     value = check_level(rule.metric, rule.value) if metric is None else level(metric, rule.value)
     return f"{name} {side} {value}"
+
+
+def _higher_is_better(rule: Rule, metric: Metric | None) -> bool | None:
+    """Which side is the better one of what a rule looks at, if there is one."""
+    if metric is not None:
+        return metric.higher_is_better
+    return None if rule.metric == VOLUME else not (FEATURE_CHECKS | MODEL_CHECKS)[rule.metric].share
 
 
 def check_level(check: str, value: float) -> str:
