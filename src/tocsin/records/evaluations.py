@@ -162,18 +162,25 @@ def usual_distances(
 
 
 def stored_quality(
-    connection: Connection, model_id: int, size: int, ends: Collection[int]
+    connection: Connection,
+    model_id: int,
+    size: int,
+    ends: Collection[int],
+    *,
+    span: tuple[int, int] | None = None,
 ) -> dict[int, StoredQuality]:
-    """How many rows windows had, and what was found of them, by their end."""
+    """How many rows windows had, and what was found of them, by their end.
+
+    span: all that end from the first to the second, instead of `ends`.
+    """
     e = evaluations.c
     columns = (e.window_end, e.rows, e.labelled, e.plan_digest, e.quality)
+    wanted = list(_parts(ends))
+    if span is not None:
+        wanted = [sa.and_(e.window_end >= span[0], e.window_end <= span[1])]
     found: dict[int, StoredQuality] = {}
-    if not ends:
-        return found
-    # So many are nearly all of their time: a range costs less than naming each of them.
-    between = sa.and_(e.window_end >= min(ends), e.window_end <= max(ends))
-    for wanted in [between] if len(ends) > _MOST_PARAMETERS else _parts(ends):
-        for end, *rest in connection.execute(_newest(model_id, size, wanted, *columns)):
+    for part in wanted:
+        for end, *rest in connection.execute(_newest(model_id, size, part, *columns)):
             found[end] = StoredQuality(*rest)
     return found
 

@@ -37,6 +37,8 @@ from tocsin.values import DAY, Window, WindowSpec
 Floats = NDArray[np.float64]
 # What a window has to exceed is looked for in so much of the past.
 _RECENT = 16 * DAY
+# So many windows are looked up by naming each of those like them.
+_FEW = 8
 _CHECKS = {*FEATURE_CHECKS, *MODEL_CHECKS, VOLUME}
 _NUMBERS = (Kind.NUMERIC, Kind.DATETIME)
 
@@ -205,14 +207,19 @@ def _past_rows(
 ) -> Floats:
     """(w, h) how many rows the windows like these had, NaN of those that there were not."""
     like = all_like_ends(spec, ends)
-    wanted = set(np.unique(like).tolist()) - past.rows.keys()
-    past.stored.update(evaluations.stored_quality(connection, record.id, spec.size, wanted))
-    for end in wanted:
-        stored = past.stored.get(end)
-        past.rows[end] = float(stored.rows) if stored is not None and stored.rows else np.nan
+    # All of the time between: of many windows those like them are nearly all that there are.
+    few = range(0) if len(ends) > _FEW else like.ravel().tolist()
+    unread = set(few) - past.rows.keys()
+    span = (int(like.min()), int(like.max())) if len(ends) > _FEW else None
+    found = evaluations.stored_quality(connection, record.id, spec.size, unread, span=span)
+    for end, stored in found.items():
+        if end not in past.rows:
+            past.stored[end] = stored
+            past.rows[end] = float(stored.rows) if stored.rows else np.nan
     known = np.array(sorted(past.rows))
     rows = np.array([past.rows[end] for end in known.tolist()])
-    return np.asarray(rows[np.searchsorted(known, like)])
+    at = np.minimum(np.searchsorted(known, like), len(known) - 1)
+    return np.where(known[at] == like, rows[at], np.nan)
 
 
 def _recent_ends(spec: WindowSpec, end: int) -> range:
