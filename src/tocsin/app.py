@@ -21,6 +21,7 @@ from tocsin.service.aliases import Aliases
 from tocsin.service.asking import Asking
 from tocsin.service.audit import Audit
 from tocsin.service.clock import Clock, wall_clock
+from tocsin.service.data_quality import DataQuality
 from tocsin.service.delete import Delete
 from tocsin.service.deliver import Deliver
 from tocsin.service.erase import Erase
@@ -72,6 +73,7 @@ class App:
     profile_source: ProfileSource
     importances: Importances
     multivariate: Multivariate
+    quality: DataQuality
     receivers: Receivers
     deliver: Deliver
     operations: Operations
@@ -137,6 +139,7 @@ def opened(settings: Settings, clock: Clock = wall_clock) -> Iterator[App]:
             profile_source=ProfileSource(records, lake, clock),
             importances=Importances(records, lake, clock),
             multivariate=Multivariate(records, lake),
+            quality=DataQuality(records, clock),
             receivers=Receivers(records),
             deliver=deliver,
             operations=Operations(records, clock),

@@ -18,6 +18,7 @@ from tocsin.api import (
     models,
     multivariate,
     operations,
+    quality,
     registry,
     rows,
     sources,
@@ -58,8 +59,9 @@ def application(app: App) -> FastAPI:
         openapi_url="/api/v1/openapi.json",
     )
     parts = (
-        sources, models, multivariate, trends, operations, rows, importance, registry, audit, events
-    )  # fmt: skip
+        *(sources, models, multivariate, trends, quality, operations, rows, importance),
+        *(registry, audit, events),
+    )
     for part in parts:
         server.include_router(part.router(app), prefix=_PREFIX, responses=USUAL)
     taking = ingest.router(app)

@@ -15,6 +15,7 @@ from tocsin.cli.capturing import serve as serve_model
 from tocsin.cli.drift import drift
 from tocsin.cli.importance import importance
 from tocsin.cli.options import Url, remote_at
+from tocsin.cli.quality import quality
 from tocsin.cli.tables import (
     groups_table,
     incident_table,
@@ -248,6 +249,7 @@ for command in (
     rows.replay,
     rows.erase,
     importance,
+    quality,
 ):
     commands.command()(command)
 

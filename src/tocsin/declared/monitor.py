@@ -13,6 +13,7 @@ from tocsin.declared.documents import (
     SegmentDocument,
 )
 from tocsin.declared.drift import DriftSettings, drift_settings
+from tocsin.declared.quality import declared_quality, with_quality
 from tocsin.errors import InvalidInputError, SchemaError
 from tocsin.ids import ID_NAMES
 from tocsin.metrics import (
@@ -23,8 +24,9 @@ from tocsin.metrics import (
     registered,
     registered_or_missing,
 )
+from tocsin.quality import FEATURE_CHECKS, MODEL_CHECKS, VOLUME, Declared
 from tocsin.records.outbox import Receiver
-from tocsin.rules import DRIFT, Rule
+from tocsin.rules import DRIFT, QUALITY, Rule
 from tocsin.schema import Feature, Kind, Ratio, Schema, Segment, Task
 from tocsin.values import DAY, HOUR, MINUTE, WindowSpec, format_duration
 
@@ -60,6 +62,7 @@ class Monitor:
     learned when it is None. metrics: those that are measured of every window, by name. retention:
     microseconds for which rows are kept, None for ever. publish: whether results go back to MLflow.
     drift: how columns are judged.
+    quality: what is said of the data, in place of what is learned from the reference.
     false_alarms: how many a month are accepted by chance, over all rules that are `auto` together.
     """
 
@@ -79,12 +82,13 @@ class Monitor:
     retention: int | None = None
     publish: bool = True
     drift: DriftSettings = field(default_factory=DriftSettings)
+    quality: Declared = field(default_factory=Declared)
     false_alarms: float = 1.0
     prices: Prices | None = None
 
 
 # What rules may look at beside metrics.
-SIGNALS = (DRIFT,)
+SIGNALS = (DRIFT, QUALITY, *FEATURE_CHECKS, *MODEL_CHECKS, VOLUME)
 # What one window may hold in memory: a month of minutes would be too much.
 MOST_BUCKETS = 12_000
 _CELLS = {
@@ -133,6 +137,7 @@ def parse_monitor(name: str, document: object, *, new: bool = False) -> Monitor:
         retention=parsed.retention,
         publish=parsed.publish,
         drift=drift_settings(parsed.drift, schema, granularity=parsed.granularity),
+        quality=declared_quality(parsed.quality, schema.features),
         false_alarms=parsed.false_alarms,
         prices=None if parsed.prices is None else Prices(**parsed.prices.model_dump()),
     )
@@ -151,15 +156,32 @@ def parse_receiver(name: str, document: object) -> Receiver:
 
 
 def default_rules(windows: tuple[WindowSpec, ...]) -> tuple[Rule, ...]:
-    """Rules that need no threshold: the drift verdict on the shortest window."""
-    return (Rule("FeatureDrift", DRIFT, windows[0].size, category="drift"),)
+    """Rules that need no threshold: the verdicts on the shortest window.
+
+    What is wrong with the data for two windows that do not overlap: docs/decisions/0025-quality.md.
+    """
+    short = windows[0]
+    lasting = short.size // short.every + 1
+    return (
+        Rule("FeatureDrift", DRIFT, short.size, category="drift"),
+        Rule(
+            "DataQuality",
+            QUALITY,
+            short.size,
+            for_windows=lasting,
+            keep_firing_windows=lasting,
+            category="data_quality",
+        ),
+    )
 
 
 def _schema(parsed: MonitorDocument) -> Schema:
     data = parsed.data
     return Schema(
         task=data.task,
-        features=tuple(Feature(f.name, f.kind, f.was) for f in data.features),
+        features=tuple(
+            with_quality(Feature(f.name, f.kind, f.was), parsed.quality) for f in data.features
+        ),
         score=data.score,
         prediction=data.prediction,
         label=data.label,
@@ -337,6 +359,11 @@ def _rule(parsed: RuleDocument, windows: tuple[WindowSpec, ...], metrics: Catalo
         raise SchemaError(
             f"rule {parsed.alert!r}: window {format_duration(expr.window)} is not one of {sizes}"
         )
+    if expr.by and expr.metric not in FEATURE_CHECKS:
+        raise SchemaError(
+            f"rule {parsed.alert!r}: {expr.metric} has no `by: [feature]`; leave it out, or choose "
+            f"one of {', '.join(FEATURE_CHECKS)}"
+        )
     return Rule(
         name=parsed.alert,
         # As the metric is called: `recall_score@0.30` is `recall_score@0.3`.
@@ -352,8 +379,15 @@ def _rule(parsed: RuleDocument, windows: tuple[WindowSpec, ...], metrics: Catalo
         min_coverage=parsed.min_coverage,
         confident=parsed.confidence == "interval",
         severity=parsed.labels.severity,
-        category=parsed.labels.category,
+        category=_category(parsed),
     )
+
+
+def _category(parsed: RuleDocument) -> str:
+    """As written; what looks at the data is about that unless somebody says otherwise."""
+    if "category" in parsed.labels.model_fields_set or parsed.expr.metric in (DRIFT,):
+        return parsed.labels.category
+    return "data_quality" if parsed.expr.metric in SIGNALS else parsed.labels.category
 
 
 def _faults(error: ValidationError) -> str:

@@ -15,6 +15,7 @@ from tocsin.service.clock import Clock
 from tocsin.service.judge import judged
 from tocsin.service.maturity import learned_maturity
 from tocsin.service.measure import measures
+from tocsin.service.quality import Past, found_quality
 from tocsin.service.stacks import window_profiles
 from tocsin.service.trends import with_trends
 from tocsin.service.windows import Due, due_now, due_windows
@@ -132,9 +133,10 @@ class Evaluate:
         now: int,
     ) -> list[Evaluation]:
         usual: dict[int, dict[str, float]] = {}
+        past = Past()
         done: list[Evaluation] = []
         for group in _groups(windows, _SPAN_BUCKETS * monitor.granularity):
-            done += self._measure(connection, record, monitor, spec, group, usual, now)
+            done += self._measure(connection, record, monitor, spec, group, usual, past, now)
         return done
 
     def _measure(
@@ -145,12 +147,13 @@ class Evaluate:
         spec: WindowSpec,
         group: Sequence[Window],
         usual: dict[int, dict[str, float]],
+        past: Past,
         now: int,
     ) -> list[Evaluation]:
         """Evaluate the windows of one stack.
 
-        usual: the usual distances of windows by their end, as far as they were looked up; the
-        windows of this stack are added, as later ones may be like them.
+        usual: the usual distances of windows by their end, as far as they were looked up; past:
+        their rates likewise. The windows of this stack are added, as later ones may be like them.
         """
         stack, versions = window_profiles(connection, record, monitor.granularity, group)
         rows = [round(float(n)) for n in stack.total("n")]
@@ -159,6 +162,7 @@ class Evaluate:
         plan = record.plan.digest
         shifts = judged(connection, record, monitor, spec, group, stack, before, usual)
         delays = stack.delays
+        quality = found_quality(connection, record, monitor, spec, group, stack, past)
         return [
             Evaluation(
                 window=window,
@@ -172,6 +176,7 @@ class Evaluate:
                 plan=plan,
                 known_offset=record.folded_offset,
                 known_at=now,
+                quality=quality[i] if rows[i] else {},
             )
             for i, window in enumerate(group)
             # A window that had rows and has none any more is a revision too.

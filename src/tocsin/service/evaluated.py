@@ -8,7 +8,7 @@ from tocsin.records.models import ModelRecord
 from tocsin.values import WindowSpec
 
 
-def evaluated(
+def evaluations_over(
     connection: Connection,
     record: ModelRecord,
     spec: WindowSpec,

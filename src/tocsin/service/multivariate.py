@@ -13,7 +13,7 @@ from tocsin.engines.arrow import rows_of
 from tocsin.errors import InvalidInputError, UnavailableError
 from tocsin.lake import Lake
 from tocsin.records import Records, evaluations, models
-from tocsin.service.windows import chosen_spec
+from tocsin.service.windows import spec_of
 from tocsin.values import Window
 
 MOST_ROWS = 20_000
@@ -90,7 +90,7 @@ class Multivariate:
         """By what the answer is kept, and the answer if there is one."""
         with self._records.read() as connection:
             record = models.model_named(connection, name)
-            spec = chosen_spec(parse_monitor(name, record.monitor), window)
+            spec = spec_of(parse_monitor(name, record.monitor), window)
             end = evaluations.newest_end(connection, record.id, spec)
             if end is None:
                 raise InvalidInputError(f"no window of {spec.name} of {name!r} has closed yet")

@@ -22,7 +22,8 @@ from tocsin.records import (
 )
 from tocsin.records.alerts import Incident
 from tocsin.records.models import ModelRecord
-from tocsin.service.evaluated import evaluated, latest_evaluation
+from tocsin.service.evaluated import evaluations_over, latest_evaluation
+from tocsin.service.learning import learning_at
 from tocsin.service.maturity import final_after
 from tocsin.service.outlook import Outlook, crossings_of, outlook_of
 from tocsin.service.segments import (
@@ -49,7 +50,7 @@ from tocsin.service.views import (
     Series,
     Status,
 )
-from tocsin.service.windows import chosen_spec
+from tocsin.service.windows import spec_of
 from tocsin.values import DAY, Bounded
 
 # Points that one picture can show.
@@ -112,8 +113,8 @@ class Read:
             record = models.model_named(connection, name)
             monitor = parse_monitor(name, record.monitor)
             check_segment(record, segment)
-            spec, chosen = chosen_spec(monitor, window), monitor.metrics.find(metric)
-            found = evaluated(connection, record, spec, span, most, as_of)
+            spec, chosen = spec_of(monitor, window), monitor.metrics.find(metric)
+            found = evaluations_over(connection, record, spec, span, most, as_of)
             whole = segment == EVERYTHING and version is None
             if whole and all(chosen.name in e.measures for e in found):
                 return stored_series(record, monitor, chosen, spec, found, as_of)
@@ -140,8 +141,8 @@ class Read:
             record = models.model_named(connection, name)
             monitor = parse_monitor(name, record.monitor)
             check_segment(record, segment)
-            spec = chosen_spec(monitor, window)
-            found = evaluated(connection, record, spec, span, MOST_POINTS, as_of)
+            spec = spec_of(monitor, window)
+            found = evaluations_over(connection, record, spec, span, MOST_POINTS, as_of)
             metrics = list(monitor.metrics.values())
             if segment != EVERYTHING or version is not None:
                 _check_stored(metrics[0], as_of)
@@ -169,8 +170,8 @@ class Read:
         with self._records.read() as connection:
             record = models.model_named(connection, name)
             monitor = parse_monitor(name, record.monitor)
-            spec = chosen_spec(monitor, monitor.windows[0].size if window is None else window)
-            found = evaluated(connection, record, spec, span, most)
+            spec = spec_of(monitor, monitor.windows[0].size if window is None else window)
+            found = evaluations_over(connection, record, spec, span, most)
             other = reference not in (None, monitor.drift.reference)
             if other:
                 monitor = measured_from(monitor, reference or "frozen")
@@ -191,7 +192,7 @@ class Read:
         with self._records.read() as connection:
             record = models.model_named(connection, name)
             monitor = parse_monitor(name, record.monitor)
-            latest = latest_evaluation(connection, record, chosen_spec(monitor, window))
+            latest = latest_evaluation(connection, record, spec_of(monitor, window))
             if latest is None or feature not in {f.name for f in monitor.schema.features}:
                 return None
             stack, _ = window_profiles(
@@ -200,7 +201,7 @@ class Read:
             shift = latest.shifts.get(feature)
             if version is not None:
                 (point,) = drift_of_version(
-                    connection, record, monitor, chosen_spec(monitor, window), [latest], version
+                    connection, record, monitor, spec_of(monitor, window), [latest], version
                 )
                 shift = point.shifts.get(feature)
             now = Profile(stack.plan, stack.vector[0]).feature(feature)
@@ -226,7 +227,7 @@ class Read:
         with self._records.read() as connection:
             record = models.model_named(connection, name)
             monitor = parse_monitor(name, record.monitor)
-            latest = latest_evaluation(connection, record, chosen_spec(monitor, window))
+            latest = latest_evaluation(connection, record, spec_of(monitor, window))
             if latest is None:
                 return None
             return statistics_of(connection, record, monitor, latest.window, column, version)
@@ -248,7 +249,7 @@ class Read:
             record = models.model_named(connection, name)
             monitor = parse_monitor(name, record.monitor)
             chosen = _headline(monitor) if metric is None else monitor.metrics.find(metric)
-            latest = latest_evaluation(connection, record, chosen_spec(monitor, window))
+            latest = latest_evaluation(connection, record, spec_of(monitor, window))
             if latest is None:
                 return None
             return segments_of(connection, record, monitor, chosen, latest.window)
@@ -264,7 +265,7 @@ class Read:
             monitor = parse_monitor(name, record.monitor)
             segment = protected(record, attribute)
             # The longest that there is: groups are small.
-            specs = monitor.windows[::-1] if window is None else (chosen_spec(monitor, window),)
+            specs = monitor.windows[::-1] if window is None else (spec_of(monitor, window),)
             latest = (latest_evaluation(connection, record, spec) for spec in specs)
             newest = next((found for found in latest if found is not None), None)
             if newest is None:
@@ -287,6 +288,7 @@ class Read:
                 found,
                 tuple(alerts.episodes_of(connection, incident_id)),
                 tuple(alerts.timeline_of(connection, incident_id)),
+                learning_at(connection, found),
             )
 
     def summary(self, name: str) -> dict[str, Any]:
@@ -332,8 +334,8 @@ class Read:
 
 def _overview(connection: Connection, record: ModelRecord) -> Overview:
     monitor = parse_monitor(record.name, record.monitor)
-    spec = chosen_spec(monitor, None)
-    found = evaluated(connection, record, spec, 14 * DAY, MOST_POINTS)
+    spec = spec_of(monitor, None)
+    found = evaluations_over(connection, record, spec, 14 * DAY, MOST_POINTS)
     headline = stored_series(record, monitor, _headline(monitor), spec, found)
     latest = headline.points[-1] if headline.points else None
     open_incidents = alerts.list_incidents(connection, model_id=record.id, open_only=True)

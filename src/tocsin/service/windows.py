@@ -3,6 +3,9 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+import numpy as np
+from numpy.typing import NDArray
+
 from tocsin.declared import Monitor
 from tocsin.drift import LOOK_BACK
 from tocsin.errors import InvalidInputError
@@ -56,6 +59,12 @@ def like_ends(spec: WindowSpec, end: int) -> list[int]:
     return [end - k * lag for k in range(LOOK_BACK, 0, -1)]
 
 
+def all_like_ends(spec: WindowSpec, ends: Sequence[int]) -> NDArray[np.int64]:
+    """(w, 64) the same of many windows at once."""
+    lags = max(DAY, spec.size) * np.arange(LOOK_BACK, 0, -1, dtype=np.int64)
+    return np.asarray(np.array(ends, np.int64)[:, None] - lags)
+
+
 def due_now(
     windows: Sequence[Window],
     spec: WindowSpec,
@@ -99,7 +108,7 @@ def by_column(windows: Sequence[Mapping[str, float]]) -> dict[str, list[float]]:
     return columns
 
 
-def chosen_spec(monitor: Monitor, window: int | None) -> WindowSpec:
+def spec_of(monitor: Monitor, window: int | None) -> WindowSpec:
     """The windows of a size; of a day, or the longest, when None.
 
     Raises: InvalidInputError for a size that the monitor does not have.
