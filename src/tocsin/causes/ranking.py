@@ -13,14 +13,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tocsin.causes.change import (
-    Change,
-    change,
-    expected_change,
-    surprise,
-)
+from tocsin.causes.change import Change, change, expected_change
 from tocsin.causes.decomposition import decomposition
 from tocsin.drift import ENOUGH_HISTORY, Shift, Verdict
+from tocsin.metrics.surprise import surprise
 from tocsin.profiles import FeatureHistogram, NumericBins, Profile, RegressionOutput
 
 Floats = NDArray[np.float64]
