@@ -1,6 +1,6 @@
 """What pages people: a rule, a reading of it, and the pure step from state to state."""
 
-from tocsin.rules.reading import Health, Reading, Signal, read_drift, read_metric
+from tocsin.rules.reading import Health, Reading, Signal, read_drift, read_estimate, read_metric
 from tocsin.rules.rule import DRIFT, Operator, Rule
 from tocsin.rules.transition import Event, Phase, State, Transition, transition
 
@@ -16,6 +16,7 @@ __all__ = [
     "State",
     "Transition",
     "read_drift",
+    "read_estimate",
     "read_metric",
     "transition",
 ]

@@ -13,6 +13,7 @@ from tocsin.records.evaluations import Evaluation
 from tocsin.records.models import ModelRecord
 from tocsin.service.alert import Alerting
 from tocsin.service.clock import Clock
+from tocsin.service.estimates import Estimating
 from tocsin.service.maturity import learned_maturity
 from tocsin.service.measure import measure
 from tocsin.service.stacks import window_profiles
@@ -134,9 +135,10 @@ class Evaluate:
         now: int,
     ) -> list[Evaluation]:
         usual: dict[int, dict[str, float]] = {}
+        estimating = Estimating(connection, record, monitor, spec)
         done: list[Evaluation] = []
         for group in _groups(windows, _SPAN_BUCKETS * monitor.granularity):
-            done += self._measure(connection, record, monitor, spec, group, usual, now)
+            done += self._measure(connection, record, monitor, spec, group, usual, estimating, now)
         return done
 
     def _measure(
@@ -147,6 +149,7 @@ class Evaluate:
         spec: WindowSpec,
         group: Sequence[Window],
         usual: dict[int, dict[str, float]],
+        estimating: Estimating,
         now: int,
     ) -> list[Evaluation]:
         """Evaluate the windows of one stack.
@@ -182,6 +185,7 @@ class Evaluate:
                 measurements.divergences[i], measurements.q_values[i], by_column(like)
             )
             usual[end] = {n: shift.js_distance for n, shift in known[end].items() if shift.is_usual}
+        estimates = estimating.of(group, stack, measurements.measured, before)
         delays = stack.delays
         return [
             Evaluation(
@@ -196,6 +200,7 @@ class Evaluate:
                 plan=plan,
                 known_offset=record.folded_offset,
                 known_at=now,
+                estimates=estimates[i],
             )
             for i, window in enumerate(group)
             # A window that had rows and has none any more is a revision too.

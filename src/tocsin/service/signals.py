@@ -3,10 +3,12 @@
 from collections.abc import Iterator
 
 from tocsin.declared import Monitor
+from tocsin.estimation import estimate_of, is_estimate, plain_name
 from tocsin.records.evaluations import Evaluation
-from tocsin.rules import DRIFT, Reading, Rule, read_drift, read_metric
+from tocsin.rules import DRIFT, Reading, Rule, read_drift, read_estimate, read_metric
 from tocsin.values import Measure, Undefined, format_duration
 
+_NOT_TRUSTED = Undefined("this window has no estimate that is trusted")
 _NOT_MEASURED = Undefined("this window was measured before the metric was declared")
 
 
@@ -21,6 +23,10 @@ def readings(rule: Rule, evaluation: Evaluation, monitor: Monitor) -> Iterator[t
         # What is usual is learned from windows that have no rows in common.
         return
     trends = evaluation.trends.get(rule.name, {})
+    if is_estimate(rule.metric):
+        found = estimate_of(evaluation.estimates, plain_name(rule.metric))
+        yield "", read_estimate(rule, found, rows=evaluation.rows, trend=trends.get(""))
+        return
     for instance, measure in numbers(rule.metric, evaluation):
         yield (
             instance,
@@ -37,12 +43,19 @@ def readings(rule: Rule, evaluation: Evaluation, monitor: Monitor) -> Iterator[t
 
 def numbers(name: str, evaluation: Evaluation) -> Iterator[tuple[str, Measure]]:
     """The numbers of a window that go by this name, by instance: empty for that of all rows."""
+    if is_estimate(name):
+        found = estimate_of(evaluation.estimates, plain_name(name))
+        if found is None or not found.trusted:
+            yield "", _NOT_TRUSTED
+        else:
+            yield "", found.measure
+        return
     yield "", evaluation.measures.get(name, _NOT_MEASURED)
 
 
-def part_of(name: str) -> str:  # noqa: ARG001
+def part_of(name: str) -> str:
     """The part of an evaluation in which these numbers are stored."""
-    return "measures"
+    return "estimates" if is_estimate(name) else "measures"
 
 
 def instances(name: str, monitor: Monitor) -> int:  # noqa: ARG001
@@ -52,14 +65,14 @@ def instances(name: str, monitor: Monitor) -> int:  # noqa: ARG001
 
 def needs_labels(name: str, monitor: Monitor) -> bool:
     """Whether these numbers wait for outcomes."""
-    return monitor.metrics[name].needs_labels
+    return not is_estimate(name) and monitor.metrics[name].needs_labels
 
 
 def sides(rule: Rule, monitor: Monitor) -> tuple[float, ...]:
     """Where a change is bad: 1 above what is usual, -1 below, or both."""
     if rule.op is not None:
         return (-1.0,) if rule.op == "<" else (1.0,)
-    better = monitor.metrics[rule.metric].higher_is_better
+    better = monitor.metrics[plain_name(rule.metric)].higher_is_better
     return (1.0, -1.0) if better is None else (-1.0,) if better else (1.0,)
 
 
@@ -68,7 +81,9 @@ def title(rule: Rule, instance: str, monitor: Monitor) -> str:
     size = format_duration(rule.window)
     if rule.metric == DRIFT:
         return f"{instance} has drifted over {size}"
-    name = monitor.metrics[rule.metric].title
+    name = monitor.metrics[plain_name(rule.metric)].title
+    if is_estimate(rule.metric):
+        name = f"{name}, estimated before labels,"
     if rule.value is None:
         both = sides(rule, monitor)
         side = "other" if len(both) > 1 else "higher" if both[0] > 0 else "lower"
