@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from math import floor, isfinite, log10
 from typing import Any
@@ -10,6 +11,7 @@ from urllib.parse import quote
 from markupsafe import Markup, escape
 
 from tocsin.charts import Threshold, sparkline
+from tocsin.estimation import is_estimate, plain_name
 from tocsin.explain import Importance, described
 from tocsin.metrics import Metric
 from tocsin.records.alerts import Episode
@@ -319,7 +321,9 @@ def rule_condition(rule: Rule, metrics: Mapping[str, Metric]) -> str:
     """What has to be true for a rule to alert."""
     if rule.metric == "drift":
         return "any feature or the output has drifted"
-    metric = metrics[rule.metric]
+    metric = metrics[plain_name(rule.metric)]
+    if is_estimate(rule.metric):
+        metric = replace(metric, title=f"{metric.title}, estimated before labels,")
     if rule.value is None:
         falls, rises = "lower than usual", "higher than usual"
         if rule.op is None and metric.higher_is_better is None:
@@ -335,7 +339,8 @@ def rule_patience(rule: Rule, metrics: Mapping[str, Metric]) -> str:
     parts = []
     if rule.for_windows > 1:
         parts.append(f"{rule.for_windows} windows in a row")
-    if rule.metric != "drift" and metrics[rule.metric].needs_labels:
+    plain = rule.metric != "drift" and not is_estimate(rule.metric)
+    if plain and metrics[rule.metric].needs_labels:
         parts.append(f"{percent(rule.min_coverage)} labelled")
     if rule.min_samples > 1:
         parts.append(f"{count(rule.min_samples)} rows")
