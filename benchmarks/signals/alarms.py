@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 
 import numpy as np
-from benchmarks.signals.streams import hours_of_flights
 from numpy.typing import NDArray
 
+from benchmarks.signals.streams import hours_of_flights
 from tocsin.metrics import METRICS
 from tocsin.trends import Pace, alarm_level, detection, season_of
 from tocsin.values import DAY, HOUR

@@ -13,6 +13,7 @@ from tocsin.records.evaluations import Evaluation
 from tocsin.records.models import ModelRecord
 from tocsin.service.alert import Alerting
 from tocsin.service.clock import Clock
+from tocsin.service.estimates import Estimating
 from tocsin.service.maturity import learned_maturity
 from tocsin.service.measure import measure
 from tocsin.service.quality import Past, found_quality
@@ -136,9 +137,12 @@ class Evaluate:
     ) -> list[Evaluation]:
         usual: dict[int, dict[str, float]] = {}
         past = Past()
+        estimating = Estimating(connection, record, monitor, spec)
         done: list[Evaluation] = []
         for group in _groups(windows, _SPAN_BUCKETS * monitor.granularity):
-            done += self._measure(connection, record, monitor, spec, group, usual, past, now)
+            done += self._measure(
+                connection, record, monitor, spec, group, usual, past, estimating, now
+            )
         return done
 
     def _measure(
@@ -150,6 +154,7 @@ class Evaluate:
         group: Sequence[Window],
         usual: dict[int, dict[str, float]],
         past: Past,
+        estimating: Estimating,
         now: int,
     ) -> list[Evaluation]:
         """Evaluate the windows of one stack.
@@ -185,6 +190,7 @@ class Evaluate:
                 measurements.divergences[i], measurements.q_values[i], by_column(like)
             )
             usual[end] = {n: shift.js_distance for n, shift in known[end].items() if shift.is_usual}
+        estimates = estimating.of(group, stack, measurements.measured, before)
         delays = stack.delays
         quality = found_quality(connection, record, monitor, spec, group, stack, past)
         return [
@@ -201,6 +207,7 @@ class Evaluate:
                 known_offset=record.folded_offset,
                 known_at=now,
                 quality=quality[i] if rows[i] else {},
+                estimates=estimates[i],
             )
             for i, window in enumerate(group)
             # A window that had rows and has none any more is a revision too.

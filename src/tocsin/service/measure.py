@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tocsin.drift import Divergence, divergence, false_discovery_rates
-from tocsin.metrics import Metric
+from tocsin.metrics import Measured, Metric
 from tocsin.profiles import BinaryOutput, Profile
 from tocsin.values import Measure
 
@@ -16,8 +16,12 @@ Ints = NDArray[np.int64]
 
 @dataclass(frozen=True, eq=False)
 class Measurements:
-    """Everything that follows from the profiles of some windows, before their history."""
+    """Everything that follows from the profiles of some windows, before their history.
 
+    measured: the same numbers as `measures`, metric by metric.
+    """
+
+    measured: Mapping[str, Measured]
     measures: tuple[Mapping[str, Measure], ...]
     divergences: tuple[Mapping[str, Divergence], ...]
     q_values: tuple[Mapping[str, float], ...]
@@ -33,6 +37,7 @@ def measure(
     distances = [found.each() for found in apart.values()]
     rates = false_discovery_rates(np.stack([d.p_value for d in apart.values()], axis=-1))
     return Measurements(
+        measured,
         tuple(dict(zip(measured, row, strict=True)) for row in zip(*values, strict=True)),
         tuple(dict(zip(apart, row, strict=True)) for row in zip(*distances, strict=True)),
         tuple(dict(zip(apart, row, strict=True)) for row in rates.tolist()),
