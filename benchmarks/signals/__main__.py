@@ -9,11 +9,16 @@ from collections.abc import Sequence
 from typing import Any
 
 from benchmarks.peer import PeerError
-from benchmarks.signals import estimates, flags
+from benchmarks.signals import alarms, delays, estimates, flags
 from benchmarks.signals.packages import CACHE
 from benchmarks.signals.streams import STREAMS
 
-TABLES: dict[str, Any] = {"estimates": estimates, "flags": flags}
+TABLES: dict[str, Any] = {
+    "estimates": estimates,
+    "flags": flags,
+    "alarms": alarms,
+    "delays": delays,
+}
 
 
 def main() -> None:

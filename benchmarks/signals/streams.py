@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -25,6 +26,7 @@ from tocsin.schema import Feature, Kind, Schema, Task
 
 SCORE, LABEL = "score", "label"
 _ACS_ROWS, _ELEC_ROWS = 4_000, 1_000
+_FLIGHT_COLUMNS = [*flights.FEATURES, SCORE, LABEL]
 _FEATURES = ("feat_1", "feat_2", "feat_3", "feat_4", "feat_5", "feat_6")
 
 
@@ -110,22 +112,45 @@ def _tilted(window: pd.DataFrame, much: float, rng: np.random.Generator) -> pd.D
 
 def flights_2013() -> Stream:
     """Late flights out of New York: the model of the demo, trained on January to April."""
-    table = flights.flights()
-    months = table["scheduled"].dt.tz_convert(flights.HOME).dt.month
-    before, after = table[months <= 4].reset_index(drop=True), table[months > 4]
-    model = demo._fitted(before)  # noqa: SLF001
-    names = list(flights.FEATURES)
-    reference = before.assign(**{SCORE: demo._out_of_fold(before), LABEL: before["late"]})  # noqa: SLF001
-    after = after.assign(**{SCORE: model.predict_proba(after[names])[:, 1], LABEL: after["late"]})
+    reference, after = _flights()
     week = (after["scheduled"] - after["scheduled"].iloc[0]).dt.days // 7
-    keep = [*names, SCORE, LABEL]
-    windows = [part[keep].dropna(subset=[LABEL]) for _, part in after.groupby(week)]
-    known = {LABEL: float}
+    windows = [part[_FLIGHT_COLUMNS] for _, part in after.groupby(week)]
     return Stream(
         "flights 2013, weeks",
         schema(flights.NUMERIC, flights.CATEGORICAL),
-        reference[keep].dropna(subset=[LABEL]).astype(known),
-        [window.astype(known) for window in windows if len(window) > 1_000],
+        reference[_FLIGHT_COLUMNS],
+        [window for window in windows if len(window) > 1_000],
+    )
+
+
+def flights_by(size: int) -> Profile:
+    """A stack: the same flights by windows of so many microseconds that follow each other."""
+    reference, after = _flights()
+    stream = Stream("flights", schema(flights.NUMERIC, flights.CATEGORICAL), reference, [])
+    before = stream.rows(reference[_FLIGHT_COLUMNS])
+    plan = plan_from_reference(stream.schema, before.rows, before.labels)
+    time = (after["scheduled"] - after["scheduled"].iloc[0].floor("D")).to_numpy()
+    window = time.astype("timedelta64[us]").astype(np.int64) // size
+    of = stream.rows(after[_FLIGHT_COLUMNS])
+    groups = Grouping(window, int(window.max()) + 1)
+    (rows,) = fold_predictions(plan, of.rows, groups)
+    (labels,) = fold_known_labels(
+        plan, of.rows, of.labels, np.zeros(len(of.rows), np.int64), groups
+    )
+    return rows + labels
+
+
+@cache
+def _flights() -> tuple[pd.DataFrame, pd.DataFrame]:
+    """The flights that the model was trained on, scored out of fold, and those after; labelled."""
+    table = flights.flights().dropna(subset=["late"])
+    months = table["scheduled"].dt.tz_convert(flights.HOME).dt.month
+    before, after = table[months <= 4].reset_index(drop=True), table[months > 4]
+    model = demo._fitted(before)  # noqa: SLF001
+    reference = before.assign(**{SCORE: demo._out_of_fold(before)})  # noqa: SLF001
+    after = after.assign(**{SCORE: model.predict_proba(after[list(flights.FEATURES)])[:, 1]})
+    return tuple(  # type: ignore[return-value]
+        part.assign(**{LABEL: part["late"].astype(float)}) for part in (reference, after)
     )
 
 
