@@ -20,6 +20,7 @@ from tocsin.app import opened
 from tocsin.cli.commands import commands
 from tocsin.demo.servers import mlflow_server
 from tocsin.metrics import METRICS, catalogue
+from tocsin.quality import FEATURE_CHECKS, MODEL_CHECKS, VOLUME
 from tocsin.schema import Schema, Task
 from tocsin.settings import Settings
 
@@ -153,6 +154,33 @@ def test_what_the_page_on_importance_does_is_what_it_shows(tmp_path: Path) -> No
         assert line in promised, said[1]
     assert "It took" in said[0]
     assert "It was known" in said[2]
+
+
+def test_the_page_on_quality_shows_what_it_finds_and_takes_expectations_back(
+    server: Server, tmp_path: Path
+) -> None:
+    page = (ROOT / "docs/quality.md").read_text()
+    wrong, declared = blocks("docs/quality.md")
+    run(wrong, server.url, tmp_path)
+    server.caught_up()
+    said = CliRunner().invoke(commands, ["quality", "payments", "--url", server.url])
+    (promised,) = re.findall(r"^    (violated .*)$", page, re.MULTILINE)
+    assert " ".join(promised.split()) in " ".join(said.output.split())
+    run(declared, server.url, tmp_path)
+    server.caught_up()
+    expected = server.get("/models/payments/expectations")["features"]
+    assert expected["amount"]["null_rate"]["source"] == "declared"
+    assert expected["country"]["values"]["values"] == ["DE", "FR", "PL", "CZ"]
+    listed = CliRunner().invoke(
+        commands, ["quality", "payments", "--expectations", "--url", server.url]
+    )
+    assert "at most 2.0 %, as declared" in " ".join(listed.output.split()).lower()
+
+
+def test_the_page_on_quality_names_every_check() -> None:
+    page = (ROOT / "docs/quality.md").read_text()
+    checks = (*FEATURE_CHECKS, *MODEL_CHECKS, VOLUME)
+    assert [name for name in checks if f"| `{name}` |" not in page] == []
 
 
 def test_what_the_page_on_estimates_does_is_estimated(server: Server, tmp_path: Path) -> None:

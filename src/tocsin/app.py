@@ -21,6 +21,7 @@ from tocsin.service.aliases import Aliases
 from tocsin.service.asking import Asking
 from tocsin.service.audit import Audit
 from tocsin.service.clock import Clock, wall_clock
+from tocsin.service.data_quality import DataQuality
 from tocsin.service.delete import Delete
 from tocsin.service.deliver import Deliver
 from tocsin.service.erase import Erase
@@ -70,6 +71,7 @@ class App:
     retain: Retain
     profile_source: ProfileSource
     importances: Importances
+    quality: DataQuality
     receivers: Receivers
     deliver: Deliver
     operations: Operations
@@ -134,6 +136,7 @@ def opened(settings: Settings, clock: Clock = wall_clock) -> Iterator[App]:
             retain=retain,
             profile_source=ProfileSource(records, lake, clock),
             importances=Importances(records, lake, clock),
+            quality=DataQuality(records, clock),
             receivers=Receivers(records),
             deliver=deliver,
             operations=Operations(records, clock),

@@ -45,12 +45,15 @@ def column_of(prefix: str, name: str) -> str:
 class Feature:
     """One column that is watched: an input of the model, or an attribute logged beside them.
 
-    was: what it was called before.
+    was: what it was called before. range, values: what it is declared to lie in; None where that is
+    learned from the reference.
     """
 
     name: str
     kind: Kind
     was: tuple[str, ...] = ()
+    range: tuple[float, float] | None = None
+    values: tuple[str, ...] | None = None
 
     @property
     def column(self) -> str:

@@ -156,7 +156,13 @@ def test_the_smallest_document_says_the_rest_by_default() -> None:
     assert (monitor.granularity, monitor.lateness) == (HOUR, MINUTE)
     assert monitor.label_horizon == 30 * DAY
     assert [spec.name for spec in monitor.windows] == ["1h", "24h", "7d"]
-    assert monitor.rules == (Rule("FeatureDrift", "drift", HOUR, category="drift"),)
+    drift, quality = monitor.rules
+    assert drift == Rule("FeatureDrift", "drift", HOUR, category="drift")
+    assert (quality.name, quality.metric, quality.category) == (
+        "DataQuality",
+        "quality",
+        "data_quality",
+    )
 
 
 def test_a_document_without_rules_pages_nobody() -> None:

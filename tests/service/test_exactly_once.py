@@ -21,7 +21,7 @@ from tocsin.declared import parse_monitor
 from tocsin.engines import merged, profile_labels, profile_predictions
 from tocsin.lake import ModelLake
 from tocsin.profiles import ProfileKey
-from tocsin.records import Records, models
+from tocsin.records import Records, intake, models
 from tocsin.service import decoding
 from tocsin.settings import Settings
 
@@ -188,8 +188,21 @@ def _check_law(actions: list[tuple[Any, ...]]) -> None:
             feed.work()
             expected = _expected(feed, naive)
             _check_equal(feed.profiles(), expected)
+            came = _intake(feed)
+            misnamed = sum(action[0] == "misname" for action in actions)
+            assert came.get("quarantined", 0) == misnamed
+            assert came.get("repeated", 0) == feed.app.read.summary("late")["repeated"]
             feed.app.rebuild.rebuild("late")
             _check_equal(feed.profiles(), expected)
+            assert _intake(feed) == came
+
+
+def _intake(feed: Feed) -> dict[str, int]:
+    """The rows that no profile has, by kind."""
+    with feed.app.records.read() as connection:
+        record = models.model_named(connection, "late")
+        found = intake.between(connection, record.id, 0, 2**62)
+    return {kind: sum(by_bucket.values()) for kind, by_bucket in found.items()}
 
 
 def _check_equal(found: dict[ProfileKey, Any], expected: dict[ProfileKey, Any]) -> None:

@@ -19,7 +19,7 @@ def added(app: App, name: str = "late", rows: int = 5_000, **logged: float) -> t
 
 
 def test_a_performance_rule_is_as_far_under_the_reference_as_it_says(app: App) -> None:
-    drift, low = added(app)
+    drift, low, _ = added(app)
     with app.records.read() as connection:
         measured = METRICS["roc_auc"].measure(models.model_named(connection, "late").reference).at()
     assert isinstance(measured, Bounded)
@@ -41,7 +41,7 @@ def test_where_the_reference_has_few_labels_what_mlflow_has_is_taken(app: App) -
 
 
 def test_where_nobody_knows_how_good_it_is_the_rule_learns_it(app: App) -> None:
-    drift, went = added(app, rows=200, accuracy_score=0.9)
+    drift, went, _ = added(app, rows=200, accuracy_score=0.9)
     assert (drift.name, went.name, went.auto, went.value) == (
         "FeatureDrift",
         "RocAucWent",

@@ -90,3 +90,36 @@ def test_outcomes_that_count_by_a_longer_horizon_are_counted_as_far_no_more(feed
     feed.work()
     assert feed.total("labelled") == 1
     assert far(feed) == (0, 0)
+
+
+def unmatched(feed: Feed) -> int:
+    return feed.app.read.summary("late").get("outcomes_unmatched", 0)
+
+
+@pytest.mark.parametrize("together", [True, False])
+def test_outcomes_of_no_prediction_are_counted_until_it_comes(
+    feed: Feed, *, together: bool
+) -> None:
+    feed.predictions(prediction("a"))
+    feed.outcomes(outcome("a", 1), outcome("b", 1), outcome("nobody", 1), outcome("c", None))
+    if not together:
+        feed.work()
+        assert unmatched(feed) == 2
+    feed.predictions(prediction("b"))
+    feed.work()
+
+    assert feed.total("labelled") == 2
+    assert unmatched(feed) == 1
+
+
+def test_a_repeat_of_the_outcome_of_nobody_counts_again_and_both_are_taken_back(
+    feed: Feed,
+) -> None:
+    feed.outcomes(outcome("b", 1))
+    feed.work()
+    feed.outcomes(outcome("b", 0, timestamp=START + timedelta(hours=1)))
+    feed.work()
+    assert unmatched(feed) == 2
+    feed.predictions(prediction("b"))
+    feed.work()
+    assert unmatched(feed) == 0

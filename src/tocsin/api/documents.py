@@ -260,6 +260,7 @@ def incident_document(incident: Incident, detail: IncidentDetail | None = None) 
             }
             for episode in detail.episodes
         ]
+        document["learning"] = None if detail.learning is None else asdict(detail.learning)
         document["timeline"] = [
             {
                 "event_time": isoformat(entry.event_time),

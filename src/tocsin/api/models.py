@@ -187,7 +187,7 @@ def router(app: App) -> APIRouter:
                 model,
                 metric,
                 window=None if window is None else parse_duration(window),
-                span=30 * DAY if span is None else _span(span),
+                span=30 * DAY if span is None else span_of(span),
                 most=_MOST_WINDOWS,
                 segment=segment,
                 version=version,
@@ -203,7 +203,7 @@ def router(app: App) -> APIRouter:
         found = read.estimates(
             model,
             window=None if window is None else parse_duration(window),
-            span=30 * DAY if span is None else _span(span),
+            span=30 * DAY if span is None else span_of(span),
             most=_MOST_WINDOWS,
         )
         return [estimates_document(series) for series in found.values()]
@@ -216,7 +216,7 @@ def router(app: App) -> APIRouter:
         points = read.drift(
             model,
             window=None if window is None else parse_duration(window),
-            span=7 * DAY if span is None else _span(span),
+            span=7 * DAY if span is None else span_of(span),
             most=_MOST_WINDOWS,
             version=version,
         )
@@ -225,7 +225,7 @@ def router(app: App) -> APIRouter:
     @routes.get("/models/{model}/versions", response_model=None)
     def versions(model: str, span: Duration = None) -> dict[str, Any] | JSONResponse:
         """The versions side by side over the newest span (7d): rows, share, all metrics."""
-        view = read.versions(model, span=7 * DAY if span is None else _span(span))
+        view = read.versions(model, span=7 * DAY if span is None else span_of(span))
         return (
             not_found("no prediction was folded yet") if view is None else versions_document(view)
         )
@@ -289,7 +289,8 @@ def router(app: App) -> APIRouter:
     return routes
 
 
-def _span(text: str) -> int:
+def span_of(text: str) -> int:
+    """A span of the past. Raises: InvalidInputError for one without a window."""
     span = parse_duration(text)
     if span == 0:
         raise InvalidInputError("span 0 holds no window; write how far to look back, such as 30d")

@@ -17,6 +17,7 @@ from tocsin.api import (
     ingest,
     models,
     operations,
+    quality,
     registry,
     rows,
     sources,
@@ -56,7 +57,11 @@ def application(app: App) -> FastAPI:
         redoc_url=None,
         openapi_url="/api/v1/openapi.json",
     )
-    for part in (sources, models, trends, operations, rows, importance, registry, audit, events):
+    parts = (
+        *(sources, models, trends, quality, operations, rows, importance),
+        *(registry, audit, events),
+    )
+    for part in parts:
         server.include_router(part.router(app), prefix=_PREFIX, responses=USUAL)
     taking = ingest.router(app)
     server.include_router(taking, prefix=_PREFIX, responses=USUAL)

@@ -1,6 +1,15 @@
 """Why a window differs from its reference: suspects with their evidence, most likely first."""
 
 from tocsin.causes.decomposition import Decomposition, decomposition
+from tocsin.causes.findings import causes_of_findings
 from tocsin.causes.ranking import Cause, Evidence, Likelihood, rank
 
-__all__ = ["Cause", "Decomposition", "Evidence", "Likelihood", "decomposition", "rank"]
+__all__ = [
+    "Cause",
+    "Decomposition",
+    "Evidence",
+    "Likelihood",
+    "causes_of_findings",
+    "decomposition",
+    "rank",
+]

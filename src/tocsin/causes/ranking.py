@@ -15,9 +15,10 @@ from numpy.typing import NDArray
 
 from tocsin.causes.change import Change, change, expected_change
 from tocsin.causes.decomposition import decomposition
-from tocsin.drift import ENOUGH_HISTORY, Shift, Verdict
+from tocsin.drift import Shift, Verdict
 from tocsin.metrics.surprise import surprise
 from tocsin.profiles import FeatureHistogram, NumericBins, Profile, RegressionOutput
+from tocsin.quality import FEATURE_CHECKS, UNUSUAL, Check, against, beyond
 
 Floats = NDArray[np.float64]
 
@@ -27,6 +28,8 @@ _BELOW_LIKELY = 0.59
 # it: enough to come before a like shift of one that the model ignores, too little to pass a shift
 # that stands out more, or a fault. docs/decisions/0020-importance-is-found-once.md
 _RAISED = 0.1
+_NULL, _UNSEEN = FEATURE_CHECKS["null_rate"], FEATURE_CHECKS["unseen_rate"]
+_OUT_OF_RANGE, _TOP = FEATURE_CHECKS["out_of_range_rate"], FEATURE_CHECKS["top_share"]
 _UNKNOWN: Mapping[str, float] = MappingProxyType({})
 # Of a change that labels have shown, a feature has to go with so much to be its likely cause.
 _LIKELY_SHARE = 0.2
@@ -129,9 +132,9 @@ def _feature_cause(
     if now.n.sum() == 0:
         return None
     checks: tuple[Callable[[], _Finding | None], ...] = (
-        lambda: _share_check("nulls", now, earlier, ("null", "non-finite"), points=0.02),
-        lambda: _share_check("unseen", now, earlier, ("unseen",), points=0.05),
-        lambda: _share_check("out_of_range", now, earlier, ("below", "above"), points=0.05),
+        lambda: _share_check("nulls", now, earlier, _NULL, ("null", "non-finite")),
+        lambda: _share_check("unseen", now, earlier, _UNSEEN, ("unseen",)),
+        lambda: _share_check("out_of_range", now, earlier, _OUT_OF_RANGE, ("below", "above")),
         lambda: _stuck(now, earlier),
         lambda: _relabelled(before, now, shifts.get(name)),
         lambda: _covariate(before, now, shifts.get(name), reliance),
@@ -175,17 +178,17 @@ def _share_check(
     kind: str,
     now: FeatureHistogram,
     earlier: FeatureHistogram,
+    check: Check,
     bins: tuple[str, ...],
-    points: float,
 ) -> _Finding | None:
-    """Rows in the named explicit bins: z > 5 against the past, and so many points more."""
+    """Rows in the named explicit bins: z > 5 against the past, and the points of a check more."""
     at = [i for i, label in enumerate(now.bins.labels) if i >= now.bins.regular and label in bins]
     if not at:
         return None
     share = float(now.shares[at].sum())
     past = earlier.shares[..., at].sum(-1)
-    usual, z = _against(share, past, floor=0.002)
-    if z <= 5 or share < usual + points or not _beyond(share, past):
+    usual, z = against(share, past, floor=check.floor)
+    if z <= UNUSUAL or share < usual + check.points or not beyond(share, past.max()):
         return None
     words = {"nulls": "has no value", "unseen": "has values the reference never had",
              "out_of_range": "is outside the range of the reference"}[kind]  # fmt: skip
@@ -197,8 +200,8 @@ def _stuck(now: FeatureHistogram, earlier: FeatureHistogram) -> _Finding | None:
     shares = now.shares
     top = int(np.argmax(shares))
     past = earlier.shares.max(-1)
-    usual, z = _against(float(shares[top]), past, floor=0.01)
-    if z <= 5 or shares[top] < usual + 0.15 or not _beyond(float(shares[top]), past):
+    usual, z = against(float(shares[top]), past, floor=_TOP.floor)
+    if z <= UNUSUAL or shares[top] < usual + _TOP.points or not beyond(shares[top], past.max()):
         return None
     if not _one_value(now, top):
         return None
@@ -322,20 +325,5 @@ def _unusual(value: Floats, past: Floats, error: Floats) -> _Unusual:
     """A surprise against those of earlier windows; none where it is not known."""
     if not np.isfinite(value):
         return _Unusual(0.0, 0.0, 0.0)
-    usual, z = _against(float(value), past[np.isfinite(past)], floor=float(error))
+    usual, z = against(float(value), past[np.isfinite(past)], floor=float(error))
     return _Unusual(float(value), usual, z)
-
-
-def _against(value: float, past: Floats, *, floor: float) -> tuple[float, float]:
-    """The median of earlier values, and how many of their deviations `value` is from it."""
-    if len(past) < ENOUGH_HISTORY:
-        return value, 0.0
-    median = float(np.median(past))
-    spread = 1.4826 * float(np.median(np.abs(past - median)))
-    return median, abs(value - median) / float(np.hypot(spread, floor))
-
-
-def _beyond(share: float, past: Floats) -> bool:
-    """Whether a share leaves all of its past behind: by a quarter, or half of the way to 1."""
-    largest = float(past.max())
-    return share > min(1.25 * largest, (1 + largest) / 2)

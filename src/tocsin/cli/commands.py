@@ -14,6 +14,7 @@ from tocsin.cli.auditing import audit_commands
 from tocsin.cli.capturing import serve as serve_model
 from tocsin.cli.importance import importance
 from tocsin.cli.options import Url, remote_at
+from tocsin.cli.quality import quality
 from tocsin.cli.tables import (
     estimates_table,
     groups_table,
@@ -271,6 +272,7 @@ for command in (
     rows.replay,
     rows.erase,
     importance,
+    quality,
 ):
     commands.command()(command)
 

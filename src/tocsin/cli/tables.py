@@ -159,7 +159,19 @@ def incident_table(incident: dict[str, Any]) -> RenderableType:
         f"Incident {incident['id']} of {escape(incident['model'])}: {escape(incident['title'])}\n"
         f"{_styled(incident['state'])}, {incident['severity']}, since {incident['opened']}\n"
     )
-    return Group(head, causes, "", timeline)
+    why = causes if incident["causes"] else _no_cause(incident["learning"])
+    return Group(head, why, "", timeline)
+
+
+def _no_cause(learning: dict[str, Any] | None) -> str:
+    """Why no cause is named."""
+    if learning is None:
+        return "No cause stands out: nothing is unlike earlier windows."
+    columns = escape(", ".join(learning["columns"]))
+    return (
+        f"No cause can be named yet: {columns} are still being learned; what is usual for them is "
+        f"known after {learning['missing']} more windows at the same time of day."
+    )
 
 
 def _number(measure: dict[str, Any] | None) -> str:

@@ -3,7 +3,6 @@
 from typing import Annotated, Literal, Self
 
 from pydantic import (
-    AfterValidator,
     BaseModel,
     BeforeValidator,
     ConfigDict,
@@ -11,27 +10,15 @@ from pydantic import (
     model_validator,
 )
 
-from tocsin.errors import InvalidInputError
+from tocsin.declared.durations import Duration, Span
+from tocsin.declared.quality import QualityDocument
 from tocsin.rules import Operator
 from tocsin.schema import Kind, Task
-from tocsin.values import DAY, HOUR, MINUTE, format_duration, parse_duration
+from tocsin.values import DAY, HOUR, MINUTE
 
 
 class _Strict(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
-
-
-def _duration(value: object) -> int:
-    if not isinstance(value, str):
-        raise ValueError("write a duration such as 15m or 24h")
-    try:
-        duration = parse_duration(value)
-    except InvalidInputError as error:
-        raise ValueError(str(error)) from error
-    # Event times further off than this do not fit into a datetime.
-    if duration > _LONGEST:
-        raise ValueError(f"{value} is too long; at most {format_duration(_LONGEST)}")
-    return duration
 
 
 def _names(value: object) -> object:
@@ -39,15 +26,6 @@ def _names(value: object) -> object:
     return [value] if isinstance(value, str) else value
 
 
-def _not_zero(duration: int) -> int:
-    if duration == 0:
-        raise ValueError("a duration of 0 has no room for rows; write one such as 15m or 24h")
-    return duration
-
-
-_LONGEST = 3_650 * DAY
-_Duration = Annotated[int, BeforeValidator(_duration)]
-_Span = Annotated[_Duration, AfterValidator(_not_zero)]
 _Name = Annotated[str, Field(min_length=1)]
 
 
@@ -104,15 +82,15 @@ class MetricDocument(_Strict):
 class LabelsDocument(_Strict):
     """How long labels take: at most, and as a rule."""
 
-    max: _Duration = 30 * DAY
-    delay: _Duration | None = None
+    max: Duration = 30 * DAY
+    delay: Duration | None = None
 
 
 class JoinDocument(_Strict):
     """How outcomes without an id find their prediction."""
 
     on: list[_Name] = Field(min_length=1)
-    within: _Span
+    within: Span
 
 
 class PrivacyDocument(_Strict):
@@ -138,7 +116,8 @@ class ExpressionDocument(_Strict):
     """What a rule looks at."""
 
     metric: str
-    window: _Span
+    window: Span
+    by: Annotated[tuple[Literal["feature"], ...], BeforeValidator(_names)] = ()
     op: Operator | None = None
     value: float | Literal["auto"] | None = None
     clear: float | None = None
@@ -170,11 +149,11 @@ class MonitorDocument(_Strict):
     model: str | None = None
     version: str = "unknown"
     data: Annotated[SchemaDocument, Field(alias="schema")]
-    granularity: _Span = HOUR
-    windows: list[_Span] = Field(default=[HOUR, DAY, 7 * DAY], min_length=1)
-    lateness: _Duration = MINUTE
-    clock_skew: _Duration = 10 * MINUTE
-    retention: _Span | None = None
+    granularity: Span = HOUR
+    windows: list[Span] = Field(default=[HOUR, DAY, 7 * DAY], min_length=1)
+    lateness: Duration = MINUTE
+    clock_skew: Duration = 10 * MINUTE
+    retention: Span | None = None
     labels: LabelsDocument = LabelsDocument()
     join: JoinDocument | None = None
     privacy: PrivacyDocument = PrivacyDocument()
@@ -182,6 +161,7 @@ class MonitorDocument(_Strict):
     protected: list[_Name] = []
     metrics: list[MetricDocument] = []
     rules: list[RuleDocument] | None = None
+    quality: QualityDocument = QualityDocument()
     publish: bool = True
     prices: PricesDocument | None = None
     false_alarms: Annotated[float, Field(gt=0, le=1_000, allow_inf_nan=False)] = 1.0

@@ -1,6 +1,6 @@
 """The document of a monitored model, parsed once into frozen values."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from pydantic import ValidationError
 
@@ -12,6 +12,7 @@ from tocsin.declared.documents import (
     RuleDocument,
     SegmentDocument,
 )
+from tocsin.declared.quality import declared_quality, with_quality
 from tocsin.errors import InvalidInputError, SchemaError
 from tocsin.estimation import ESTIMATED, has_expectation, is_estimate, plain_name
 from tocsin.ids import ID_NAMES
@@ -23,8 +24,9 @@ from tocsin.metrics import (
     registered,
     registered_or_missing,
 )
+from tocsin.quality import FEATURE_CHECKS, MODEL_CHECKS, VOLUME, Declared
 from tocsin.records.outbox import Receiver
-from tocsin.rules import DRIFT, Rule
+from tocsin.rules import DRIFT, QUALITY, Rule
 from tocsin.schema import Feature, Kind, Ratio, Schema, Segment, Task
 from tocsin.values import DAY, HOUR, MINUTE, WindowSpec, format_duration
 
@@ -59,6 +61,7 @@ class Monitor:
     skew is how far clients' clocks may be ahead; label_delay, after which labels are complete, is
     learned when it is None. metrics: those that are measured of every window, by name. retention:
     microseconds for which rows are kept, None for ever. publish: whether results go back to MLflow.
+    quality: what is said of the data, in place of what is learned from the reference.
     false_alarms: how many a month are accepted by chance, over all rules that are `auto` together.
     """
 
@@ -77,12 +80,13 @@ class Monitor:
     privacy: Privacy
     retention: int | None = None
     publish: bool = True
+    quality: Declared = field(default_factory=Declared)
     false_alarms: float = 1.0
     prices: Prices | None = None
 
 
 # What rules may look at beside metrics.
-SIGNALS = (DRIFT,)
+SIGNALS = (DRIFT, QUALITY, *FEATURE_CHECKS, *MODEL_CHECKS, VOLUME)
 # What one window may hold in memory: a month of minutes would be too much.
 MOST_BUCKETS = 12_000
 _CELLS = {
@@ -132,6 +136,7 @@ def parse_monitor(name: str, document: object, *, new: bool = False) -> Monitor:
         privacy=_privacy(parsed.privacy, schema),
         retention=parsed.retention,
         publish=parsed.publish,
+        quality=declared_quality(parsed.quality, schema.features),
         false_alarms=parsed.false_alarms,
         prices=None if parsed.prices is None else Prices(**parsed.prices.model_dump()),
     )
@@ -150,15 +155,32 @@ def parse_receiver(name: str, document: object) -> Receiver:
 
 
 def default_rules(windows: tuple[WindowSpec, ...]) -> tuple[Rule, ...]:
-    """Rules that need no threshold: the drift verdict on the shortest window."""
-    return (Rule("FeatureDrift", DRIFT, windows[0].size, category="drift"),)
+    """Rules that need no threshold: the verdicts on the shortest window.
+
+    What is wrong with the data for two windows that do not overlap: docs/decisions/0025-quality.md.
+    """
+    short = windows[0]
+    lasting = short.size // short.every + 1
+    return (
+        Rule("FeatureDrift", DRIFT, short.size, category="drift"),
+        Rule(
+            "DataQuality",
+            QUALITY,
+            short.size,
+            for_windows=lasting,
+            keep_firing_windows=lasting,
+            category="data_quality",
+        ),
+    )
 
 
 def _schema(parsed: MonitorDocument) -> Schema:
     data = parsed.data
     return Schema(
         task=data.task,
-        features=tuple(Feature(f.name, f.kind, f.was) for f in data.features),
+        features=tuple(
+            with_quality(Feature(f.name, f.kind, f.was), parsed.quality) for f in data.features
+        ),
         score=data.score,
         prediction=data.prediction,
         label=data.label,
@@ -333,11 +355,15 @@ def _rule(
     parsed: RuleDocument, windows: tuple[WindowSpec, ...], metrics: Catalogue, schema: Schema
 ) -> Rule:
     expr = parsed.expr
-    estimated = is_estimate(expr.metric)
     if expr.window not in {spec.size for spec in windows}:
         sizes = ", ".join(spec.name for spec in windows)
         raise SchemaError(
             f"rule {parsed.alert!r}: window {format_duration(expr.window)} is not one of {sizes}"
+        )
+    if expr.by and expr.metric not in FEATURE_CHECKS:
+        raise SchemaError(
+            f"rule {parsed.alert!r}: {expr.metric} has no `by: [feature]`; leave it out, or choose "
+            f"one of {', '.join(FEATURE_CHECKS)}"
         )
     return Rule(
         name=parsed.alert,
@@ -354,8 +380,18 @@ def _rule(
         min_coverage=parsed.min_coverage,
         confident=parsed.confidence == "interval",
         severity=parsed.labels.severity,
-        category=parsed.labels.category or ("early" if estimated else "performance"),
+        category=_category(parsed),
     )
+
+
+def _category(parsed: RuleDocument) -> str:
+    """As written; what is estimated, and what looks at the data, is about that otherwise."""
+    if parsed.labels.category is not None:
+        return parsed.labels.category
+    metric = parsed.expr.metric
+    if is_estimate(metric):
+        return "early"
+    return {DRIFT: "drift"}.get(metric, "data_quality") if metric in SIGNALS else "performance"
 
 
 def _name(parsed: RuleDocument, metrics: Catalogue, schema: Schema) -> str:

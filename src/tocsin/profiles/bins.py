@@ -1,6 +1,6 @@
 """How the values of a column are told apart: bins frozen from the reference."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -25,11 +25,13 @@ KNOWN_LEVELS = 1_000
 class NumericBins:
     """Bins of a number: [e0, e1), [e1, e2), ..., the last one closed; then the explicit ones.
 
-    edges: ascending, at least two; a constant reference has both the same.
+    edges: ascending, at least two; a constant reference has both the same. allowed: the declared
+    range, whose ends are edges; None for that of the reference.
     """
 
     name: str
     edges: tuple[float, ...]
+    allowed: tuple[float, float] | None = None
 
     EXPLICIT = ("below", "above", "non-finite", "null")
 
@@ -68,12 +70,14 @@ class CategoryBins:
     others: further levels that the reference had; they share the bin `other`.
     all_known: False when the reference had too many levels to remember; then a level that is not
         listed counts as `other`, never as `unseen`.
+    allowed: the declared levels, all of them listed; None for those of the reference.
     """
 
     name: str
     levels: tuple[str, ...]
     others: tuple[str, ...] = ()
     all_known: bool = True
+    allowed: tuple[str, ...] | None = None
 
     EXPLICIT = ("other", "unseen", "null")
 
@@ -111,6 +115,31 @@ def feature_bins(name: str, column: Column) -> FeatureBins:
     if isinstance(column, CategoryColumn):
         return _category_bins(name, column)
     return numeric_bins(name, column.known, NUMERIC_QUANTILES)
+
+
+def allowing(
+    bins: FeatureBins, values_range: tuple[float, float] | None, values: tuple[str, ...] | None
+) -> FeatureBins:
+    """The bins, cut so that they tell exactly what is declared from all else.
+
+    values_range: both ends are allowed; values: the allowed levels.
+    """
+    if isinstance(bins, NumericBins) and values_range is not None:
+        return _allowing_range(bins, *values_range)
+    if isinstance(bins, CategoryBins) and values is not None:
+        levels = (*bins.levels, *(value for value in values if value not in bins.levels))
+        others = tuple(level for level in bins.others if level not in levels)
+        return replace(bins, levels=levels, others=others, allowed=values)
+    return bins
+
+
+def _allowing_range(bins: NumericBins, low: float, high: float) -> NumericBins:
+    # Bins begin with their lower edge: what is allowed ends just before the next number.
+    end = high if low < high >= bins.edges[-1] else float(np.nextafter(high, np.inf))
+    edges = sorted({*bins.edges, low, end})
+    if len(edges) == 1:
+        edges *= 2
+    return NumericBins(bins.name, tuple(edges), (low, high))
 
 
 def numeric_bins(name: str, values: Floats, quantiles: int) -> NumericBins:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from tocsin.errors import SchemaError
-from tocsin.profiles.bins import CategoryBins, FeatureBins, NumericBins, feature_bins
+from tocsin.profiles.bins import CategoryBins, FeatureBins, NumericBins, allowing, feature_bins
 from tocsin.profiles.columns import CategoryColumn, Column, Floats, Rows, TextLevels
 from tocsin.profiles.expression import LABEL, PREDICTION, SCORE, parsed
 from tocsin.profiles.layout import (
@@ -90,6 +90,11 @@ class Plan:
         """The plan as JSON types; `from_dict` reads it back."""
         document = asdict(self)
         document["output"]["task"] = self.output.task
+        # Plans of before there were declared ranges and values keep their digests.
+        document["features"] = [
+            {name: part for name, part in bins.items() if (name, part) != ("allowed", None)}
+            for bins in document["features"]
+        ]
         document["format"] = FORMAT
         if document["output"].get("chances"):
             document["format"] = _CHANCES
@@ -112,9 +117,15 @@ class Plan:
             )
         output = document["output"] | ({"chances": written == _CHANCES} if several else {})
         features = tuple(
-            NumericBins(f["name"], tuple(f["edges"]))
+            NumericBins(f["name"], tuple(f["edges"]), _frozen(f.get("allowed")))
             if "edges" in f
-            else CategoryBins(f["name"], tuple(f["levels"]), tuple(f["others"]), f["all_known"])
+            else CategoryBins(
+                f["name"],
+                tuple(f["levels"]),
+                tuple(f["others"]),
+                f["all_known"],
+                _frozen(f.get("allowed")),
+            )
             for f in document["features"]
         )
         segments = tuple(
@@ -144,7 +155,10 @@ def plan_from_reference(schema: Schema, rows: Rows, labels: Floats) -> Plan:
     _check_expressions(schema, rows)
     return Plan(
         output=_output(schema, rows, labels),
-        features=tuple(feature_bins(f.name, rows.features[f.name]) for f in schema.features),
+        features=tuple(
+            allowing(feature_bins(f.name, rows.features[f.name]), f.range, f.values)
+            for f in schema.features
+        ),
         segments=tuple(segment_values(segment, rows.features) for segment in schema.segments),
         ratios=schema.ratios,
     )

@@ -55,6 +55,21 @@ class Evaluation:
         return self.labelled / self.rows if self.rows else 0.0
 
 
+@dataclass(frozen=True)
+class StoredQuality:
+    """What was stored of the quality of a window, to be decoded only where it is looked at."""
+
+    rows: int
+    labelled: int
+    plan: str
+    packed: bytes | None
+
+    def decoded(self) -> tuple[list[int], list[Any]]:
+        """The counts, and the findings."""
+        found = msgspec.msgpack.decode(self.packed or _NOTHING)
+        return found.get("counts", []), found.get("findings", [])
+
+
 def append(connection: Connection, model_id: int, found: Sequence[Evaluation]) -> None:
     """Store evaluations."""
     if not found:
@@ -175,6 +190,30 @@ def usual_distances(
         for end, shifts in connection.execute(query):
             decoded = msgspec.msgpack.decode(shifts).items()
             found[end] = {name: parts[0] for name, parts in decoded if parts[_USUAL]}
+    return found
+
+
+def stored_quality(
+    connection: Connection,
+    model_id: int,
+    size: int,
+    ends: Collection[int],
+    *,
+    span: tuple[int, int] | None = None,
+) -> dict[int, StoredQuality]:
+    """How many rows windows had, and what was found of them, by their end.
+
+    span: all that end from the first to the second, instead of `ends`.
+    """
+    e = evaluations.c
+    columns = (e.window_end, e.rows, e.labelled, e.plan_digest, e.quality)
+    wanted = list(_parts(ends))
+    if span is not None:
+        wanted = [sa.and_(e.window_end >= span[0], e.window_end <= span[1])]
+    found: dict[int, StoredQuality] = {}
+    for part in wanted:
+        for end, *rest in connection.execute(_newest(model_id, size, part, *columns)):
+            found[end] = StoredQuality(*rest)
     return found
 
 

@@ -116,6 +116,17 @@ profiles = sa.Table(
     sa.PrimaryKeyConstraint("model_id", "plan_digest", "segment", "bucket", "version"),
 )
 
+# Rows that came in and that no profile has, by kind: repeats, misfits and their reasons.
+intake = sa.Table(
+    "intake",
+    metadata,
+    _model(),
+    sa.Column("bucket", _Time, nullable=False),
+    sa.Column("kind", sa.String, nullable=False),
+    sa.Column("rows", sa.BigInteger, nullable=False),
+    sa.PrimaryKeyConstraint("model_id", "bucket", "kind"),
+)
+
 # What serving cost: sums by buckets of `records.operations`, which are of wall time.
 operations = sa.Table(
     "operations",

@@ -1,11 +1,20 @@
 """What pages people: a rule, a reading of it, and the pure step from state to state."""
 
-from tocsin.rules.reading import Health, Reading, Signal, read_drift, read_estimate, read_metric
-from tocsin.rules.rule import DRIFT, Operator, Rule
+from tocsin.rules.reading import (
+    Health,
+    Reading,
+    Signal,
+    read_drift,
+    read_estimate,
+    read_metric,
+    read_quality,
+)
+from tocsin.rules.rule import DRIFT, QUALITY, Operator, Rule
 from tocsin.rules.transition import Event, Phase, State, Transition, transition
 
 __all__ = [
     "DRIFT",
+    "QUALITY",
     "Event",
     "Health",
     "Operator",
@@ -18,5 +27,6 @@ __all__ = [
     "read_drift",
     "read_estimate",
     "read_metric",
+    "read_quality",
     "transition",
 ]

@@ -3,8 +3,9 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
-from tocsin.drift import Shift, Verdict
+from tocsin.drift import ENOUGH_ROWS, Shift, Verdict
 from tocsin.estimation import Estimate
+from tocsin.quality import Finding, QualityVerdict
 from tocsin.rules.rule import Operator, Rule
 from tocsin.trends import Pace, Trend
 from tocsin.values import Bounded, Measure, Undefined, isoformat
@@ -117,3 +118,26 @@ def read_drift(rule: Rule, shift: Shift) -> Reading:
         return Reading(Health.INSUFFICIENT, Signal.HOLD, shift.js_distance, shift.n, text)
     signal = Signal.BREACH if shift.verdict is Verdict.DRIFT else Signal.CLEAR
     return Reading(Health.OK, signal, shift.js_distance, shift.n, text)
+
+
+def read_quality(
+    rule: Rule, finding: Finding | None, *, rows: int, unsure: bool = False
+) -> Reading:
+    """Judge one check of the data: what was found, or None where nothing was.
+
+    unsure: it is beyond what is expected, but that may be chance.
+    """
+    if rows == 0:
+        return Reading(Health.NO_DATA, Signal.HOLD, None, 0, "no predictions in this window")
+    if finding is None:
+        if rows < max(ENOUGH_ROWS, rule.min_samples):
+            text = f"{rows} of {max(ENOUGH_ROWS, rule.min_samples)} rows"
+            return Reading(Health.INSUFFICIENT, Signal.HOLD, None, rows, text)
+        if unsure:
+            text = "beyond what is expected, but that could be chance"
+            return Reading(Health.OK, Signal.HOLD, None, rows, text)
+        return Reading(Health.OK, Signal.CLEAR, None, rows, "as expected")
+    judged = finding.verdict is QualityVerdict.VIOLATED and rows >= rule.min_samples
+    if not judged:
+        return Reading(Health.INSUFFICIENT, Signal.HOLD, finding.value, finding.n, finding.reason)
+    return Reading(Health.OK, Signal.BREACH, finding.value, finding.n, finding.reason)

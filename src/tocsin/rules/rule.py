@@ -8,6 +8,9 @@ from tocsin.errors import SchemaError
 
 # The verdict of every column, which is no number.
 DRIFT = "drift"
+# The verdict of every check of the data, which is none either.
+QUALITY = "quality"
+_VERDICTS = (DRIFT, QUALITY)
 
 
 class Operator(StrEnum):
@@ -21,8 +24,9 @@ class Operator(StrEnum):
 class Rule:
     """When people want to be told.
 
-    metric: a name of `metrics.METRICS`, or `drift` for the verdict of every feature and the score.
-    window: size in microseconds. op, value: the breach; None for `drift`.
+    metric: a name of `metrics.METRICS` or of a rate of the data; `drift` for the verdict of every
+    feature and the score, `quality` for that of every check of the data.
+    window: size in microseconds. op, value: the breach; None for verdicts.
     auto: there is no value; a lasting change from what is usual is the breach, to the side of `op`,
     else to the bad side of the metric, else to either.
     clear: the value from which a breach counts as over, on the good side of `value`.
@@ -47,11 +51,11 @@ class Rule:
     auto: bool = False
 
     def __post_init__(self) -> None:
-        if self.metric == DRIFT:
+        if self.metric in _VERDICTS:
             if (self.op, self.value, self.clear, self.auto) != (None, None, None, False):
                 raise SchemaError(
-                    f"rule {self.name!r} on drift takes no `op`, `value` or `clear`: the verdict "
-                    "learns what is usual; leave them out"
+                    f"rule {self.name!r} on {self.metric} takes no `op`, `value` or `clear`: the "
+                    "verdict learns what is usual; leave them out"
                 )
             return
         if self.auto:

@@ -1,7 +1,7 @@
 """Let rules see evaluations: step alert states, open and resolve incidents, write notifications."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from sqlalchemy.engine import Connection
@@ -13,6 +13,7 @@ from tocsin.records.alerts import AlertState, Episode
 from tocsin.records.evaluations import Evaluation
 from tocsin.records.models import ModelRecord
 from tocsin.rules import (
+    QUALITY,
     Event,
     Phase,
     Rule,
@@ -23,7 +24,8 @@ from tocsin.rules import (
 )
 from tocsin.service.diagnose import Cause, diagnose
 from tocsin.service.message import describe, notification
-from tocsin.service.signals import readings, title
+from tocsin.service.quality import column_of
+from tocsin.service.signals import REST, readings, title
 from tocsin.values import Window, WindowSpec
 
 _SEVERITIES = ("info", "warning", "critical")
@@ -68,9 +70,12 @@ class Alerting:
         moved_states: dict[tuple[str, str], AlertState] = {}
         still_breached: Evaluation | None = None
         for _, _, _, rule, evaluation in sorted(due, key=lambda item: item[:3]):
-            for instance, reading in readings(rule, evaluation, monitor):
+            known = _not_at_rest(rule, states, moved_states)
+            for instance, reading in readings(rule, evaluation, monitor, known=known):
                 key = (rule.name, instance)
-                before = moved_states.get(key) or states.get(key, AlertState(State(), None))
+                before = moved_states.get(key) or states.get(key)
+                if before is None or (instance and rule.metric == QUALITY):
+                    before = _caught_up(before, (rule.name, REST), states, moved_states)
                 moved = transition(rule, before.state, reading, evaluation.window.end)
                 after = AlertState(moved.state, before.episode_id)
                 if moved.event in (Event.FIRED, Event.RESOLVED):
@@ -248,13 +253,41 @@ class Alerting:
         changes.announce(connection, f"incident/{incident.id}", now=now)
 
 
+_States = Mapping[tuple[str, str], AlertState]
+
+
+def _not_at_rest(rule: Rule, states: _States, moved: _States) -> frozenset[str]:
+    """The instances of a rule on the checks of the data that are not inactive."""
+    if rule.metric != QUALITY:
+        return frozenset()
+    now = {**states, **moved}
+    return frozenset(
+        instance
+        for (name, instance), state in now.items()
+        if name == rule.name and state.state.phase is not Phase.INACTIVE
+    )
+
+
+def _caught_up(
+    before: AlertState | None, rest: tuple[str, str], states: _States, moved: _States
+) -> AlertState:
+    """A state at rest, judged up to where the other checks of the data were judged."""
+    before = before or AlertState(State(), None)
+    others = moved.get(rest) or states.get(rest)
+    if others is None or before.state.phase is not Phase.INACTIVE:
+        return before
+    ends = (before.state.last_window, others.state.last_window)
+    last = max((end for end in ends if end is not None), default=None)
+    return replace(before, state=replace(before.state, last_window=last))
+
+
 def _about(connection: Connection, record: ModelRecord, *more: str) -> frozenset[str]:
     """The columns that the model's open alerts, and `more`, are about; none if one is about all."""
-    columns = list(more)
+    columns = [column_of(instance) for instance in more]
     incident = alerts.open_incident(connection, record.id)
     if incident is not None:
         episodes = alerts.episodes_of(connection, incident.id)
-        columns += [episode.instance for episode in episodes if episode.resolved is None]
+        columns += [column_of(e.instance) for e in episodes if e.resolved is None]
     return frozenset(columns) if all(columns) else frozenset()
 
 

@@ -5,13 +5,14 @@ from collections.abc import Collection, Mapping
 
 from sqlalchemy.engine import Connection
 
-from tocsin.causes import Cause, rank
+from tocsin.causes import Cause, causes_of_findings, rank
 from tocsin.declared import Monitor
 from tocsin.drift import HISTORY, Verdict
 from tocsin.profiles import Profile
 from tocsin.records import evaluations, importances
 from tocsin.records.evaluations import Evaluation
 from tocsin.records.models import ModelRecord
+from tocsin.service.quality import findings_of
 from tocsin.service.stacks import window_profiles
 from tocsin.service.windows import like_ends
 
@@ -47,15 +48,20 @@ def diagnose(
     before: Counter[str] = Counter()
     for earlier in versions[:-1]:
         before.update(earlier)
-    return rank(
+    current = Profile(stack.plan, stack.vector[-1])
+    ranked = rank(
         record.reference,
-        Profile(stack.plan, stack.vector[-1]),
+        current,
         Profile(stack.plan, stack.vector[:-1]),
         evaluation.shifts,
         versions=(before, versions[-1]),
         about=about,
         reliance=_reliance(connection, record, versions[-1]),
     )
+    known = {cause.feature for cause in ranked}
+    more = causes_of_findings(record.reference, current, findings_of(evaluation), known)
+    # As the ranking orders them; sorting keeps the order of equals.
+    return tuple(sorted((*ranked, *more), key=lambda c: (c.feature not in about, -c.score)))
 
 
 def _reliance(

@@ -16,6 +16,7 @@ from tocsin.service.clock import Clock
 from tocsin.service.estimates import Estimating
 from tocsin.service.maturity import learned_maturity
 from tocsin.service.measure import measure
+from tocsin.service.quality import Past, found_quality
 from tocsin.service.stacks import window_profiles
 from tocsin.service.trends import with_trends
 from tocsin.service.windows import Due, by_column, due_now, due_windows, like_ends
@@ -135,10 +136,13 @@ class Evaluate:
         now: int,
     ) -> list[Evaluation]:
         usual: dict[int, dict[str, float]] = {}
+        past = Past()
         estimating = Estimating(connection, record, monitor, spec)
         done: list[Evaluation] = []
         for group in _groups(windows, _SPAN_BUCKETS * monitor.granularity):
-            done += self._measure(connection, record, monitor, spec, group, usual, estimating, now)
+            done += self._measure(
+                connection, record, monitor, spec, group, usual, past, estimating, now
+            )
         return done
 
     def _measure(
@@ -149,13 +153,14 @@ class Evaluate:
         spec: WindowSpec,
         group: Sequence[Window],
         usual: dict[int, dict[str, float]],
+        past: Past,
         estimating: Estimating,
         now: int,
     ) -> list[Evaluation]:
         """Evaluate the windows of one stack.
 
-        usual: the usual distances of windows by their end, as far as they were looked up; the
-        windows of this stack are added, as later ones may be like them.
+        usual: the usual distances of windows by their end, as far as they were looked up; past:
+        their rates likewise. The windows of this stack are added, as later ones may be like them.
         """
         stack, versions = window_profiles(connection, record, monitor.granularity, group)
         rows = [round(float(n)) for n in stack.total("n")]
@@ -187,6 +192,7 @@ class Evaluate:
             usual[end] = {n: shift.js_distance for n, shift in known[end].items() if shift.is_usual}
         estimates = estimating.of(group, stack, measurements.measured, before)
         delays = stack.delays
+        quality = found_quality(connection, record, monitor, spec, group, stack, past)
         return [
             Evaluation(
                 window=window,
@@ -200,6 +206,7 @@ class Evaluate:
                 plan=plan,
                 known_offset=record.folded_offset,
                 known_at=now,
+                quality=quality[i] if rows[i] else {},
                 estimates=estimates[i],
             )
             for i, window in enumerate(group)

@@ -21,11 +21,12 @@ from tocsin.declared import Monitor, parse_monitor
 from tocsin.engines import merged, profile_labels, profile_predictions
 from tocsin.lake import OFFSET, PLACE, Lake, ModelLake, Table, evolved, shaped
 from tocsin.profiles import Profile, ProfileKey
-from tocsin.records import Records, changes, erasures, inbox, models, profiles
+from tocsin.records import Records, changes, erasures, inbox, intake, models, profiles
 from tocsin.records.deletions import Deletion
 from tocsin.records.models import ModelRecord
 from tocsin.service.clock import Clock
 from tocsin.service.erasing import erasing, finish_erasures
+from tocsin.service.intake import counted_intake
 from tocsin.service.labels import changed_labels, days_around
 from tocsin.service.uncountable import uncountable
 from tocsin.values import DAY
@@ -51,7 +52,7 @@ class Batch:
 
     replayed: ids of rows that are in quarantine no more.
     labelled, retracted: predictions with the `label` and `outcome_timestamp` that now count, and
-    with those that no longer do.
+    with those that no longer do. intake: what came and is in no profile, by bucket and kind.
     """
 
     predictions: pa.Table
@@ -62,6 +63,7 @@ class Batch:
     retracted: pa.Table
     repeated: int
     uncountable: dict[str, int]
+    intake: dict[tuple[int, str], int]
 
 
 class Fold:
@@ -144,7 +146,7 @@ class Fold:
             newest = seen if newest is None else max(newest, seen)
         joined = batch.labelled.num_rows - batch.retracted.num_rows
         counts = {"repeated": batch.repeated, "joined": joined, **batch.uncountable}
-        self._add(record, deltas, offset, newest, counts)
+        self._add(record, deltas, offset, newest, counts, batch.intake)
 
     def _subtract(
         self, record: ModelRecord, monitor: Monitor, lake: ModelLake, entry: inbox.Entry
@@ -164,7 +166,7 @@ class Fold:
         rows = {"predictions": gone.predictions.num_rows, "outcomes": gone.outcomes.num_rows}
         with self._records.write() as connection:
             erasures.counted(connection, entry.offset, **rows)
-        self._add(record, deltas, entry.offset, record.newest_event, counts)
+        self._add(record, deltas, entry.offset, record.newest_event, counts, {})
         done = replace(record, folded_offset=entry.offset)
         finish_erasures(self._records, done, monitor, lake, now=self._clock())
         _log.info(
@@ -180,6 +182,7 @@ class Fold:
         offset: int,
         newest: int | None,
         counts: dict[str, int],
+        came: dict[tuple[int, str], int],
     ) -> None:
         """Profiles, offset and inbox move in one transaction. Raises: UnknownModelError."""
         now = self._clock()
@@ -190,6 +193,7 @@ class Fold:
             models.mark_changed(connection, record.id, {key.bucket for key in deltas})
             models.move_folded(connection, record.id, offset=offset, newest_event=newest)
             models.count(connection, record.id, **counts)
+            intake.add(connection, record.id, came)
             inbox.empty(connection, record.id, until=offset)
             changes.announce(connection, f"model/{record.name}", now=now)
 
@@ -202,19 +206,21 @@ def _batch(entries: list[inbox.Entry], lake: ModelLake, monitor: Monitor, *, fol
     arrived = _of_kind(entries, Table.PREDICTIONS, lake)
     outcomes = _of_kind(entries, Table.OUTCOMES, lake)
     fresh = _without_repeats(arrived, lake, folded)
-    labelled, retracted = changed_labels(fresh, outcomes, lake, monitor, folded=folded)
+    labels = changed_labels(fresh, outcomes, lake, monitor, folded=folded)
+    quarantine = _of_kind(entries, Table.QUARANTINE, lake)
     return Batch(
         predictions=fresh,
         outcomes=outcomes,
-        quarantine=_of_kind(entries, Table.QUARANTINE, lake),
+        quarantine=quarantine,
         replayed=pa.concat_tables(
             [pa.table({"id": pa.array([], pa.string())})]
             + [entry.rows for entry in entries if entry.kind == inbox.REPLAY]
         ),
-        labelled=labelled,
-        retracted=retracted,
+        labelled=labels.began,
+        retracted=labels.ceased,
         repeated=arrived.num_rows - fresh.num_rows,
-        uncountable=uncountable(fresh, outcomes, labelled, lake, monitor, folded=folded),
+        uncountable=uncountable(fresh, outcomes, labels, lake, monitor, folded=folded),
+        intake=counted_intake(arrived, fresh, quarantine, monitor.granularity),
     )
 
 

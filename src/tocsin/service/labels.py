@@ -1,6 +1,7 @@
 """Which labels rows change: all that may decide it is found, by id and by keys."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 
 import numpy as np
@@ -15,10 +16,22 @@ _ONE_DAY = timedelta(days=1)
 _EPOCH = date(1970, 1, 1).toordinal()
 
 
+@dataclass(frozen=True, eq=False)
+class Changed:
+    """Predictions with the labels that begin to count, and with those that cease to.
+
+    waited: stored outcomes that name a prediction which comes only now.
+    """
+
+    began: pa.Table
+    ceased: pa.Table
+    waited: pa.Table
+
+
 def changed_labels(
     fresh: pa.Table, outcomes: pa.Table, lake: ModelLake, monitor: Monitor, *, folded: int
-) -> tuple[pa.Table, pa.Table]:
-    """Predictions with the labels that begin to count, and with those that cease to.
+) -> Changed:
+    """Which labels begin and cease to count.
 
     fresh, outcomes: rows that are not counted yet; those of offsets up to `folded` are.
     """
@@ -42,7 +55,7 @@ def changed_labels(
         until=folded,
         spans=days_around(predicted["timestamp"], before=EARLIEST, after=horizon),
     )
-    return counting_labels(
+    began, ceased = counting_labels(
         stored=stored,
         fresh=fresh,
         earlier=pa.concat_tables([earlier, keyed]),
@@ -50,6 +63,8 @@ def changed_labels(
         horizon=horizon,
         keys=keys,
     )
+    met = pc.is_in(earlier["prediction_id"], value_set=fresh["prediction_id"].combine_chunks())
+    return Changed(began, ceased, earlier.filter(pc.and_(met, earlier["label"].is_valid())))
 
 
 def labels_of_day(

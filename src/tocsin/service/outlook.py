@@ -118,7 +118,7 @@ def _crossings(
     series: dict[str, np.ndarray[tuple[int], np.dtype[np.float64]]] = {}
     for evaluation in past:
         at = MOST - 1 - (newest.end - evaluation.window.end) // step
-        for instance, measure in numbers(rule.metric, evaluation):
+        for instance, measure in numbers(rule.metric, evaluation, monitor):
             if at >= 0 and isinstance(measure, Bounded) and measure.n >= rule.min_samples:
                 series.setdefault(instance, np.full(MOST, np.nan))[at] = measure.value
     found = []

@@ -31,18 +31,29 @@ def proposed_rules(monitor: Monitor, reference: Profile, logged: Mapping[str, fl
         "expr": {"metric": "drift", "window": short.name},
         "labels": {"category": "drift"},
     }
+    lasting = short.size // short.every + 1
+    quality = {
+        "alert": "DataQuality",
+        "expr": {"metric": "quality", "window": short.name},
+        "for": lasting,
+        "keep_firing_for": lasting,
+    }
     told = (
         f"Rule FeatureDrift: a feature or the output of a window of {short.name} is unlike the "
         "reference and unlike earlier windows."
+    )
+    checked = (
+        f"Rule DataQuality: for {lasting} windows of {short.name} in a row a check of the data, of "
+        "nulls, ranges, values or the number of rows, finds what is not expected."
     )
     spec = next((s for s in monitor.windows if s.size == DAY), monitor.windows[-1])
     metric = monitor.metrics[monitor.metrics.headline]
     number, said = _usual(metric, metric.measure(reference).at(), logged)
     if number is None:
         rule, sentence = _learned(metric, spec)
-        return [drift, rule], (told, f"{said} {sentence}")
+        return [drift, rule, quality], (told, checked, f"{said} {sentence}")
     rule, sentence = _performance(metric, number, spec)
-    return [drift, rule], (told, f"{sentence} {said}")
+    return [drift, rule, quality], (told, checked, f"{sentence} {said}")
 
 
 def _usual(

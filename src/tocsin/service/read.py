@@ -24,6 +24,7 @@ from tocsin.records.alerts import Incident
 from tocsin.records.evaluations import Evaluation
 from tocsin.records.models import ModelRecord
 from tocsin.service.estimated import EstimatedSeries, estimated_series
+from tocsin.service.learning import learning_at
 from tocsin.service.maturity import final_after
 from tocsin.service.outlook import Outlook, crossings_of, outlook_of
 from tocsin.service.segments import (
@@ -109,8 +110,8 @@ class Read:
             record = models.model_named(connection, name)
             monitor = parse_monitor(name, record.monitor)
             check_segment(record, segment)
-            spec, chosen = _spec(monitor, window), monitor.metrics.find(metric)
-            found = _evaluations(connection, record, spec, span, most, as_of)
+            spec, chosen = spec_of(monitor, window), monitor.metrics.find(metric)
+            found = evaluations_over(connection, record, spec, span, most, as_of)
             whole = segment == EVERYTHING and version is None
             if whole and all(chosen.name in e.measures for e in found):
                 return stored_series(record, monitor, chosen, spec, found, as_of)
@@ -137,8 +138,8 @@ class Read:
             record = models.model_named(connection, name)
             monitor = parse_monitor(name, record.monitor)
             check_segment(record, segment)
-            spec = _spec(monitor, window)
-            found = _evaluations(connection, record, spec, span, MOST_POINTS, as_of)
+            spec = spec_of(monitor, window)
+            found = evaluations_over(connection, record, spec, span, MOST_POINTS, as_of)
             metrics = list(monitor.metrics.values())
             if segment != EVERYTHING or version is not None:
                 _check_stored(metrics[0], as_of)
@@ -157,8 +158,8 @@ class Read:
         with self._records.read() as connection:
             record = models.model_named(connection, name)
             monitor = parse_monitor(name, record.monitor)
-            spec = _spec(monitor, window)
-            found = _evaluations(connection, record, spec, span, most)
+            spec = spec_of(monitor, window)
+            found = evaluations_over(connection, record, spec, span, most)
             return estimated_series(record, monitor, spec, found)
 
     def drift(
@@ -177,8 +178,8 @@ class Read:
         with self._records.read() as connection:
             record = models.model_named(connection, name)
             monitor = parse_monitor(name, record.monitor)
-            spec = _spec(monitor, monitor.windows[0].size if window is None else window)
-            found = _evaluations(connection, record, spec, span, most)
+            spec = spec_of(monitor, monitor.windows[0].size if window is None else window)
+            found = evaluations_over(connection, record, spec, span, most)
             if version is not None:
                 return drift_of_version(connection, record, monitor, spec, found, version)
             return [DriftPoint(e.window, e.rows, dict(e.shifts)) for e in found]
@@ -196,7 +197,7 @@ class Read:
         with self._records.read() as connection:
             record = models.model_named(connection, name)
             monitor = parse_monitor(name, record.monitor)
-            latest = _latest(connection, record, _spec(monitor, window))
+            latest = _latest(connection, record, spec_of(monitor, window))
             if latest is None or feature not in {f.name for f in monitor.schema.features}:
                 return None
             stack, _ = window_profiles(
@@ -205,7 +206,7 @@ class Read:
             shift = latest.shifts.get(feature)
             if version is not None:
                 (point,) = drift_of_version(
-                    connection, record, monitor, _spec(monitor, window), [latest], version
+                    connection, record, monitor, spec_of(monitor, window), [latest], version
                 )
                 shift = point.shifts.get(feature)
             now = Profile(stack.plan, stack.vector[0]).feature(feature)
@@ -237,7 +238,7 @@ class Read:
             record = models.model_named(connection, name)
             monitor = parse_monitor(name, record.monitor)
             chosen = _headline(monitor) if metric is None else monitor.metrics.find(metric)
-            latest = _latest(connection, record, _spec(monitor, window))
+            latest = _latest(connection, record, spec_of(monitor, window))
             if latest is None:
                 return None
             return segments_of(connection, record, monitor, chosen, latest.window)
@@ -253,7 +254,7 @@ class Read:
             monitor = parse_monitor(name, record.monitor)
             segment = protected(record, attribute)
             # The longest that there is: groups are small.
-            specs = monitor.windows[::-1] if window is None else (_spec(monitor, window),)
+            specs = monitor.windows[::-1] if window is None else (spec_of(monitor, window),)
             latest = (_latest(connection, record, spec) for spec in specs)
             newest = next((found for found in latest if found is not None), None)
             if newest is None:
@@ -276,6 +277,7 @@ class Read:
                 found,
                 tuple(alerts.episodes_of(connection, incident_id)),
                 tuple(alerts.timeline_of(connection, incident_id)),
+                learning_at(connection, found),
             )
 
     def summary(self, name: str) -> dict[str, Any]:
@@ -321,8 +323,8 @@ class Read:
 
 def _overview(connection: Connection, record: ModelRecord) -> Overview:
     monitor = parse_monitor(record.name, record.monitor)
-    spec = _spec(monitor, None)
-    found = _evaluations(connection, record, spec, 14 * DAY, MOST_POINTS)
+    spec = spec_of(monitor, None)
+    found = evaluations_over(connection, record, spec, 14 * DAY, MOST_POINTS)
     headline = stored_series(record, monitor, _headline(monitor), spec, found)
     latest = headline.points[-1] if headline.points else None
     open_incidents = alerts.list_incidents(connection, model_id=record.id, open_only=True)
@@ -383,7 +385,7 @@ def check_segment(record: ModelRecord, segment: str) -> None:
         )
 
 
-def _spec(monitor: Monitor, window: int | None) -> WindowSpec:
+def spec_of(monitor: Monitor, window: int | None) -> WindowSpec:
     """The windows of a size; of a day, or the longest, when None.
 
     Raises: InvalidInputError for a size that the monitor does not have.
@@ -406,7 +408,7 @@ def _check_stored(metric: Metric, as_of: int | None) -> None:
         )
 
 
-def _evaluations(
+def evaluations_over(
     connection: Connection,
     record: ModelRecord,
     spec: WindowSpec,

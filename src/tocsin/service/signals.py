@@ -1,22 +1,48 @@
 """What a rule looks at, by the name it gives: the instances of one window, and how they read."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 
 from tocsin.declared import Monitor
 from tocsin.estimation import estimate_of, is_estimate, plain_name
+from tocsin.metrics.intervals import wilson
+from tocsin.quality import FEATURE_CHECKS, MODEL_CHECKS, VOLUME
 from tocsin.records.evaluations import Evaluation
-from tocsin.rules import DRIFT, Reading, Rule, read_drift, read_estimate, read_metric
-from tocsin.values import Measure, Undefined, format_duration
+from tocsin.rules import (
+    DRIFT,
+    QUALITY,
+    Reading,
+    Rule,
+    read_drift,
+    read_estimate,
+    read_metric,
+    read_quality,
+)
+from tocsin.service.quality import cells, column_of, counts_of, findings_of, unsure_of
+from tocsin.values import Bounded, Measure, Undefined, format_duration
 
 _NOT_TRUSTED = Undefined("this window has no estimate that is trusted")
 _NOT_MEASURED = Undefined("this window was measured before the metric was declared")
+_NOT_COUNTED = Undefined("this window was measured before there were rates")
+_NO_ROWS = Undefined("no rows to take a share of")
+_RATES = FEATURE_CHECKS | MODEL_CHECKS
+# The instance that stands for all checks of the data that nothing was found of.
+REST = ""
 
 
-def readings(rule: Rule, evaluation: Evaluation, monitor: Monitor) -> Iterator[tuple[str, Reading]]:
-    """The instances of a rule in one window, and how each reads."""
+def readings(
+    rule: Rule, evaluation: Evaluation, monitor: Monitor, *, known: Collection[str] = ()
+) -> Iterator[tuple[str, Reading]]:
+    """The instances of a rule in one window, and how each reads.
+
+    known: instances of the rule that are not at rest; of the checks of the data the others are told
+    only when something was found.
+    """
     if rule.metric == DRIFT:
         for column, shift in evaluation.shifts.items():
             yield column, read_drift(rule, shift)
+        return
+    if rule.metric == QUALITY:
+        yield from _quality(rule, evaluation, monitor, known)
         return
     window = evaluation.window
     if rule.auto and window.end % (window.end - window.start):
@@ -27,7 +53,7 @@ def readings(rule: Rule, evaluation: Evaluation, monitor: Monitor) -> Iterator[t
         found = estimate_of(evaluation.estimates, plain_name(rule.metric))
         yield "", read_estimate(rule, found, rows=evaluation.rows, trend=trends.get(""))
         return
-    for instance, measure in numbers(rule.metric, evaluation):
+    for instance, measure in numbers(rule.metric, evaluation, monitor):
         yield (
             instance,
             read_metric(
@@ -41,37 +67,84 @@ def readings(rule: Rule, evaluation: Evaluation, monitor: Monitor) -> Iterator[t
         )
 
 
-def numbers(name: str, evaluation: Evaluation) -> Iterator[tuple[str, Measure]]:
+def _quality(
+    rule: Rule, evaluation: Evaluation, monitor: Monitor, known: Collection[str]
+) -> Iterator[tuple[str, Reading]]:
+    found = {finding.name: finding for finding in findings_of(evaluation)}
+    rows = evaluation.rows
+    for name, finding in found.items():
+        yield name, read_quality(rule, finding, rows=rows)
+    others = [name for name in known if name not in found and name != REST]
+    unsure = unsure_of(evaluation, cells(monitor.schema)) if others else set()
+    for name in others:
+        yield name, read_quality(rule, None, rows=rows, unsure=name in unsure)
+    # Last, so that what is found first in this window does not take it for judged.
+    yield REST, read_quality(rule, None, rows=rows)
+
+
+def numbers(name: str, evaluation: Evaluation, monitor: Monitor) -> Iterator[tuple[str, Measure]]:
     """The numbers of a window that go by this name, by instance: empty for that of all rows."""
-    if is_estimate(name):
+    if name == VOLUME:
+        yield "", Bounded(float(evaluation.rows), n=evaluation.rows)
+    elif name in _RATES:
+        yield from _rates(name, evaluation, monitor)
+    elif is_estimate(name):
         found = estimate_of(evaluation.estimates, plain_name(name))
-        if found is None or not found.trusted:
-            yield "", _NOT_TRUSTED
-        else:
-            yield "", found.measure
+        yield "", _NOT_TRUSTED if found is None or not found.trusted else found.measure
+    else:
+        yield "", evaluation.measures.get(name, _NOT_MEASURED)
+
+
+def _rates(name: str, evaluation: Evaluation, monitor: Monitor) -> Iterator[tuple[str, Measure]]:
+    """A rate of every feature that has it, or of all rows."""
+    of = cells(monitor.schema)
+    at = [i for i, cell in enumerate(of) if cell.check.name == name]
+    stored = counts_of(evaluation, of)
+    if stored is None:
+        for i in at:
+            yield of[i].feature, _NOT_COUNTED
         return
-    yield "", evaluation.measures.get(name, _NOT_MEASURED)
+    counts, n = (part[at] for part in stored)
+    low, high = wilson(counts, n)
+    share = _RATES[name].share
+    for i, count, rows, least, most in zip(
+        at, counts.tolist(), n.tolist(), low.tolist(), high.tolist(), strict=True
+    ):
+        if rows == 0:
+            yield of[i].feature, _NO_ROWS
+        elif share:
+            yield of[i].feature, Bounded(count / rows, 0.0, least, most, round(rows))
+        else:
+            yield of[i].feature, Bounded(count, n=round(rows))
 
 
 def part_of(name: str) -> str:
     """The part of an evaluation in which these numbers are stored."""
-    return "estimates" if is_estimate(name) else "measures"
+    if is_estimate(name):
+        return "estimates"
+    return "quality" if name in _RATES else "measures"
 
 
-def instances(name: str, monitor: Monitor) -> int:  # noqa: ARG001
+def instances(name: str, monitor: Monitor) -> int:
     """How many numbers of a window go by this name."""
-    return 1
+    if name not in _RATES:
+        return 1
+    return sum(cell.check.name == name for cell in cells(monitor.schema))
 
 
 def needs_labels(name: str, monitor: Monitor) -> bool:
     """Whether these numbers wait for outcomes."""
-    return not is_estimate(name) and monitor.metrics[name].needs_labels
+    return name in monitor.metrics and monitor.metrics[name].needs_labels
 
 
 def sides(rule: Rule, monitor: Monitor) -> tuple[float, ...]:
     """Where a change is bad: 1 above what is usual, -1 below, or both."""
     if rule.op is not None:
         return (-1.0,) if rule.op == "<" else (1.0,)
+    if rule.metric in _RATES:
+        return (1.0,) if _RATES[rule.metric].share else (-1.0,)
+    if rule.metric == VOLUME:
+        return (1.0, -1.0)
     better = monitor.metrics[plain_name(rule.metric)].higher_is_better
     return (1.0, -1.0) if better is None else (-1.0,) if better else (1.0,)
 
@@ -81,12 +154,31 @@ def title(rule: Rule, instance: str, monitor: Monitor) -> str:
     size = format_duration(rule.window)
     if rule.metric == DRIFT:
         return f"{instance} has drifted over {size}"
-    name = monitor.metrics[plain_name(rule.metric)].title
-    if is_estimate(rule.metric):
-        name = f"{name}, estimated before labels,"
+    if rule.metric == QUALITY:
+        return f"{_checked(instance)} beyond what is expected over {size}"
+    name = _named(rule.metric, instance, monitor)
     if rule.value is None:
         both = sides(rule, monitor)
         side = "other" if len(both) > 1 else "higher" if both[0] > 0 else "lower"
         return f"{name} is {side} than usual over {size}"
     side = "below" if rule.op == "<" else "above"
     return f"{name} is {side} {rule.value:g} over {size}"
+
+
+def _checked(instance: str) -> str:
+    """A check of the data, and of which feature."""
+    feature, name = column_of(instance), check_title(instance.rpartition("/")[2])
+    return f"{name} of {feature}" if feature else name
+
+
+def check_title(check: str) -> str:
+    """A check of the data in words."""
+    return "Number of rows" if check == VOLUME else _RATES[check].title
+
+
+def _named(metric: str, instance: str, monitor: Monitor) -> str:
+    if is_estimate(metric):
+        return f"{monitor.metrics[plain_name(metric)].title}, estimated before labels,"
+    if metric in monitor.metrics:
+        return monitor.metrics[metric].title
+    return f"{check_title(metric)} of {instance}" if instance else check_title(metric)

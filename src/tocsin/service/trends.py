@@ -97,7 +97,7 @@ def _trends(
         if needs_labels(rule.metric, monitor) and evaluation.coverage < rule.min_coverage:
             continue
         at = (end - first) // spec.size
-        for instance, measure in numbers(rule.metric, evaluation):
+        for instance, measure in numbers(rule.metric, evaluation, monitor):
             known.append((at, names.setdefault(instance, len(names)), measure))
     both = sides(rule, monitor)
     values, errors = _arrays(known, steps, len(names))

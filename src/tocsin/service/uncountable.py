@@ -1,4 +1,4 @@
-"""Outcomes that can never count: their time is too far from that of the prediction they name."""
+"""Outcomes that do not count: no prediction has their id, or its time is too far from theirs."""
 
 from datetime import timedelta
 
@@ -7,11 +7,13 @@ import pyarrow.compute as pc
 
 from tocsin.declared import Monitor
 from tocsin.lake import EARLIEST, ModelLake, Table, far_outcomes, not_near
-from tocsin.service.labels import days_around
+from tocsin.service.labels import Changed, days_around
 
 # The model's counters of them.
 TOO_EARLY = "outcomes_too_early"
 TOO_LATE = "outcomes_too_late"
+# Those that name a prediction which has not come; it may come yet.
+UNMATCHED = "outcomes_unmatched"
 COUNTERS = (TOO_EARLY, TOO_LATE)
 _COLUMNS = ("prediction_id", "timestamp")
 # So much further away a prediction is looked for: not in all the years of a lake.
@@ -21,28 +23,29 @@ _AROUND = timedelta(days=90)
 def uncountable(
     fresh: pa.Table,
     outcomes: pa.Table,
-    labelled: pa.Table,
+    labels: Changed,
     lake: ModelLake,
     monitor: Monitor,
     *,
     folded: int,
 ) -> dict[str, int]:
-    """How many new outcomes can never count, by counter.
+    """How many new outcomes do not count, by counter; fewer than before where predictions came.
 
-    fresh: predictions of the same fold. labelled: those that have a label by it. Outcomes that come
+    fresh: predictions of the same fold; labels: what changed by it. Outcomes that come
     before their prediction are not told, nor those that are joined by keys. Each row is judged by
     itself, whatever else is known of its id: not to depend on which rows are folded together.
     """
     said = pc.and_(outcomes["prediction_id"].is_valid(), outcomes["label"].is_valid())
     given = outcomes.filter(said).select(_COLUMNS)
+    found = {UNMATCHED: -labels.waited.num_rows}
     if given.num_rows == 0:
-        return {}
+        return _counted(found)
     horizon = timedelta(microseconds=monitor.label_horizon)
     # Most fit what was found already: for the others the lake has to be looked into.
-    near = pa.concat_tables([fresh.select(_COLUMNS), labelled.select(_COLUMNS)])
+    near = pa.concat_tables([fresh.select(_COLUMNS), labels.began.select(_COLUMNS)])
     told = not_near(given, near, earliest=EARLIEST, horizon=horizon)
     if told.num_rows == 0:
-        return {}
+        return _counted(found)
     stored = lake.find(
         Table.PREDICTIONS,
         told["prediction_id"].combine_chunks(),
@@ -52,4 +55,11 @@ def uncountable(
     )
     known = pa.concat_tables([fresh.select(_COLUMNS), stored.select(_COLUMNS)])
     early, late = far_outcomes(told, known, earliest=EARLIEST, horizon=horizon)
-    return {name: rows for name, rows in ((TOO_EARLY, early), (TOO_LATE, late)) if rows}
+    ids = known["prediction_id"].combine_chunks()
+    unmatched = pc.invert(pc.is_in(told["prediction_id"], value_set=ids))
+    found[UNMATCHED] += pc.sum(unmatched).as_py()
+    return _counted({**found, TOO_EARLY: early, TOO_LATE: late})
+
+
+def _counted(found: dict[str, int]) -> dict[str, int]:
+    return {name: rows for name, rows in found.items() if rows}

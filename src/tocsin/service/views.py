@@ -121,12 +121,24 @@ class FeatureView:
 
 
 @dataclass(frozen=True)
+class Learning:
+    """Columns of which it is not known yet what is usual, and how many windows that takes still."""
+
+    columns: tuple[str, ...]
+    missing: int
+
+
+@dataclass(frozen=True)
 class IncidentDetail:
-    """An incident with its alerts and what happened to it."""
+    """An incident with its alerts and what happened to it.
+
+    learning: what could not be judged in the window whose causes were ranked, None if nothing.
+    """
 
     incident: Incident
     episodes: tuple[Episode, ...]
     timeline: tuple[TimelineEntry, ...]
+    learning: Learning | None = None
 
 
 @dataclass(frozen=True)

@@ -3,6 +3,9 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+import numpy as np
+from numpy.typing import NDArray
+
 from tocsin.drift import LOOK_BACK
 from tocsin.values import DAY, Window, WindowSpec
 
@@ -52,6 +55,12 @@ def like_ends(spec: WindowSpec, end: int) -> list[int]:
     """
     lag = max(DAY, spec.size)
     return [end - k * lag for k in range(LOOK_BACK, 0, -1)]
+
+
+def all_like_ends(spec: WindowSpec, ends: Sequence[int]) -> NDArray[np.int64]:
+    """(w, 64) the same of many windows at once."""
+    lags = max(DAY, spec.size) * np.arange(LOOK_BACK, 0, -1, dtype=np.int64)
+    return np.asarray(np.array(ends, np.int64)[:, None] - lags)
 
 
 def due_now(

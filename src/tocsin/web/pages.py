@@ -11,6 +11,7 @@ from starlette.exceptions import HTTPException
 from tocsin.app import App
 from tocsin.charts import Mark
 from tocsin.errors import InvalidInputError
+from tocsin.quality import FEATURE_CHECKS
 from tocsin.records.importances import StoredImportance
 from tocsin.service.views import ModelDetail
 from tocsin.values import DAY, HOUR, MINUTE, WindowSpec, parse_duration
@@ -72,6 +73,10 @@ def router(app: App) -> APIRouter:
             return not_found(f"The model {name} has no feature called {feature}.")
         view = read.feature(name, feature, window=spec.size, version=version)
         past = read.drift(name, window=spec.size, span=120 * spec.every, version=version)
+        # Rates are stored of all versions together.
+        quality = None
+        if version is None:
+            quality = app.quality.view(name, window=spec.size, span=120 * spec.every)
         return page(
             "feature.html",
             fragment=fragment,
@@ -83,6 +88,10 @@ def router(app: App) -> APIRouter:
             view=view,
             distribution=None if view is None else pictures.feature_distribution(view),
             distances=pictures.distances(past, feature, spec, marks_of(name)),
+            checks=[m for m in quality.points[-1].measured if m.cell.feature == feature]
+            if quality is not None and quality.points
+            else [],
+            rates=[] if quality is None else pictures.rates(quality, feature),
         )
 
     @routes.get("/models/{name}")
@@ -167,6 +176,10 @@ def router(app: App) -> APIRouter:
             last=pictures.telling(drift) if drift else None,
             costs=costs,
             serving_pictures=pictures.serving(costs, marks),
+            quality=app.quality.view(name, window=shortest.size, span=shortest.size, most=1)
+            if wanted("live_quality")
+            else None,
+            quality_checks=FEATURE_CHECKS,
             outlook=read.outlook(name),
             importance=_importance(app, detail),
             most_features=_MOST_FEATURES,

@@ -12,8 +12,10 @@ from tocsin.drift import EFFECT, ENOUGH_ROWS, Verdict
 from tocsin.estimation import plain_name
 from tocsin.records.alerts import Incident
 from tocsin.service.aliases import History
+from tocsin.service.data_quality import Measured, QualityView
 from tocsin.service.estimated import EstimatedSeries
 from tocsin.service.operations import OperationsPoint
+from tocsin.service.quality_words import value_words
 from tocsin.service.read import Read
 from tocsin.service.views import DriftPoint, FeatureView, IncidentDetail, ModelDetail, Series
 from tocsin.values import DAY, Bounded, Undefined, WindowSpec
@@ -136,6 +138,39 @@ def distances(
     )
 
 
+def rates(view: QualityView, feature: str) -> list[Picture]:
+    """The shares of a feature over time, of those checks that ever found a row."""
+    found: dict[str, list[tuple[int, Measured]]] = {}
+    for point in view.points:
+        for measured in point.measured:
+            if measured.cell.feature == feature and measured.cell.check.share:
+                of = found.setdefault(measured.cell.check.name, [])
+                of.append((point.window.end, measured))
+    return [
+        _rate(series, view.spec)
+        for series in found.values()
+        if any(isinstance(m.measure, Bounded) and m.measure.value > 0 for _, m in series)
+    ]
+
+
+def _rate(series: list[tuple[int, Measured]], spec: WindowSpec) -> Picture:
+    _, last = series[-1]
+    name, expectation = last.cell.check.title, last.expectation
+    title = f"{name}: {value_words(last)}" if isinstance(last.measure, Bounded) else name
+    limit = [] if expectation.limit >= 1 or expectation.off else [expectation.limit]
+    return picture(
+        charts.over_time(
+            [Moment(end, m.measure) for end, m in series],
+            title=title,
+            unit=f"{name}, share of rows",
+            every=spec.every,
+            percent=True,
+            thresholds=[charts.Threshold(v, f"expected up to {words.percent(v)}") for v in limit],
+        ),
+        "metric",
+    )
+
+
 def moves(history: History) -> list[Mark]:
     """The moves of a model's aliases whose time is known."""
     return [
@@ -189,7 +224,8 @@ def evidence(
             "alternative": spec["title"],
             "title": largest_change(*parts) if whole else "",
         }
-    rules = {rule.name: rule for rule in model.monitor.rules if rule.metric != "drift"}
+    known = model.monitor.metrics
+    rules = {rule.name: rule for rule in model.monitor.rules if rule.metric in known}
     rule = next((rules[e.rule] for e in detail.episodes if e.rule in rules), None)
     named = model.overview.headline.metric.name if rule is None else plain_name(rule.metric)
     size = None if rule is None else rule.window

@@ -8,7 +8,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from tocsin.charts.theme import Spec
-from tocsin.service import sentences
+from tocsin.service import quality_words, sentences
 from tocsin.values import Bounded
 from tocsin.web import assets, words
 
@@ -94,6 +94,7 @@ def _environment() -> Environment:
         "asset": assets.address,
         "themes": assets.themes,
         "words": words,
+        "quality_words": quality_words,
         "sentences": sentences,
     }
     # Blocks are rendered alone as fragments too: macros are global, as imports would not be seen.

@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from datetime import UTC, datetime
 from math import floor, isfinite, log10
 from typing import Any
@@ -14,13 +13,15 @@ from tocsin.charts import Threshold, sparkline
 from tocsin.estimation import is_estimate, plain_name
 from tocsin.explain import Importance, described
 from tocsin.metrics import Metric
+from tocsin.quality import FEATURE_CHECKS, MODEL_CHECKS, VOLUME
 from tocsin.records.alerts import Episode
 from tocsin.records.aliases import AliasMove
 from tocsin.records.models import Rebuilding
-from tocsin.rules import Operator, Rule
+from tocsin.rules import DRIFT, QUALITY, Operator, Rule
 from tocsin.schema import Schema, Task
 from tocsin.service.aliases import History
 from tocsin.service.operations import OperationsPoint
+from tocsin.service.signals import check_title
 from tocsin.service.views import Condition, IncidentDetail, ModelDetail, Overview, Point, Series
 from tocsin.values import (
     DAY,
@@ -319,19 +320,41 @@ def task(schema: Schema) -> str:
 
 def rule_condition(rule: Rule, metrics: Mapping[str, Metric]) -> str:
     """What has to be true for a rule to alert."""
-    if rule.metric == "drift":
+    if rule.metric == DRIFT:
         return "any feature or the output has drifted"
-    metric = metrics[plain_name(rule.metric)]
+    if rule.metric == QUALITY:
+        return "any check of the data finds what is not expected"
+    metric = metrics.get(plain_name(rule.metric))
+    name = check_title(rule.metric) if metric is None else metric.title
     if is_estimate(rule.metric):
-        metric = replace(metric, title=f"{metric.title}, estimated before labels,")
+        name = f"{name}, estimated before labels,"
     if rule.value is None:
         falls, rises = "lower than usual", "higher than usual"
-        if rule.op is None and metric.higher_is_better is None:
-            return f"{metric.title} stays {falls}, or {rises}"
-        worse = rule.op or (Operator.BELOW if metric.higher_is_better else Operator.ABOVE)
-        return f"{metric.title} stays {falls if worse is Operator.BELOW else rises}"
+        better = _higher_is_better(rule, metric)
+        if rule.op is None and better is None:
+            return f"{name} stays {falls}, or {rises}"
+        worse = rule.op or (Operator.BELOW if better else Operator.ABOVE)
+        return f"{name} stays {falls if worse is Operator.BELOW else rises}"
     side = "below" if rule.op == "<" else "above"
-    return f"{metric.title} {side} {level(metric, rule.value)}"
+    value = check_level(rule.metric, rule.value) if metric is None else level(metric, rule.value)
+    return f"{name} {side} {value}"
+
+
+def _higher_is_better(rule: Rule, metric: Metric | None) -> bool | None:
+    """Which side is the better one of what a rule looks at, if there is one."""
+    if metric is not None:
+        return metric.higher_is_better
+    return None if rule.metric == VOLUME else not (FEATURE_CHECKS | MODEL_CHECKS)[rule.metric].share
+
+
+def check_level(check: str, value: float) -> str:
+    """What a check of the data measures, in its unit.
+
+    >>> check_level("null_rate", 0.02).replace(_NO_BREAK, " "), check_level("volume", 1200)
+    ('2.0 %', '1,200')
+    """
+    counts = check == VOLUME or not (FEATURE_CHECKS | MODEL_CHECKS)[check].share
+    return count(round(value)) if counts else percent(value)
 
 
 def rule_patience(rule: Rule, metrics: Mapping[str, Metric]) -> str:
@@ -339,12 +362,11 @@ def rule_patience(rule: Rule, metrics: Mapping[str, Metric]) -> str:
     parts = []
     if rule.for_windows > 1:
         parts.append(f"{rule.for_windows} windows in a row")
-    plain = rule.metric != "drift" and not is_estimate(rule.metric)
-    if plain and metrics[rule.metric].needs_labels:
+    if rule.metric in metrics and metrics[rule.metric].needs_labels:
         parts.append(f"{percent(rule.min_coverage)} labelled")
     if rule.min_samples > 1:
         parts.append(f"{count(rule.min_samples)} rows")
-    if rule.value is not None and rule.confident:
+    if rule.value is not None and rule.confident and rule.metric != VOLUME:
         parts.append("the whole 95 % interval beyond it")
     return ", ".join(parts)
 
@@ -420,6 +442,23 @@ def likelihood(cause: Mapping[str, Any]) -> str:
     if share >= 0.01:
         return f"{sure.capitalize()}; {percent(share)} of the change in loss goes with it."
     return f"{sure.capitalize()}; it goes with little of the change in loss so far."
+
+
+def no_cause(detail: IncidentDetail) -> str:
+    """Why no cause is named: nothing stands out, or too little is known to tell."""
+    found = detail.learning
+    if found is None:
+        return "No cause stands out: nothing is unlike earlier windows."
+    names = [f"`{name}`" for name in found.columns[:3]]
+    rest = len(found.columns) - len(names)
+    columns = ", ".join(names) + (f" and {count(rest)} more" if rest else "")
+    are = "is" if len(found.columns) == 1 else "are"
+    windows = "1 more window" if found.missing == 1 else f"{found.missing} more windows"
+    size = duration(detail.incident.window_size)
+    return (
+        f"No cause can be named yet: {columns} {are} still being learned, and what is usual for "
+        f"them is known after {windows} of {size} at the same time of day. Nothing else stands out."
+    )
 
 
 def lifespan(episode: Episode, detail: IncidentDetail) -> Markup:
