@@ -8,7 +8,7 @@ INSTALLED := $(VENV)/.installed
 CHROMIUM ?= $(shell command -v chromium || command -v chromium-browser || command -v google-chrome)
 export MLFLOW_DISABLE_TELEMETRY := true
 
-.PHONY: demo test soak check format bench clean
+.PHONY: demo test soak check format bench bench-signals clean
 
 $(INSTALLED): pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
@@ -37,6 +37,9 @@ format: $(INSTALLED)  ## Mend what can be mended by itself.
 
 bench: $(INSTALLED)  ## Speed against other monitors and against bare reading, as ratios of one run.
 	$(BIN)/python -m benchmarks $(BENCH_ARGS)
+
+bench-signals: $(INSTALLED)  ## How well estimates and alarms are known to work, on real data of packages.
+	$(BIN)/python -m benchmarks.signals $(BENCH_ARGS)
 
 clean:  ## Remove what the other targets made.
 	rm -rf $(VENV) .bench build dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis

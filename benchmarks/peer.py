@@ -57,12 +57,16 @@ class Peer:
 
         Raises: PeerError.
         """
-        python = self._environment(environments)
         print(f"{self.name} runs on {files.rows:,} rows", file=sys.stderr, flush=True)
         inputs = (reference, files.predictions, files.outcomes, repeats)
+        return Report(self.name, **self.said(environments, *inputs))
+
+    def said(self, environments: Path, *inputs: Any) -> dict[str, Any]:
+        """What the script prints last, as JSON. Raises: PeerError."""
+        python = self._environment(environments)
         output = self._output(str(python), str(FOLDER / self.script), *map(str, inputs))
         found: dict[str, Any] = json.loads(output.strip().splitlines()[-1])
-        return Report(self.name, **found)
+        return found
 
     def _environment(self, environments: Path) -> Path:
         """The interpreter with the peer; made again when its requirements have changed."""

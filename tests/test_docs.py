@@ -207,6 +207,36 @@ def test_the_page_on_quality_names_every_check() -> None:
     assert [name for name in checks if f"| `{name}` |" not in page] == []
 
 
+def test_what_the_page_on_estimates_does_is_estimated(server: Server, tmp_path: Path) -> None:
+    page = (ROOT / "docs/estimates.md").read_text()
+    (example,) = blocks("docs/estimates.md")
+    run(example, server.url, tmp_path)
+    server.caught_up()
+    (command,) = re.findall(r"```sh\n(.*?)\n```", page)
+    done = subprocess.run(
+        [sys.executable, "-m", *shlex.split(command)],
+        env={**os.environ, "COLUMNS": "120", "TOCSIN_URL": server.url},
+        capture_output=True,
+        text=True,
+        timeout=240,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert "ROC AUC estimated 0." in done.stdout
+    assert "unproven" in done.stdout
+    found = {each["metric"]: each for each in server.get("/models/fraud/estimates")}
+    assert all(f"`{name}`" in page for name in found)
+    newest = found["accuracy_score"]["points"][-1]
+    assert newest["trusted"]
+    assert newest["estimate"]["low"] < newest["estimate"]["value"] < newest["estimate"]["high"]
+    assert newest["method"] == "cbpe"
+    assert found["accuracy_score"]["backtest"]["windows"] > 8
+    assert "within the interval in" in found["accuracy_score"]["sentence"]
+    flags = {flag for each in found.values() for p in each["points"] for flag in p["flags"]}
+    assert "unproven" in flags
+    assert all(f"`{flag}`" in page for flag in flags)
+
+
 def test_every_block_about_tasks_adds_its_model(server: Server, tmp_path: Path) -> None:
     for block in blocks("docs/tasks.md"):
         run(block, server.url, tmp_path)

@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 
 import numpy as np
-from benchmarks.signals.streams import hours_of_flights
 from numpy.typing import NDArray
 
+from benchmarks.signals.streams import flights_by
 from tocsin.metrics import METRICS
 from tocsin.trends import Pace, alarm_level, detection, season_of
 from tocsin.values import DAY, HOUR
@@ -51,7 +51,7 @@ def _made(spread: float, noise: float) -> tuple[str, ...]:
 
 
 def _natural(size: int) -> tuple[str, ...]:
-    stack = hours_of_flights(size)
+    stack = flights_by(size)
     rows = stack.total("labelled")
     columns, errors = [], []
     for name in _BAD:

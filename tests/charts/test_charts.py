@@ -9,6 +9,7 @@ from tocsin.charts import (
     DARK,
     LIGHT,
     DriftColumn,
+    Guess,
     Mark,
     Moment,
     ServingWindow,
@@ -308,3 +309,25 @@ def test_latencies_have_a_gap_where_nothing_was_served():
     early, late = served(2), [ServingWindow(9 * HOUR, 10 * HOUR, 1, 0, p50=4.0, p95=4.0, p99=4.0)]
     rows = charts.latencies([*early, *late], title="t", every=HOUR)["datasets"]["windows"]
     assert [row.get("p50") for row in rows] == [5.0, 5.0, None, 4.0]
+
+
+def test_an_estimate_is_a_line_of_its_own_and_dotted_where_it_is_doubtful() -> None:
+    drawn = moments(10)
+    guesses = [Guess(m.at, 0.9 if i < 5 else 0.95, doubtful=i >= 5) for i, m in enumerate(drawn)]
+    spec = metric(drawn, guesses=[*guesses, Guess(14 * HOUR, 0.9)])
+    rows = spec["datasets"]["guesses"]
+    assert [row.get("value") for row in rows[:5]] == [0.9] * 5
+    # The dotted stretch begins where the plain one ends.
+    assert [row.get("doubtful") for row in rows[4:6]] == [0.9, 0.95]
+    assert set(rows[10]) == {"t"}, "a gap where no window was"
+    styles = [layer["mark"].get("style") for layer in spec["layer"]]
+    assert styles.index("estimate") < styles.index("line")
+    assert "doubtful" in styles
+    (top,) = {
+        layer["encoding"]["y"]["scale"]["domain"][1]
+        for layer in spec["layer"]
+        if layer["mark"].get("style") in ("estimate", "line")
+    }
+    assert top > 0.95
+    assert "guesses" not in metric(drawn)["datasets"]
+    assert vl_convert.vegalite_to_svg(charts.themed(spec)).startswith("<svg")

@@ -201,7 +201,7 @@ def test_a_whole_document_is_read_as_it_stands() -> None:
     assert monitor.rules == (
         Rule("LowAuc", "roc_auc", DAY, Operator.BELOW, 0.7, 0.75, 3, 2, 500, 0.8,
              confident=False, severity="critical", category="quality"),
-        Rule("Drift", "drift", 30 * MINUTE),
+        Rule("Drift", "drift", 30 * MINUTE, category="drift"),
     )  # fmt: skip
 
 

@@ -49,7 +49,10 @@ EXACT: dict[str, Callable[[Floats, Floats, Floats], float]] = {
     "coverage": lambda _y, _s, _said: 1.0,
 }
 # These are defined on bins, and have their own tests.
-OF_BINS = {"expected_calibration_error", "calibration_slope", "calibration_intercept"}
+OF_BINS = {
+    "expected_calibration_error", "calibration_slope", "calibration_intercept", "concept_drift",
+    "concept_drift_positives", "concept_drift_slope", "concept_drift_intercept",
+}  # fmt: skip
 BOUNDED: dict[str, Callable[[Floats, Floats], float]] = {
     "roc_auc": oracle.roc_auc_score,
     "precision_recall_auc": oracle.average_precision_score,

@@ -14,7 +14,11 @@ from tocsin.schema import Ratio, Schema, Task
 
 
 def test_each_task_has_its_metrics_and_the_one_to_show_first() -> None:
-    asked_for = {"calibration_slope", "calibration_intercept"}
+    asked_for = {
+        f"{family}_{part}"
+        for family in ("calibration", "concept_drift")
+        for part in ("slope", "intercept")
+    } | {"concept_drift_positives"}
     assert dict(catalogue(binary())).keys() == METRICS.keys() - asked_for
     assert all(name in catalogue(binary()) for name in METRICS)
     assert catalogue(binary()).headline == "roc_auc"

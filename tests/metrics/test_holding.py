@@ -57,6 +57,8 @@ def test_intervals_of_a_binary_classifier_hold(n: int, slope: float) -> None:
     found = shares_held(known, names, stack, {})
     # Both of its ends make room for what chance adds to a distance.
     assert 0.93 < found.pop("expected_calibration_error") < 0.99
+    # The larger of two variances: what chances say, and what is seen where they are wrong.
+    assert 0.93 < found.pop("concept_drift") < 0.98
     assert all(0.93 < share < 0.97 for share in found.values()), found
 
 
@@ -78,6 +80,8 @@ def test_intervals_of_several_classes_hold(shares: tuple[float, ...]) -> None:
     of_class = {f"{name}@b" for name in ("recall_score", "precision_score", "f1_score", "roc_auc")}
     names = set(known) - {"coverage"} | of_class
     found = shares_held(known, names, stack, {})
+    # How losses of the classes go together is not known in full, so that it is too long.
+    assert 0.95 < found.pop("concept_drift") < 0.995
     assert all(0.925 < share < 0.975 for share in found.values()), found
 
 

@@ -13,7 +13,14 @@ MULTICLASS = Schema(
 )
 REGRESSION = Schema(Task.REGRESSION, FEATURES, None, "said", "y")
 ASKED = {
-    Task.BINARY: ["recall_score@0.3", "calibration_slope", "calibration_intercept"],
+    Task.BINARY: [
+        "recall_score@0.3",
+        "calibration_slope",
+        "calibration_intercept",
+        "concept_drift_positives",
+        "concept_drift_slope",
+        "concept_drift_intercept",
+    ],
     Task.MULTICLASS: ["recall_score@a", "f1_score@b", "top_k_accuracy_score@2"],
     Task.REGRESSION: ["absolute_error_quantile@0.9"],
 }

@@ -123,14 +123,18 @@ def _multiclass(found: Naive, output: MulticlassOutput, row: Row, label: float) 
     if said >= 0:
         found.add("predicted", said, n=1)
         found.add("confusion", truth * k + said, n=1)
+    chances: list[float] = []
     if all(math.isfinite(score) for score in scores):
         expected = 0.0
         for i, score in enumerate(scores):
             at = _score_bin(output.edges[i], score)
             chance = output.rates[i][at]
+            chances.append(chance)
             expected += chance * (1 - score) ** 2 + (1 - chance) * score**2
             side = "positives" if i == truth else "negatives"
             found.add(f"scores/{i}", at, n=1, score=score, **{side: 1})
+        if said >= 0:
+            found.add("predicted", said, chance=chances[said] / sum(chances))
         # As scikit-learn ranks for its top-k accuracy: sorted, equal ones by number.
         order = sorted(range(k), key=lambda i: (scores[i], i), reverse=True)
         found.add("ranks", min(order.index(truth), min(k, 10)), n=1)

@@ -362,6 +362,23 @@ def test_a_plan_of_another_format_is_refused() -> None:
         Plan.from_dict({**plan_of([0.5]).to_dict(), "format": 1})
 
 
+def test_old_plans_of_several_classes_are_read_as_they_were_written() -> None:
+    of = Rows(np.full((4, 2), 0.5), np.zeros(4, np.int32), {})
+    schema = Schema(Task.MULTICLASS, (), None, "said", "y", classes=("a", "b"), scores=("p", "q"))
+    new = plan_from_reference(schema, of, np.array([0.0, 1, 0, 1]))
+    document = new.to_dict()
+    assert document["format"] == 4
+    assert Plan.from_dict(document).digest == new.digest
+    old = Plan.from_dict({**document, "format": 3})
+    assert old.to_dict() == {**document, "format": 3}
+    assert old.digest != new.digest
+    # Two sums less: one for each class.
+    assert old.layout.size == new.layout.size - 2
+    with pytest.raises(SchemaError, match=r"format 2 .* writes format 4"):
+        Plan.from_dict({**document, "format": 2})
+    assert plan_of([0.5]).to_dict()["format"] == 3
+
+
 def test_bins_are_found_by_the_name_of_their_feature() -> None:
     plan = plan_of([0.5], number=numeric([1.0]), word=category(["a"]))
     assert [plan.bins(name).name for name in ("word", "number")] == ["word", "number"]

@@ -10,6 +10,7 @@ from tocsin.metrics.methods import method_of
 from tocsin.records.alerts import Incident
 from tocsin.records.erasures import Erasure
 from tocsin.records.models import Rebuilding
+from tocsin.service.estimated import EstimatedPoint, EstimatedSeries
 from tocsin.service.segments import GroupsView, SegmentsView
 from tocsin.service.sentences import point_sentence
 from tocsin.service.statistics import ColumnStatistics
@@ -128,6 +129,43 @@ def series_document(series: Series) -> dict[str, Any]:
             }
             for point in series.points
         ],
+    }
+
+
+def estimates_document(series: EstimatedSeries) -> dict[str, Any]:
+    """The estimates of a metric beside what came out, and their backtest."""
+    tested = series.backtest
+    return {
+        "metric": series.metric.name,
+        "window": series.spec.name,
+        "every": format_duration(series.spec.every),
+        "reference": measure_document(series.reference),
+        "sentence": series.sentence(),
+        "backtest": {
+            "windows": tested.windows,
+            "mae": tested.mae if tested.windows else None,
+            "mae_no_change": tested.mae_no_change if tested.windows else None,
+            "coverage": tested.coverage if tested.windows else None,
+            "skill": tested.skill,
+            "failed": tested.failed,
+        },
+        "points": [_estimated(point) for point in series.points],
+    }
+
+
+def _estimated(point: EstimatedPoint) -> dict[str, Any]:
+    made = point.estimate
+    return {
+        **window_document(point.window),
+        "rows": point.rows,
+        "coverage": point.coverage,
+        "state": "final" if point.final else "provisional",
+        "estimate": None if made is None else measure_document(made.measure),
+        "method": None if made is None else made.method,
+        "trusted": made is not None and made.trusted,
+        "flags": [] if made is None else [str(flag.name).lower() for flag in made.flags],
+        "reasons": [] if made is None else list(made.reasons),
+        "realised": measure_document(point.realised),
     }
 
 

@@ -17,6 +17,7 @@ from tocsin.api.asking import asked_mlflow
 from tocsin.api.documented import MOST, problems
 from tocsin.api.documents import (
     drift_document,
+    estimates_document,
     groups_document,
     incident_document,
     model_document,
@@ -195,6 +196,19 @@ def router(app: App) -> APIRouter:
                 as_of=None if as_of is None else from_datetime(as_of),
             )
         )
+
+    @routes.get("/models/{model}/estimates")
+    def estimates(
+        model: str, window: Duration = None, span: Duration = None
+    ) -> list[dict[str, Any]]:
+        """What was estimated before labels, what came out, and how estimates did, by metric."""
+        found = read.estimates(
+            model,
+            window=None if window is None else parse_duration(window),
+            span=30 * DAY if span is None else span_of(span),
+            most=_MOST_WINDOWS,
+        )
+        return [estimates_document(series) for series in found.values()]
 
     @routes.get("/models/{model}/drift")
     def drift(

@@ -13,14 +13,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tocsin.causes.change import (
-    Change,
-    change,
-    expected_change,
-    surprise,
-)
+from tocsin.causes.change import Change, change, expected_change
 from tocsin.causes.decomposition import decomposition
 from tocsin.drift import Shift, Verdict
+from tocsin.metrics.surprise import surprise
 from tocsin.profiles import FeatureHistogram, NumericBins, Profile, RegressionOutput
 from tocsin.quality import FEATURE_CHECKS, UNUSUAL, Check, against, beyond
 

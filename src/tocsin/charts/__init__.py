@@ -8,7 +8,7 @@ from tocsin.charts.annotations import Mark, Span, Threshold
 from tocsin.charts.distribution import distribution
 from tocsin.charts.drift_map import DriftColumn, drift_map
 from tocsin.charts.evidence import cause_evidence
-from tocsin.charts.over_time import Moment, over_time
+from tocsin.charts.over_time import Guess, Moment, over_time
 from tocsin.charts.serving import ServingWindow, latencies, requests
 from tocsin.charts.sparkline import sparkline
 from tocsin.charts.theme import DARK, LIGHT, Tokens, config, themed
@@ -21,6 +21,7 @@ __all__ = [
     "LIGHT",
     "MOST_MARKS",
     "DriftColumn",
+    "Guess",
     "Mark",
     "Moment",
     "ServingWindow",

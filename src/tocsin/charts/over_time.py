@@ -36,6 +36,15 @@ class Moment:
     provisional: bool = False
 
 
+@dataclass(frozen=True)
+class Guess:
+    """What was estimated of one window, without labels. doubtful: something speaks against it."""
+
+    at: int
+    value: float
+    doubtful: bool = False
+
+
 def over_time(
     moments: Sequence[Moment],
     *,
@@ -48,16 +57,19 @@ def over_time(
     thresholds: Sequence[Threshold] = (),
     spans: Sequence[Span] = (),
     marks: Sequence[Mark] = (),
+    guesses: Sequence[Guess] = (),
 ) -> Spec:
     """The picture of a metric.
 
     moments: oldest first; the newest `_MOST_POINTS` are drawn. An undefined one, or a step longer
     than `every`, is a gap; crosses at the bottom carry the reasons.
-    every: the usual step between moments, microseconds.
+    every: the usual step between moments, microseconds. guesses: oldest first, a line of their own.
     """
     drawn = list(moments[-_MOST_POINTS:])
     number = ".1%" if percent else ".3f"
-    domain = _domain(drawn, reference, thresholds)
+    estimated = _guessed([g for g in guesses if drawn and g.at >= drawn[0].at], every)
+    shown = [row["any"] for row in estimated if "any" in row]
+    domain = _domain(drawn, reference, thresholds, shown)
     levels = [Level(t.value, t.words, "threshold") for t in thresholds]
     if isinstance(reference, Bounded):
         words = f"{reference_name} {reference.value:{number}}"
@@ -69,7 +81,16 @@ def over_time(
     changes = mark_rows(marks, drawn[0].at, drawn[-1].at) if drawn else []
     layers = [
         *(span_layers("spans") if stretches else ()),
-        *_lines(rows, unit=unit, number=number, domain=domain, below=[line for line, _ in around]),
+        *_lines(
+            rows,
+            unit=unit,
+            number=number,
+            domain=domain,
+            below=[
+                *(line for line, _ in around),
+                *(_guess_lines(unit, domain) if estimated else ()),
+            ],
+        ),
         *(mark_layers("marks") if changes else ()),
         *(text for _, texts in around for text in texts),
     ]
@@ -77,6 +98,7 @@ def over_time(
         "windows": rows,
         "spans": stretches,
         "marks": changes,
+        **({"guesses": estimated} if estimated else {}),
         **{name: [{"level": lv.value, "words": lv.words}] for name, lv in named.items()},
     }
     return layered(layers, datasets, title=title, height=_HEIGHT)
@@ -193,12 +215,44 @@ def _short(value: float) -> float:
     return float(f"{value:.6g}")
 
 
+def _guess_lines(unit: str, domain: tuple[float, float]) -> list[Any]:
+    """The estimate, and where it is doubtful."""
+    import altair as alt
+
+    scale = alt.Scale(domain=list(domain), zero=False, nice=False)
+    base = dataset("guesses").encode(x=alt.X("t:T", title=None))
+    return [
+        base.mark_line(style=style, clip=True).encode(y=alt.Y(f"{f}:Q", title=unit, scale=scale))
+        for style, f in (("estimate", "value"), ("doubtful", "doubtful"))
+    ]
+
+
+def _guessed(guesses: Sequence[Guess], every: int) -> list[dict[str, Any]]:
+    """One row per window: value where the line is plain; doubtful: where it is not, and beside."""
+    rows: list[dict[str, Any]] = []
+    for before, guess in pairwise([None, *guesses]):
+        assert guess is not None
+        here: dict[str, Any] = {"t": guess.at // _MS, "any": _short(guess.value)}
+        here["doubtful" if guess.doubtful else "value"] = here["any"]
+        if before is not None and guess.at - before.at > 1.5 * every:
+            rows.append({"t": (before.at + every) // _MS})
+        elif before is not None and before.doubtful != guess.doubtful:
+            # The dotted stretch reaches to its neighbours.
+            plain = rows[-1] if guess.doubtful else here
+            plain["doubtful"] = plain["any"]
+        rows.append(here)
+    return rows
+
+
 def _domain(
-    moments: Sequence[Moment], reference: Measure | None, thresholds: Sequence[Threshold]
+    moments: Sequence[Moment],
+    reference: Measure | None,
+    thresholds: Sequence[Threshold],
+    more: Sequence[float] = (),
 ) -> tuple[float, float]:
     """The range of the numbers, with some room; a few wide intervals are cut, not shown in full."""
     numbers = [m.measure for m in moments if isinstance(m.measure, Bounded)]
-    drawn = [m.value for m in numbers] + [t.value for t in thresholds]
+    drawn = [m.value for m in numbers] + [t.value for t in thresholds] + list(more)
     if isinstance(reference, Bounded):
         drawn.append(reference.value)
     lows = sorted(m.low for m in numbers if m.low is not None and isfinite(m.low))

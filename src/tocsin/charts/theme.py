@@ -119,6 +119,8 @@ def config(tokens: Tokens) -> Spec:
             # Vega-Lite lets a style set `color`, not `fill` or `stroke`, where nothing is encoded.
             "line": {"color": tokens.data, "strokeWidth": 1.75, "strokeJoin": "round"},
             "provisional": {"color": tokens.data, "strokeWidth": 1.75, "strokeDash": [3, 3]},
+            "estimate": {"color": tokens.ink_2, "strokeWidth": 1.25, "strokeDash": [8, 2]},
+            "doubtful": {"color": tokens.past, "strokeWidth": 1, "strokeDash": [1, 3]},
             "band": {"color": tokens.data_soft, "opacity": 0.5},
             "now": {"color": tokens.data, "opacity": 1},
             "alone": {"color": tokens.data, "opacity": 1},

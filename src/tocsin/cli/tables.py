@@ -53,6 +53,30 @@ def metrics_table(series: dict[str, Any], last: int) -> RenderableType:
     )
 
 
+def estimates_table(found: list[dict[str, Any]], last: int) -> RenderableType:
+    """The newest windows of the first metric, and how the estimates of all did."""
+    table = Table("Window end", "Estimated", "Came out", "Labelled", "Rows", "Against it", box=None)
+    for point in found[0]["points"][-last:]:
+        table.add_row(
+            point["end"],
+            "" if point["estimate"] is None else _number(point["estimate"]),
+            _number(point["realised"]),
+            f"{point['coverage']:.0%}",
+            f"{point['rows']:,}",
+            ", ".join(flag.replace("_", " ") for flag in point["flags"]),
+        )
+    tests = Table("Metric", "Windows", "Off by", "No change", "Inside", "Skill", box=None)
+    for each in found:
+        tested = each["backtest"]
+        shown = (tested["mae"], tested["mae_no_change"], tested["coverage"], tested["skill"])
+        tests.add_row(
+            each["metric"],
+            str(tested["windows"]),
+            *("" if number is None else f"{number:.3g}" for number in shown),
+        )
+    return Group(escape(found[0]["sentence"]), table, "", tests)
+
+
 def operations_table(points: list[dict[str, Any]]) -> RenderableType:
     """What serving cost, by windows, in 80 columns."""
     table = Table("Until", "Requests", "Rows", "4xx", "Failed", box=None, padding=(0, 1))

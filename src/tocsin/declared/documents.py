@@ -124,10 +124,10 @@ class ExpressionDocument(_Strict):
 
 
 class RuleLabelsDocument(_Strict):
-    """How urgent a rule is, and what it is about."""
+    """How urgent a rule is, and what it is about: `performance`, or `early` of an estimate."""
 
     severity: Literal["info", "warning", "critical"] = "warning"
-    category: str = "performance"
+    category: str | None = None
 
 
 class RuleDocument(_Strict):

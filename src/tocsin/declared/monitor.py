@@ -15,6 +15,7 @@ from tocsin.declared.documents import (
 from tocsin.declared.drift import DriftSettings, drift_settings
 from tocsin.declared.quality import declared_quality, with_quality
 from tocsin.errors import InvalidInputError, SchemaError
+from tocsin.estimation import ESTIMATED, has_expectation, is_estimate, plain_name
 from tocsin.ids import ID_NAMES
 from tocsin.metrics import (
     Catalogue,
@@ -118,7 +119,9 @@ def parse_monitor(name: str, document: object, *, new: bool = False) -> Monitor:
             _check_function(metric)
     metrics = _metrics(schema, parsed)
     rules = (
-        default_rules(windows) if parsed.rules is None else _rules(parsed.rules, windows, metrics)
+        default_rules(windows)
+        if parsed.rules is None
+        else _rules(parsed.rules, windows, metrics, schema)
     )
     return Monitor(
         name=name,
@@ -253,7 +256,7 @@ def _metrics(schema: Schema, parsed: MonitorDocument) -> Catalogue:
         found = catalogue(schema, own)
         asked: dict[str, Metric] = {}
         for rule in parsed.rules or []:
-            name = rule.expr.metric
+            name = plain_name(rule.expr.metric)
             if name not in SIGNALS and name not in set(found):
                 metric = _asked(found, rule)
                 asked[metric.name] = metric
@@ -266,7 +269,7 @@ def _metrics(schema: Schema, parsed: MonitorDocument) -> Catalogue:
 
 def _asked(found: Catalogue, rule: RuleDocument) -> Metric:
     try:
-        return found.find(rule.expr.metric)
+        return found.find(plain_name(rule.expr.metric))
     except InvalidInputError as error:
         or_signals = "" if "@" in rule.expr.metric else f", or {', '.join(SIGNALS)}"
         raise SchemaError(f"rule {rule.alert!r}: {error}{or_signals}") from error
@@ -343,16 +346,18 @@ def _check_retention(
 
 
 def _rules(
-    parsed: list[RuleDocument], windows: tuple[WindowSpec, ...], metrics: Catalogue
+    parsed: list[RuleDocument], windows: tuple[WindowSpec, ...], metrics: Catalogue, schema: Schema
 ) -> tuple[Rule, ...]:
     names = [rule.alert for rule in parsed]
     repeated = sorted({name for name in names if names.count(name) > 1})
     if repeated:
         raise SchemaError(f"rules must have different names, but {repeated} are repeated")
-    return tuple(_rule(rule, windows, metrics) for rule in parsed)
+    return tuple(_rule(rule, windows, metrics, schema) for rule in parsed)
 
 
-def _rule(parsed: RuleDocument, windows: tuple[WindowSpec, ...], metrics: Catalogue) -> Rule:
+def _rule(
+    parsed: RuleDocument, windows: tuple[WindowSpec, ...], metrics: Catalogue, schema: Schema
+) -> Rule:
     expr = parsed.expr
     if expr.window not in {spec.size for spec in windows}:
         sizes = ", ".join(spec.name for spec in windows)
@@ -367,7 +372,7 @@ def _rule(parsed: RuleDocument, windows: tuple[WindowSpec, ...], metrics: Catalo
     return Rule(
         name=parsed.alert,
         # As the metric is called: `recall_score@0.30` is `recall_score@0.3`.
-        metric=expr.metric if expr.metric in SIGNALS else metrics.find(expr.metric).name,
+        metric=expr.metric if expr.metric in SIGNALS else _name(parsed, metrics, schema),
         window=expr.window,
         op=expr.op,
         value=None if expr.value == "auto" else expr.value,
@@ -384,10 +389,28 @@ def _rule(parsed: RuleDocument, windows: tuple[WindowSpec, ...], metrics: Catalo
 
 
 def _category(parsed: RuleDocument) -> str:
-    """As written; what looks at the data is about that unless somebody says otherwise."""
-    if "category" in parsed.labels.model_fields_set or parsed.expr.metric in (DRIFT,):
+    """As written; what is estimated, and what looks at the data, is about that otherwise."""
+    if parsed.labels.category is not None:
         return parsed.labels.category
-    return "data_quality" if parsed.expr.metric in SIGNALS else parsed.labels.category
+    metric = parsed.expr.metric
+    if is_estimate(metric):
+        return "early"
+    return {DRIFT: "drift"}.get(metric, "data_quality") if metric in SIGNALS else "performance"
+
+
+def _name(parsed: RuleDocument, metrics: Catalogue, schema: Schema) -> str:
+    """What a rule looks at, by the name that the catalogue gives it."""
+    given = parsed.expr.metric
+    name = metrics.find(plain_name(given)).name
+    if not is_estimate(given):
+        return name
+    if not has_expectation(schema, name):
+        known = ", ".join(other for other in metrics if has_expectation(schema, other))
+        raise SchemaError(
+            f"rule {parsed.alert!r}: {name} cannot be estimated without labels; of this model "
+            f"these can: {known}"
+        )
+    return ESTIMATED + name
 
 
 def _faults(error: ValidationError) -> str:

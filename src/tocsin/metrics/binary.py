@@ -21,6 +21,7 @@ from tocsin.metrics.measured import (
 )
 from tocsin.metrics.metric import Metric, table
 from tocsin.metrics.ranking import Ranked
+from tocsin.metrics.surprise import CONCEPT_DRIFT, CONCEPT_DRIFT_POSITIVES
 from tocsin.profiles import BinaryOutput, Profile
 
 Floats = NDArray[np.float64]
@@ -142,6 +143,12 @@ METRICS: dict[str, Metric] = table(
            higher_is_better=None, unit="number"),
     Metric("calibration_intercept", "Calibration intercept", calibration.calibration_intercept,
            higher_is_better=None, unit="number"),
+    CONCEPT_DRIFT,
+    CONCEPT_DRIFT_POSITIVES,
+    Metric("concept_drift_slope", "Calibration slope, less that of the reference",
+           calibration.concept_drift_slope, higher_is_better=None, unit="number"),
+    Metric("concept_drift_intercept", "Calibration intercept, less that of the reference",
+           calibration.concept_drift_intercept, higher_is_better=None, unit="number"),
     Metric("label_rate", "Positives among outcomes", label_rate, higher_is_better=None),
     Metric("prediction_rate", "Positives predicted", prediction_rate,
            higher_is_better=None, needs_labels=False),

@@ -91,8 +91,22 @@ def calibration_slope(profile: Profile) -> Measured:
     what this moves is not bounded, and the interval is that of the estimate on bins.
     Source: Cox (1958), doi:10.1093/biomet/45.3-4.562.
     """
-    scores = profile.scores
-    x, n, p = _points(scores)
+    return _slope(profile, *_points(profile.scores))
+
+
+def concept_drift_slope(profile: Profile) -> Measured:
+    """Slope of a logistic regression of the labels on the chances of the reference, less 1.
+
+    0 is no drift; below, the scores tell less than they did. The interval is that of sampling.
+    """
+    x, n, p = _reference_points(profile.scores)
+    found = _slope(profile, x, n, p)
+    return Measured(
+        found.value - 1, found.error, found.low - 1, found.high - 1, found.n, found.reason
+    )
+
+
+def _slope(profile: Profile, x: Floats, n: Floats, p: Floats) -> Measured:
     _, slope, variance, settled = _recalibrated(x, n, p, slope_is_free=True)
     half = Z95 * np.sqrt(variance)
     return measured(
@@ -112,8 +126,19 @@ def calibration_intercept(profile: Profile) -> Measured:
     Above 0 the scores are too low. Each score bin stands at its mean score, and the slope is 1.
     Source: Van Calster et al. (2016), doi:10.1016/j.jclinepi.2015.12.005.
     """
-    scores = profile.scores
-    x, n, p = _points(scores)
+    return _intercept(profile, *_points(profile.scores))
+
+
+def concept_drift_intercept(profile: Profile) -> Measured:
+    """What has to be added to the logit of the chances of the reference to get the positives right.
+
+    0 is no drift; above, there are more positives than the same scores had. The interval is that of
+    sampling.
+    """
+    return _intercept(profile, *_reference_points(profile.scores))
+
+
+def _intercept(profile: Profile, x: Floats, n: Floats, p: Floats) -> Measured:
     intercept, _, variance, _ = _recalibrated(x, n, p, slope_is_free=False)
     half = Z95 * np.sqrt(variance)
     return measured(
@@ -181,6 +206,16 @@ def _points(scores: ScoreHistogram) -> tuple[Floats, Floats, Floats]:
     middle = (scores.edges[:-1] + scores.edges[1:]) / 2
     mean = np.where(scores.rows > 0, scores.sums / np.maximum(scores.rows, 1), middle)
     return logit(np.clip(mean, _CLIP, 1 - _CLIP)), n, scores.positives
+
+
+def _reference_points(scores: ScoreHistogram) -> tuple[Floats, Floats, Floats]:
+    """(..., k) the logit of each bin's chance in the reference, its labelled rows, and positives.
+
+    Where that regression has the intercept 0 and the slope 1, by the way chances are found.
+    """
+    n = scores.negatives + scores.positives
+    x = np.broadcast_to(logit(np.clip(scores.rates, _CLIP, 1 - _CLIP)), n.shape)
+    return x, n, scores.positives
 
 
 def _recalibrated(

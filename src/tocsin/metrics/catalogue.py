@@ -75,7 +75,12 @@ def catalogue(schema: Schema, extra: Sequence[Metric] = ()) -> Catalogue:
     return Catalogue({**kept, **table(*own)}, headline, more, dear)
 
 
-_DEAR = frozenset({"calibration_slope", "calibration_intercept"})
+_DEAR = frozenset(
+    {
+        "calibration_slope", "calibration_intercept", "concept_drift_slope",
+        "concept_drift_intercept", "concept_drift_positives",
+    }
+)  # fmt: skip
 _Parts = tuple[Mapping[str, Metric], str, Callable[[str, str], Metric]]
 
 
@@ -145,7 +150,7 @@ _OF_TASK = {Task.BINARY: _binary, Task.MULTICLASS: _multiclass, Task.REGRESSION:
 _BINARY_SCORED = (
     "roc_auc", "precision_recall_auc", "log_loss", "brier_score", "mean_score",
     "expected_calibration_error", "calibration_bias", "calibration_slope",
-    "calibration_intercept",
+    "calibration_intercept", "concept_drift_slope", "concept_drift_intercept",
 )  # fmt: skip
 _MULTICLASS_SCORED = (
     "roc_auc_ovr_macro", "roc_auc_ovr_weighted", "precision_recall_auc_macro", "log_loss",

@@ -28,64 +28,109 @@ class Sloped:
     diagonal: Floats
 
 
-Number = Callable[[Floats], Sloped]
+@dataclass(frozen=True, eq=False)
+class Margins:
+    """All that the numbers below need of a matrix, each part (..., k) rows by class.
+
+    true: by true class; said: by predicted class; right: predicted right.
+    """
+
+    true: Floats
+    said: Floats
+    right: Floats
 
 
-def balanced_accuracy(confusion: Floats) -> Sloped:
+Number = Callable[[Floats | Margins], Sloped]
+
+
+def accuracy(of: Floats | Margins) -> Sloped:
+    """Share of the rows predicted right."""
+    true, _, right = _margins(of)
+    n = _safe(true.sum(-1))
+    value = right.sum(-1) / n
+    flat = np.zeros_like(true)
+    return Sloped(value, flat - (value / n)[..., None], flat, flat + (1 / n)[..., None])
+
+
+def recall_of(number: int, of: Floats | Margins) -> Sloped:
+    """Recall of one class; 0 without true ones."""
+    true, _, right = _margins(of)
+    only = np.arange(true.shape[-1]) == number
+    share, slope = right / _safe(true), only / _safe(true)
+    return Sloped(share[..., number], -slope * share, 0 * true, slope)
+
+
+def precision_of(number: int, of: Floats | Margins) -> Sloped:
+    """Precision of one class; 0 without predicted ones."""
+    _, said, right = _margins(of)
+    only = np.arange(said.shape[-1]) == number
+    share, slope = right / _safe(said), only / _safe(said)
+    return Sloped(share[..., number], 0 * said, -slope * share, slope)
+
+
+def f1_of(number: int, of: Floats | Margins) -> Sloped:
+    """Harmonic mean of precision and recall of one class; 0 without either."""
+    true, said, right = _margins(of)
+    only = np.arange(true.shape[-1]) == number
+    share, slope = 2 * right / _safe(true + said), only / _safe(true + said)
+    return Sloped(share[..., number], -slope * share, -slope * share, 2 * slope)
+
+
+def balanced_accuracy(of: Floats | Margins) -> Sloped:
     """Mean of the recalls of the classes that are true of a row."""
-    true, _, right = _margins(confusion)
+    true, _, right = _margins(of)
     present = true > 0
     return _recall(true, right, present)
 
 
-def recall_macro(confusion: Floats) -> Sloped:
+def recall_macro(of: Floats | Margins) -> Sloped:
     """Mean recall of the classes that are true or predicted of a row; 0 without true ones."""
-    true, said, right = _margins(confusion)
+    true, said, right = _margins(of)
     return _recall(true, right, true + said > 0)
 
 
-def precision_macro(confusion: Floats) -> Sloped:
+def precision_macro(of: Floats | Margins) -> Sloped:
     """Mean precision of the classes true or predicted of a row; 0 without predicted ones."""
-    true, said, right = _margins(confusion)
+    true, said, right = _margins(of)
     present = true + said > 0
     weight = present / np.maximum(present.sum(-1), 1)[..., None]
     share, slope = right / _safe(said), weight / _safe(said)
     return Sloped((weight * share).sum(-1), 0 * true, -slope * share, slope)
 
 
-def precision_weighted(confusion: Floats) -> Sloped:
+def precision_weighted(of: Floats | Margins) -> Sloped:
     """Mean of the precisions of the classes, weighted by their true rows."""
-    true, said, right = _margins(confusion)
+    true, said, right = _margins(of)
     n = _safe(true.sum(-1, keepdims=True))
     share, slope = right / _safe(said), true / _safe(said) / n
     value = (true * share).sum(-1, keepdims=True) / n
     return Sloped(value[..., 0], (share - value) / n, -slope * share, slope)
 
 
-def f1_macro(confusion: Floats) -> Sloped:
+def f1_macro(of: Floats | Margins) -> Sloped:
     """Mean of the F1 of the classes that are true or predicted of a row."""
-    true, said, right = _margins(confusion)
+    true, said, right = _margins(of)
     present = true + said > 0
     weight = present / np.maximum(present.sum(-1), 1)[..., None]
     share, slope = 2 * right / _safe(true + said), weight / _safe(true + said)
     return Sloped((weight * share).sum(-1), -slope * share, -slope * share, 2 * slope)
 
 
-def f1_weighted(confusion: Floats) -> Sloped:
+def f1_weighted(of: Floats | Margins) -> Sloped:
     """Mean of the F1 of the classes, weighted by their true rows."""
-    true, said, right = _margins(confusion)
+    true, said, right = _margins(of)
     n = _safe(true.sum(-1, keepdims=True))
     share, slope = 2 * right / _safe(true + said), true / _safe(true + said) / n
     value = (true * share).sum(-1, keepdims=True) / n
     return Sloped(value[..., 0], (share - value) / n - slope * share, -slope * share, 2 * slope)
 
 
-def matthews(confusion: Floats) -> Sloped:
+def matthews(of: Floats | Margins) -> Sloped:
     """Correlation of true and predicted class.
 
     Source: Gorodkin (2004), doi:10.1016/j.compbiolchem.2004.09.006.
     """
-    true, said, right = _margins(confusion)
+    true, said, right = _margins(of)
     n, hits, chance = _totals(true, said, right)
     spread_said = _safe(n**2 - (said**2).sum(-1, keepdims=True))
     spread_true = _safe(n**2 - (true**2).sum(-1, keepdims=True))
@@ -96,12 +141,12 @@ def matthews(confusion: Floats) -> Sloped:
     return Sloped(value[..., 0], row, column, n / root + 0 * true)
 
 
-def kappa(confusion: Floats) -> Sloped:
+def kappa(of: Floats | Margins) -> Sloped:
     """Agreement of true and predicted class beyond chance.
 
     Source: Cohen (1960), doi:10.1177/001316446002000104.
     """
-    true, said, right = _margins(confusion)
+    true, said, right = _margins(of)
     n, hits, chance = _totals(true, said, right)
     rest = _safe(n**2 - chance)
     value = (hits * n - chance) / rest
@@ -151,13 +196,11 @@ def _pseudo_rows(confusion: Floats) -> Floats:
     return np.asarray(np.where((true > 0)[..., None], pseudo, 0.0))
 
 
-def _margins(confusion: Floats) -> tuple[Floats, Floats, Floats]:
+def _margins(of: Floats | Margins) -> tuple[Floats, Floats, Floats]:
     """(..., k) rows by true class, by predicted class, and predicted right."""
-    return (
-        confusion.sum(-1),
-        confusion.sum(-2),
-        np.diagonal(confusion, axis1=-2, axis2=-1),
-    )
+    if isinstance(of, Margins):
+        return of.true, of.said, of.right
+    return of.sum(-1), of.sum(-2), np.diagonal(of, axis1=-2, axis2=-1)
 
 
 def _totals(true: Floats, said: Floats, right: Floats) -> tuple[Floats, Floats, Floats]:

@@ -28,6 +28,7 @@ from tocsin.metrics.measured import (
 )
 from tocsin.metrics.metric import Metric, table
 from tocsin.metrics.ranking import Ranked
+from tocsin.metrics.surprise import CONCEPT_DRIFT
 from tocsin.profiles import MulticlassOutput, Profile
 
 Floats = NDArray[np.float64]
@@ -221,6 +222,7 @@ METRICS: dict[str, Metric] = table(
           ranking.average_precision),
     Metric("log_loss", "Log loss", log_loss, higher_is_better=False, unit="number"),
     Metric("brier_score", "Brier score", brier_score, higher_is_better=False, unit="number"),
+    CONCEPT_DRIFT,
     Metric("mean_score", "Mean score", mean_score, higher_is_better=None, needs_labels=False),
     COVERAGE,
 )  # fmt: skip

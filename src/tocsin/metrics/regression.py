@@ -20,6 +20,7 @@ from tocsin.metrics.intervals import (
 from tocsin.metrics.measured import NO_OUTCOMES, NO_ROWS, Measured, Reason, measured
 from tocsin.metrics.metric import Metric, table
 from tocsin.metrics.moments import ROUNDING, Moments, judged
+from tocsin.metrics.surprise import CONCEPT_DRIFT
 from tocsin.profiles import Profile, RegressionOutput
 
 Floats = NDArray[np.float64]
@@ -210,6 +211,7 @@ METRICS: dict[str, Metric] = table(
            mean_absolute_percentage_error, higher_is_better=False, unit="number"),
     Metric("root_mean_squared_log_error", "Root mean squared log error",
            root_mean_squared_log_error, higher_is_better=False, unit="number"),
+    CONCEPT_DRIFT,
     Metric("mean_prediction", "Mean prediction", mean_prediction,
            higher_is_better=None, needs_labels=False, unit="label"),
     Metric("mean_label", "Mean outcome", mean_label, higher_is_better=None, unit="label"),

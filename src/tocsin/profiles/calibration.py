@@ -5,12 +5,17 @@ from numpy.typing import NDArray
 
 
 def isotonic(
-    positives: NDArray[np.float64], totals: NDArray[np.float64], *, prior: NDArray[np.float64]
+    positives: NDArray[np.float64],
+    totals: NDArray[np.float64],
+    *,
+    prior: NDArray[np.float64],
+    prior_rows: float = 1.0,
 ) -> NDArray[np.float64]:
     """Chance of the positive class per bin, never falling from one bin to the next.
 
     positives, totals: (k,) labelled rows by ascending score bin.
-    prior: (k,) the chance where nothing was labelled; it weighs as much as one row in each bin.
+    prior: (k,) the chance where nothing was labelled; in each bin it weighs as much as so many
+    rows.
     Returns: (k,) chances in [0, 1].
     Source: pool adjacent violators, Ayer et al. (1955), doi:10.1214/aoms/1177728423.
 
@@ -20,8 +25,8 @@ def isotonic(
     chances: list[float] = []
     weights: list[float] = []
     widths: list[int] = []
-    rates = (positives + prior) / (totals + 1)
-    for rate, weight in zip(rates.tolist(), (totals + 1).tolist(), strict=True):
+    rates = (positives + prior * prior_rows) / (totals + prior_rows)
+    for rate, weight in zip(rates.tolist(), (totals + prior_rows).tolist(), strict=True):
         chances.append(rate)
         weights.append(weight)
         widths.append(1)

@@ -33,6 +33,9 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 FORMAT = 3
+# Of several classes plans are since 4 of profiles that know how many predictions are expected to be
+# right; those of 3 stay as they are, under the digest that they have.
+_CHANCES = 4
 
 
 @dataclass(frozen=True)
@@ -93,6 +96,9 @@ class Plan:
             for bins in document["features"]
         ]
         document["format"] = FORMAT
+        if document["output"].get("chances"):
+            document["format"] = _CHANCES
+        document["output"].pop("chances", None)
         return document
 
     @classmethod
@@ -101,11 +107,15 @@ class Plan:
 
         Raises: SchemaError when it was written in another format.
         """
-        if document.get("format") != FORMAT:
+        # Plans of the first formats had no task.
+        several = document.get("output", {}).get("task") == Task.MULTICLASS
+        written = document.get("format")
+        if written != FORMAT and not (several and written == _CHANCES):
             raise SchemaError(
-                f"a plan of format {document.get('format')} cannot be read by this version, which "
-                f"writes format {FORMAT}"
+                f"a plan of format {written} cannot be read by this version, which writes format "
+                f"{_CHANCES if several else FORMAT}"
             )
+        output = document["output"] | ({"chances": written == _CHANCES} if several else {})
         features = tuple(
             NumericBins(f["name"], tuple(f["edges"]), _frozen(f.get("allowed")))
             if "edges" in f
@@ -123,7 +133,7 @@ class Plan:
             for segment in document["segments"]
         )
         return cls(
-            output_from_dict(document["output"]),
+            output_from_dict(output),
             features,
             segments,
             tuple(Ratio(**ratio) for ratio in document["ratios"]),

@@ -177,6 +177,15 @@ class Profile:
         return self._block("predicted")[..., 0]
 
     @property
+    def expected_right(self) -> Array:
+        """(..., k) the sum of the calibrated chances of rows to be of the class they are given.
+
+        0 where the plan does not have them summed up.
+        """
+        block = self._block("predicted")
+        return block[..., 1] if block.shape[-1] > 1 else np.zeros_like(block[..., 0])
+
+    @property
     def ranks(self) -> Array:
         """(..., r) labelled rows by the rank of the true class's score; the last is open."""
         return self._block("ranks")[..., 0]

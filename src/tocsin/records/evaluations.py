@@ -145,6 +145,38 @@ def recorded_after(
     return [_decode(row) for row in rows], int(rows[-1].id) if rows else after
 
 
+@dataclass(frozen=True)
+class Kept:
+    """Of a window what was estimated, and what came out.
+
+    measures: (value, error, low, high, n) by metric, or (reason, n).
+    """
+
+    rows: int
+    labelled: int
+    measures: Mapping[str, Sequence[Any]]
+    estimates: Mapping[str, Any]
+
+
+def estimated(
+    connection: Connection, model_id: int, size: int, ends: Collection[int]
+) -> dict[int, Kept]:
+    """The newest revision of windows by their end, as far as they have estimates.
+
+    Read many times as often as anything else, so it decodes no more than that.
+    """
+    e = evaluations.c
+    columns = (e.window_end, e.rows, e.labelled, e.measures, e.estimates)
+    found: dict[int, Kept] = {}
+    for wanted in _parts(ends):
+        query = _newest(model_id, size, wanted, *columns)
+        for end, rows, labelled, measures, estimates in connection.execute(query):
+            if estimates and estimates != _NOTHING:
+                decode = msgspec.msgpack.decode
+                found[end] = Kept(rows, labelled, decode(measures), decode(estimates))
+    return found
+
+
 def usual_distances(
     connection: Connection, model_id: int, size: int, ends: Collection[int]
 ) -> dict[int, dict[str, float]]:

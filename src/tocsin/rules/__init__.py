@@ -5,6 +5,7 @@ from tocsin.rules.reading import (
     Reading,
     Signal,
     read_drift,
+    read_estimate,
     read_metric,
     read_quality,
 )
@@ -24,6 +25,7 @@ __all__ = [
     "State",
     "Transition",
     "read_drift",
+    "read_estimate",
     "read_metric",
     "read_quality",
     "transition",

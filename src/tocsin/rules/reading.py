@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from tocsin.drift import ENOUGH_ROWS, Shift, Verdict
+from tocsin.estimation import Estimate
 from tocsin.quality import Finding, QualityVerdict
 from tocsin.rules.rule import Operator, Rule
 from tocsin.trends import Pace, Trend
@@ -17,6 +18,7 @@ class Health(StrEnum):
     NO_DATA = "no_data"
     INSUFFICIENT = "insufficient"
     AWAITING_LABELS = "awaiting_labels"
+    UNTRUSTED = "untrusted"
 
 
 class Signal(StrEnum):
@@ -75,6 +77,22 @@ def read_metric(
         signal, word = Signal.HOLD, "at risk"
     text = f"{rule.metric} {measure.value:.3g} ({rule.op} {rule.value:g}: {word}, n = {measure.n})"
     return Reading(Health.OK, signal, measure.value, measure.n, text)
+
+
+def read_estimate(
+    rule: Rule, estimate: Estimate | None, *, rows: int, trend: Trend | None = None
+) -> Reading:
+    """Judge an estimate as the metric itself; one that a flag speaks against holds the state."""
+    if rows == 0:
+        return Reading(Health.NO_DATA, Signal.HOLD, None, 0, "no predictions in this window")
+    if estimate is None:
+        text = "this window was not estimated when it closed"
+        return Reading(Health.INSUFFICIENT, Signal.HOLD, None, 0, text)
+    measure = estimate.measure
+    if not estimate.trusted and isinstance(measure, Bounded):
+        text = f"{rule.metric} {measure.value:.3g} is not trusted: {'; '.join(estimate.reasons)}"
+        return Reading(Health.UNTRUSTED, Signal.HOLD, measure.value, measure.n, text)
+    return read_metric(rule, measure, rows=rows, coverage=0.0, needs_labels=False, trend=trend)
 
 
 def _read_trend(rule: Rule, measure: Bounded, trend: Trend | None) -> Reading:

@@ -12,6 +12,7 @@ from tocsin.records.evaluations import Evaluation
 from tocsin.records.models import ModelRecord
 from tocsin.service.alert import Alerting
 from tocsin.service.clock import Clock
+from tocsin.service.estimates import Estimating
 from tocsin.service.judge import judged
 from tocsin.service.maturity import learned_maturity
 from tocsin.service.measure import measures
@@ -134,9 +135,12 @@ class Evaluate:
     ) -> list[Evaluation]:
         usual: dict[int, dict[str, float]] = {}
         past = Past()
+        estimating = Estimating(connection, record, monitor, spec)
         done: list[Evaluation] = []
         for group in _groups(windows, _SPAN_BUCKETS * monitor.granularity):
-            done += self._measure(connection, record, monitor, spec, group, usual, past, now)
+            done += self._measure(
+                connection, record, monitor, spec, group, usual, past, estimating, now
+            )
         return done
 
     def _measure(
@@ -148,6 +152,7 @@ class Evaluate:
         group: Sequence[Window],
         usual: dict[int, dict[str, float]],
         past: Past,
+        estimating: Estimating,
         now: int,
     ) -> list[Evaluation]:
         """Evaluate the windows of one stack.
@@ -157,10 +162,12 @@ class Evaluate:
         """
         stack, versions = window_profiles(connection, record, monitor.granularity, group)
         rows = [round(float(n)) for n in stack.total("n")]
-        measured = measures(stack, monitor.metrics)
+        measured = {name: m.measure(stack) for name, m in monitor.metrics.items()}
+        by_window = measures(measured)
         before = evaluations.at(connection, record.id, spec.size, [w.end for w in group])
         plan = record.plan.digest
         shifts = judged(connection, record, monitor, spec, group, stack, before, usual)
+        estimates = estimating.of(group, stack, measured, before)
         delays = stack.delays
         quality = found_quality(connection, record, monitor, spec, group, stack, past)
         return [
@@ -170,13 +177,14 @@ class Evaluate:
                 rows=rows[i],
                 labelled=round(float(stack.total("labelled")[i])),
                 versions=versions[i],
-                measures=measured[i],
+                measures=by_window[i],
                 shifts=shifts[window.end],
                 delays=tuple(np.rint(delays[i]).astype(int).tolist()),
                 plan=plan,
                 known_offset=record.folded_offset,
                 known_at=now,
                 quality=quality[i] if rows[i] else {},
+                estimates=estimates[i],
             )
             for i, window in enumerate(group)
             # A window that had rows and has none any more is a revision too.

@@ -17,7 +17,7 @@ from tocsin.drift import (
     moment_divergence,
     shifts,
 )
-from tocsin.metrics import Metric
+from tocsin.metrics import Measured
 from tocsin.profiles import Profile, RegressionOutput
 from tocsin.service.columns import label_moments, label_pair, pairs
 from tocsin.values import Measure
@@ -62,9 +62,8 @@ class Drifts:
         }
 
 
-def measures(windows: Profile, metrics: Mapping[str, Metric]) -> tuple[Mapping[str, Measure], ...]:
-    """All metrics of each window of a stack."""
-    measured = {name: metric.measure(windows) for name, metric in metrics.items()}
+def measures(measured: Mapping[str, Measured]) -> tuple[Mapping[str, Measure], ...]:
+    """All metrics of each window of a stack, from those of the stack by name."""
     values = [metric.each() for metric in measured.values()]
     return tuple(dict(zip(measured, row, strict=True)) for row in zip(*values, strict=True))
 

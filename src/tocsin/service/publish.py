@@ -9,6 +9,7 @@ from sqlalchemy.engine import Connection
 from tocsin.declared import Monitor, parse_monitor
 from tocsin.drift import Shift
 from tocsin.errors import InvalidInputError, RegistryError
+from tocsin.estimation import estimate_of, names
 from tocsin.model_uri import parse_address
 from tocsin.profiles import EVERYTHING
 from tocsin.records import Records, alerts, evaluations, models, published
@@ -149,6 +150,7 @@ def _points(
             (version,) = e.versions
             numbers = _of_window(monitor, spec, end, e.rows, e.measures, e.shifts)
             points.setdefault(version, []).extend(numbers)
+            points[version].extend(_estimates(monitor, spec, end, e.estimates))
     mixed = [e for _, e in sorted(newest.items()) if len(e.versions) > 1]
     for version in sorted({version for e in mixed for version in e.versions}):
         some = [e for e in mixed if version in e.versions]
@@ -207,6 +209,25 @@ def _of_window(
     for name, shift in shifts.items():
         yield from point(f"js_distance/{plain_name(name)}", shift.js_distance)
         yield from point(f"psi/{plain_name(name)}", shift.psi)
+
+
+def _estimates(
+    monitor: Monitor, spec: WindowSpec, end: int, kept: Mapping[str, Any]
+) -> Iterator[ResultPoint]:
+    """What was estimated before labels; the interval of the headline, and whether to trust it."""
+    for name in names(kept):
+        estimate = estimate_of(kept, name)
+        if estimate is None or not isinstance(estimate.measure, Bounded):
+            continue
+        plain = f"{spec.name}/estimated/{plain_name(name.replace('@', ':'))}"
+        measure = estimate.measure
+        yield ResultPoint(plain, measure.value, end)
+        if name == monitor.metrics.headline:
+            assert measure.low is not None
+            assert measure.high is not None
+            yield ResultPoint(f"{plain}/low", measure.low, end)
+            yield ResultPoint(f"{plain}/high", measure.high, end)
+            yield ResultPoint(f"{plain}/trusted", float(estimate.trusted), end)
 
 
 def _version_of(connection: Connection, record: ModelRecord, incident: Incident) -> str | None:

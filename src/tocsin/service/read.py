@@ -22,6 +22,7 @@ from tocsin.records import (
 )
 from tocsin.records.alerts import Incident
 from tocsin.records.models import ModelRecord
+from tocsin.service.estimated import EstimatedSeries, estimated_series
 from tocsin.service.evaluated import evaluations_over, latest_evaluation
 from tocsin.service.learning import learning_at
 from tocsin.service.maturity import final_after
@@ -150,6 +151,20 @@ class Read:
                     connection, record, monitor, metrics, spec, found, segment, version
                 )
             return {m.name: stored_series(record, monitor, m, spec, found, as_of) for m in metrics}
+
+    def estimates(
+        self, name: str, *, window: int | None = None, span: int = 30 * DAY, most: int = MOST_POINTS
+    ) -> Mapping[str, EstimatedSeries]:
+        """What was estimated before labels, and what came out, by metric; empty where nothing is.
+
+        Raises: UnknownModelError; InvalidInputError for a window that the monitor does not have.
+        """
+        with self._records.read() as connection:
+            record = models.model_named(connection, name)
+            monitor = parse_monitor(name, record.monitor)
+            spec = spec_of(monitor, window)
+            found = evaluations_over(connection, record, spec, span, most)
+            return estimated_series(record, monitor, spec, found)
 
     def drift(
         self,

@@ -3,13 +3,24 @@
 from collections.abc import Collection, Iterator
 
 from tocsin.declared import Monitor
+from tocsin.estimation import estimate_of, is_estimate, plain_name
 from tocsin.metrics.intervals import wilson
 from tocsin.quality import FEATURE_CHECKS, MODEL_CHECKS, VOLUME
 from tocsin.records.evaluations import Evaluation
-from tocsin.rules import DRIFT, QUALITY, Reading, Rule, read_drift, read_metric, read_quality
+from tocsin.rules import (
+    DRIFT,
+    QUALITY,
+    Reading,
+    Rule,
+    read_drift,
+    read_estimate,
+    read_metric,
+    read_quality,
+)
 from tocsin.service.quality import cells, column_of, counts_of, findings_of, unsure_of
 from tocsin.values import Bounded, Measure, Undefined, format_duration
 
+_NOT_TRUSTED = Undefined("this window has no estimate that is trusted")
 _NOT_MEASURED = Undefined("this window was measured before the metric was declared")
 _NOT_COUNTED = Undefined("this window was measured before there were rates")
 _NO_ROWS = Undefined("no rows to take a share of")
@@ -38,6 +49,10 @@ def readings(
         # What is usual is learned from windows that have no rows in common.
         return
     trends = evaluation.trends.get(rule.name, {})
+    if is_estimate(rule.metric):
+        found = estimate_of(evaluation.estimates, plain_name(rule.metric))
+        yield "", read_estimate(rule, found, rows=evaluation.rows, trend=trends.get(""))
+        return
     for instance, measure in numbers(rule.metric, evaluation, monitor):
         yield (
             instance,
@@ -73,6 +88,9 @@ def numbers(name: str, evaluation: Evaluation, monitor: Monitor) -> Iterator[tup
         yield "", Bounded(float(evaluation.rows), n=evaluation.rows)
     elif name in _RATES:
         yield from _rates(name, evaluation, monitor)
+    elif is_estimate(name):
+        found = estimate_of(evaluation.estimates, plain_name(name))
+        yield "", _NOT_TRUSTED if found is None or not found.trusted else found.measure
     else:
         yield "", evaluation.measures.get(name, _NOT_MEASURED)
 
@@ -102,6 +120,8 @@ def _rates(name: str, evaluation: Evaluation, monitor: Monitor) -> Iterator[tupl
 
 def part_of(name: str) -> str:
     """The part of an evaluation in which these numbers are stored."""
+    if is_estimate(name):
+        return "estimates"
     return "quality" if name in _RATES else "measures"
 
 
@@ -125,7 +145,7 @@ def sides(rule: Rule, monitor: Monitor) -> tuple[float, ...]:
         return (1.0,) if _RATES[rule.metric].share else (-1.0,)
     if rule.metric == VOLUME:
         return (1.0, -1.0)
-    better = monitor.metrics[rule.metric].higher_is_better
+    better = monitor.metrics[plain_name(rule.metric)].higher_is_better
     return (1.0, -1.0) if better is None else (-1.0,) if better else (1.0,)
 
 
@@ -157,6 +177,8 @@ def check_title(check: str) -> str:
 
 
 def _named(metric: str, instance: str, monitor: Monitor) -> str:
+    if is_estimate(metric):
+        return f"{monitor.metrics[plain_name(metric)].title}, estimated before labels,"
     if metric in monitor.metrics:
         return monitor.metrics[metric].title
     return f"{check_title(metric)} of {instance}" if instance else check_title(metric)

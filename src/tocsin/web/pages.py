@@ -133,6 +133,12 @@ def router(app: App) -> APIRouter:
             if wanted("live_performance")
             else {}
         )
+        narrow = bool(segment or version)
+        estimated = (
+            {}
+            if narrow or not numbers
+            else read.estimates(name, window=spec.size, span=parse_duration(span))
+        )
         incidents = read.incidents(model=name)
         shortest = monitor.windows[0]
         drift = (
@@ -163,8 +169,11 @@ def router(app: App) -> APIRouter:
                 else None
             ),
             numbers=numbers,
+            estimated=estimated.get(chosen),
             picture=(
-                pictures.metric(numbers[chosen], monitor, incidents, marks) if numbers else None
+                pictures.metric(numbers[chosen], monitor, incidents, marks, estimated.get(chosen))
+                if numbers
+                else None
             ),
             incidents=incidents,
             drift=drift,

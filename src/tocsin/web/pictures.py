@@ -4,14 +4,16 @@ from collections.abc import Sequence
 from typing import Any
 
 from tocsin import charts
-from tocsin.charts import DriftColumn, Mark, Moment, ServingWindow, Span
+from tocsin.charts import DriftColumn, Guess, Mark, Moment, ServingWindow, Span
 from tocsin.charts.distribution import largest_change
 from tocsin.charts.evidence import SPOKEN_OF
 from tocsin.declared import Monitor
 from tocsin.drift import EFFECT, ENOUGH_ROWS, Verdict
+from tocsin.estimation import plain_name
 from tocsin.records.alerts import Incident
 from tocsin.service.aliases import History
 from tocsin.service.data_quality import Measured, QualityView
+from tocsin.service.estimated import EstimatedSeries
 from tocsin.service.operations import OperationsPoint
 from tocsin.service.quality_words import value_words
 from tocsin.service.read import Read
@@ -28,8 +30,12 @@ def metric(
     monitor: Monitor,
     incidents: Sequence[Incident],
     marks: Sequence[Mark] = (),
+    estimated: EstimatedSeries | None = None,
 ) -> Picture | None:
-    """A metric over time with its rules and the model's incidents; None without any window."""
+    """A metric over time with its rules and the model's incidents; None without any window.
+
+    estimated: what it was expected to be without labels, None where that is not to be shown.
+    """
     if not series.points:
         return None
     needs_labels = series.metric.needs_labels
@@ -46,8 +52,18 @@ def metric(
         thresholds=words.thresholds(monitor.rules, series.metric, series.spec.size),
         spans=[Span(i.opened, i.resolved, f"#{i.id}") for i in reversed(incidents)],
         marks=marks,
+        guesses=[] if estimated is None else guesses(estimated),
     )
     return picture(spec, "metric")
+
+
+def guesses(estimated: EstimatedSeries) -> list[Guess]:
+    """The estimates as a line, those that are not trusted apart."""
+    return [
+        Guess(p.window.end, p.estimate.measure.value, doubtful=not p.estimate.trusted)
+        for p in estimated.points
+        if p.estimate is not None and isinstance(p.estimate.measure, Bounded)
+    ]
 
 
 def drift(points: Sequence[DriftPoint], marks: Sequence[Mark] = ()) -> Picture | None:
@@ -211,7 +227,7 @@ def evidence(
     known = model.monitor.metrics
     rules = {rule.name: rule for rule in model.monitor.rules if rule.metric in known}
     rule = next((rules[e.rule] for e in detail.episodes if e.rule in rules), None)
-    named = model.overview.headline.metric.name if rule is None else rule.metric
+    named = model.overview.headline.metric.name if rule is None else plain_name(rule.metric)
     size = None if rule is None else rule.window
     # As far back as makes a picture: two weeks, or many windows of the rule's size.
     span = max(14 * DAY, 8 * (size or 0))

@@ -10,6 +10,7 @@ from urllib.parse import quote
 from markupsafe import Markup, escape
 
 from tocsin.charts import Threshold, sparkline
+from tocsin.estimation import is_estimate, plain_name
 from tocsin.explain import Importance, described
 from tocsin.metrics import Metric
 from tocsin.quality import FEATURE_CHECKS, MODEL_CHECKS, VOLUME
@@ -323,8 +324,10 @@ def rule_condition(rule: Rule, metrics: Mapping[str, Metric]) -> str:
         return "any feature or the output has drifted"
     if rule.metric == QUALITY:
         return "any check of the data finds what is not expected"
-    metric = metrics.get(rule.metric)
+    metric = metrics.get(plain_name(rule.metric))
     name = check_title(rule.metric) if metric is None else metric.title
+    if is_estimate(rule.metric):
+        name = f"{name}, estimated before labels,"
     if rule.value is None:
         falls, rises = "lower than usual", "higher than usual"
         better = _higher_is_better(rule, metric)

@@ -24,12 +24,15 @@ class MulticlassOutput:
 
     edges, rates: of each class, as those of a binary classifier that tells it from the rest.
     scored: False when the model gives classes only; they count as scores of 0 and 1.
+    chances: whether the calibrated chance of the predicted class is summed up, as in plans since
+        format 4.
     """
 
     classes: tuple[str, ...]
     edges: tuple[tuple[float, ...], ...]
     rates: tuple[tuple[float, ...], ...]
     scored: bool = True
+    chances: bool = True
 
     task: ClassVar[str] = "multiclass"
     totals: ClassVar[tuple[str, ...]] = ("log_loss", "log_loss_squared")
@@ -38,28 +41,35 @@ class MulticlassOutput:
         """The parts of the profile beside totals and features."""
         k = len(self.classes)
         return (
-            Shape("predicted", k),
+            Shape("predicted", k, ("n", "chance") if self.chances else ("n",)),
             Shape("confusion", k * k),
             Shape("ranks", min(k, MOST_RANKS) + 1),
             *(Shape(f"scores/{i}", len(e) - 1, SCORE_FIELDS) for i, e in enumerate(self.edges)),
         )
 
     def unlabelled(self, rows: Rows) -> Added:
-        """What predictions add; the score of a row is that of its predicted class."""
+        """What predictions add; the score of a row is that of its predicted class.
+
+        Beside the predicted class, its calibrated chance: that the prediction is right.
+        """
         scores, known = self.scores_of(rows)
         predicted = rows.predicted
         safe = np.maximum(predicted, 0)
         score = np.where(known & (predicted >= 0), scores[np.arange(len(rows)), safe], 0.0)
         expected = np.zeros(len(rows))
-        deposits = [Deposit("predicted", predicted)]
+        deposits, own_chance, every_chance = [], np.zeros(len(rows)), np.zeros(len(rows))
         for i, (edges, rates) in enumerate(zip(self.edges, self.rates, strict=True)):
             own = np.where(known, scores[:, i], np.nan)
             bins = score_bins(own, np.array(edges))
             chance, filled = np.array(rates)[bins], np.where(known, own, 0.0)
             expected += chance * (1 - filled) ** 2 + (1 - chance) * filled**2
+            own_chance += np.where(predicted == i, chance, 0.0)
+            every_chance += chance
             deposits.append(Deposit(f"scores/{i}", bins, amounts=(filled,)))
         expected = np.where(known, expected, 0.0)
-        return Added.by_predictions(known, score, expected, *deposits)
+        right = np.where(known, own_chance / np.maximum(every_chance, CLIP), 0.0)
+        said = Deposit("predicted", predicted, amounts=(right,) if self.chances else ())
+        return Added.by_predictions(known, score, expected, said, *deposits)
 
     def labelled(self, rows: Rows, labels: Floats) -> Added:
         """What labels (numbers of classes) add; `label` counts the right predictions."""
