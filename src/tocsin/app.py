@@ -12,6 +12,7 @@ from pathlib import Path
 from tocsin.errors import DataInUseError, InvalidInputError, StartupError
 from tocsin.lake import Lake, folder_at
 from tocsin.metrics import Metric, register
+from tocsin.notify import Outside
 from tocsin.records import Records, models, outbox
 from tocsin.records.outbox import Receiver
 from tocsin.registry import Registry
@@ -109,7 +110,8 @@ def opened(settings: Settings, clock: Clock = wall_clock) -> Iterator[App]:
         evaluate = Evaluate(
             records, Alerting(settings.url), clock, revise_after=settings.revise_after
         )
-        deliver = Deliver(records, clock, secret)
+        outside = Outside(secret, settings.allow_networks)
+        deliver = Deliver(records, clock, outside)
         rebuild = Rebuild(records, lake, clock)
         retain = Retain(records, lake, clock)
         hash_key = settings.hash_key or _hash_key(settings.data / "hash.key")
@@ -140,7 +142,7 @@ def opened(settings: Settings, clock: Clock = wall_clock) -> Iterator[App]:
             importances=Importances(records, lake, clock),
             multivariate=Multivariate(records, lake),
             quality=DataQuality(records, clock),
-            receivers=Receivers(records),
+            receivers=Receivers(records, outside, clock, settings.url),
             deliver=deliver,
             operations=Operations(records, clock),
             read=Read(records, lake),

@@ -3,6 +3,7 @@
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 
 from tocsin.errors import InvalidInputError, StartupError
@@ -28,7 +29,7 @@ class Settings:
     personal data; None for one that is made and kept in the data folder. registry_every: how often
     to look where the registry's aliases are, microseconds. publish: whether results go back to
     MLflow. webhook_secret: of MLflow's webhooks;
-    None to take none.
+    None to take none. allow_networks: where notifications may go beside the open internet.
     """
 
     data: Path
@@ -47,6 +48,7 @@ class Settings:
     publish: bool = True
     allowed_hosts: tuple[str, ...] = ()
     webhook_secret: bytes | None = field(default=None, repr=False)
+    allow_networks: tuple[IPv4Network | IPv6Network, ...] = ()
 
 
 def settings(
@@ -86,6 +88,7 @@ def settings(
         publish=_yes("TOCSIN_PUBLISH", environment.get("TOCSIN_PUBLISH", "yes")),
         allowed_hosts=_hosts(allowed_hosts or environment.get("TOCSIN_ALLOWED_HOSTS", "")),
         webhook_secret=_secret(environment, "TOCSIN_MLFLOW_WEBHOOK_SECRET"),
+        allow_networks=_networks(environment.get("TOCSIN_ALLOW_NETWORKS", "")),
     )
 
 
@@ -128,6 +131,16 @@ def _secret(environment: Mapping[str, str], name: str) -> bytes | None:
 def _hosts(text: str) -> tuple[str, ...]:
     """Names with commas between, as in browsers' addresses: in small letters."""
     return tuple(host.strip().lower() for host in text.split(",") if host.strip())
+
+
+def _networks(text: str) -> tuple[IPv4Network | IPv6Network, ...]:
+    """Networks with commas between."""
+    try:
+        return tuple(ip_network(part.strip()) for part in text.split(",") if part.strip())
+    except ValueError as error:
+        raise StartupError(
+            f"TOCSIN_ALLOW_NETWORKS: {error}; write networks such as 10.1.0.0/16,127.0.0.1/32"
+        ) from error
 
 
 def _yes(name: str, text: str) -> bool:

@@ -350,6 +350,26 @@ def test_a_receiver_is_checked_before_it_is_kept(client: TestClient) -> None:
         assert "ops" in answer.json()["error"]["message"]
 
 
+def test_receivers_are_listed_without_their_secrets_and_can_be_tried(client: TestClient) -> None:
+    slack = {"slack": {"webhook_url_env": "NOBODY_SETS_THIS"}}
+    assert client.put("/api/v1/receivers/chat", json=slack).status_code == 201
+    listed = {each["name"]: each for each in client.get("/api/v1/receivers").json()}
+    assert listed["chat"] == {
+        "name": "chat",
+        "kind": "slack",
+        "options": {"webhook_url_env": "NOBODY_SETS_THIS"},
+    }
+    tried = client.post("/api/v1/receivers/chat/test").json()
+    assert (tried["taken"], tried["error"]) == (
+        False,
+        "the variable NOBODY_SETS_THIS holds no secret",
+    )
+    assert client.post("/api/v1/receivers/log/test").json()["taken"]
+    missing = client.post("/api/v1/receivers/nobody/test")
+    assert missing.status_code == 422
+    assert "there are chat, log" in missing.json()["error"]["message"]
+
+
 def test_a_registry_that_does_not_answer_is_said_in_one_sentence(settings: Any) -> None:
     from dataclasses import replace
 

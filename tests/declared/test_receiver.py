@@ -20,9 +20,30 @@ def test_a_secret_is_not_needed() -> None:
 
 
 @pytest.mark.parametrize(
+    ("kind", "options"),
+    [
+        ("slack", {"webhook_url_env": "SLACK_HOOK"}),
+        ("teams", {"webhook_url_env": "TEAMS_HOOK"}),
+        ("pagerduty", {"routing_key_env": "PD_KEY", "url": None}),
+    ],
+)
+def test_chats_and_pagers_name_the_variable_of_their_secret(
+    kind: str, options: dict[str, object]
+) -> None:
+    given = {key: value for key, value in options.items() if value is not None}
+    receiver = parse_receiver("ops", {kind: given})
+    assert (receiver.kind, receiver.options) == (kind, options)
+
+
+@pytest.mark.parametrize(
     ("document", "words"),
     [
-        ({}, ["webhook", "required"]),
+        ({}, ["one channel is required", "webhook, slack, teams, pagerduty"]),
+        ({"slack": None}, ["one channel is required"]),
+        ({"slack": {"webhook_url_env": "A"}, "teams": {"webhook_url_env": "A"}}, ["one channel"]),
+        ({"slack": {"webhook_url_env": "https://hooks.example/secret"}}, ["slack.webhook_url_env"]),
+        ({"slack": {"webhook_url": URL}}, ["slack.webhook_url_env", "required"]),
+        ({"pagerduty": {"routing_key": "R0"}}, ["pagerduty.routing_key_env", "required"]),
         (None, ["document"]),
         ({"pager": {"url": URL}}, ["pager", "not permitted"]),
         ({"webhook": {}}, ["webhook.url", "required"]),

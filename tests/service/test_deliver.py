@@ -5,16 +5,19 @@ import json
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from ipaddress import ip_network
 from typing import Any
 
 import pytest
 
 from tocsin.app import App
+from tocsin.notify import Outside
 from tocsin.records import outbox
 from tocsin.records.outbox import DeliveryState, Receiver
 from tocsin.service.deliver import LEASE, Deliver
 from tocsin.values import MINUTE, SECOND
 
+LOOPBACK = (ip_network("127.0.0.0/8"),)
 PAYLOAD = {"event": "fired", "causes": [], "model": "m", "title": "t", "text": "x", "url": "u"}
 
 
@@ -63,7 +66,7 @@ class Clock:
 def _deliver(
     app: App, clock: Clock, secret: Callable[[str], str | None] = lambda _: None
 ) -> Deliver:
-    return Deliver(app.records, clock, secret, jitter=lambda: 1.0)
+    return Deliver(app.records, clock, Outside(secret, LOOPBACK), jitter=lambda: 1.0)
 
 
 def _put(app: App, clock: Clock, message_id: str, order_key: str = "k") -> None:

@@ -2,6 +2,7 @@
 
 import threading
 from datetime import UTC, datetime, timedelta
+from ipaddress import ip_network
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,7 @@ from tests.world import HOUR, START, Feed, monitor_document, outcome, prediction
 
 from tocsin.app import App
 from tocsin.errors import InvalidInputError, SchemaError
+from tocsin.notify import Outside
 from tocsin.records import models, outbox
 from tocsin.records.outbox import Receiver
 from tocsin.records.tables import outbox as outbox_table
@@ -19,6 +21,8 @@ from tocsin.service.deliver import Deliver
 from tocsin.service.fold import Fold
 from tocsin.values import HOUR as HOUR_US
 from tocsin.values import SECOND
+
+LOOPBACK = (ip_network("127.0.0.0/8"),)
 
 
 def test_a_timestamp_from_before_1970_is_quarantined(feed: Feed) -> None:
@@ -193,7 +197,7 @@ def test_a_message_that_cannot_be_made_is_not_left_leased(
         outbox.put(
             connection, receiver="hook", order_key="k", message_id="m", payload={}, now=SECOND
         )
-    Deliver(app.records, lambda: SECOND, lambda _: "nine char").deliver()
+    Deliver(app.records, lambda: SECOND, Outside(lambda _: "nine char", LOOPBACK)).deliver()
 
     assert app.read.status().outbox == {state: 1}
 
@@ -215,7 +219,8 @@ def test_a_receiver_that_hangs_does_not_starve_the_others(app: App) -> None:
         )
     # Every try fails after its back-off is over: some old message is always due.
     clock = [now]
-    deliver = Deliver(app.records, lambda: clock[0], lambda _: None, jitter=lambda: 0.0)
+    outside = Outside(lambda _: None, LOOPBACK)
+    deliver = Deliver(app.records, lambda: clock[0], outside, jitter=lambda: 0.0)
     for _ in range(60):
         clock[0] += 1
         deliver.deliver()

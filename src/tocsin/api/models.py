@@ -1,4 +1,4 @@
-"""Models, their numbers and incidents; receivers; the server's own state."""
+"""Models, their numbers and incidents; the server's own state."""
 
 import io
 from dataclasses import fields
@@ -284,12 +284,6 @@ def router(app: App) -> APIRouter:
         if found is None:
             return not_found(f"there is no incident {number}")
         return incident_document(found.incident, found)
-
-    @routes.put("/receivers/{name}", status_code=201)
-    def receiver(name: str, document: dict[str, Any]) -> dict[str, Any]:
-        """Send notifications there as well: `{"webhook": {"url": ..., "secret_env": ...}}`."""
-        parsed = app.receivers.put(name, document)
-        return {"name": parsed.name, "kind": parsed.kind}
 
     @routes.get("/status")
     def status() -> dict[str, Any]:

@@ -19,6 +19,7 @@ from tocsin.api import (
     multivariate,
     operations,
     quality,
+    receivers,
     registry,
     rows,
     sources,
@@ -60,7 +61,7 @@ def application(app: App) -> FastAPI:
     )
     parts = (
         *(sources, models, multivariate, trends, quality, operations, rows, importance),
-        *(registry, audit, events),
+        *(receivers, registry, audit, events),
     )
     for part in parts:
         server.include_router(part.router(app), prefix=_PREFIX, responses=USUAL)

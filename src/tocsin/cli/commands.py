@@ -26,6 +26,7 @@ from tocsin.cli.tables import (
     operations_table,
     segments_table,
 )
+from tocsin.cli.testing import test_commands
 from tocsin.cli.trends import trends
 from tocsin.errors import InvalidInputError, StartupError
 from tocsin.remote import path_of
@@ -39,6 +40,7 @@ commands = typer.Typer(
     pretty_exceptions_enable=False,
 )
 commands.add_typer(audit_commands, name="audit")
+commands.add_typer(test_commands, name="test")
 for _command in (acting.history, acting.promote, acting.rollback, trends):
     commands.command()(_command)
 _out = Console()

@@ -192,7 +192,39 @@ class WebhookDocument(_Strict):
     secret_env: str | None = None
 
 
-class ReceiverDocument(_Strict):
-    """A receiver of notifications."""
+_Variable = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")]
 
-    webhook: WebhookDocument
+
+class HookDocument(_Strict):
+    """A chat whose address is a secret: the name of the variable that holds it."""
+
+    webhook_url_env: _Variable
+
+
+class PagerDutyDocument(_Strict):
+    """A service of PagerDuty. url: of another region."""
+
+    routing_key_env: _Variable
+    url: str | None = Field(default=None, pattern=r"^https?://[^\s]+$")
+
+
+class ReceiverDocument(_Strict):
+    """A receiver of notifications: one of these."""
+
+    webhook: WebhookDocument | None = None
+    slack: HookDocument | None = None
+    teams: HookDocument | None = None
+    pagerduty: PagerDutyDocument | None = None
+
+    @model_validator(mode="after")
+    def _one(self) -> Self:
+        if len(self.model_fields_set) != 1 or self.chosen is None:
+            known = ", ".join(type(self).model_fields)
+            raise ValueError(f"one channel is required, of {known}")
+        return self
+
+    @property
+    def chosen(self) -> tuple[str, _Strict] | None:
+        """The channel and its options."""
+        found = [(name, getattr(self, name)) for name in self.model_fields_set]
+        return next(((name, options) for name, options in found if options is not None), None)

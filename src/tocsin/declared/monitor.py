@@ -152,10 +152,12 @@ def parse_receiver(name: str, document: object) -> Receiver:
     Raises: InvalidInputError.
     """
     try:
-        webhook = ReceiverDocument.model_validate(document).webhook
+        chosen = ReceiverDocument.model_validate(document).chosen
     except ValidationError as error:
         raise InvalidInputError(f"receiver {name!r}: {_faults(error)}") from error
-    return Receiver(name, "webhook", webhook.model_dump())
+    assert chosen is not None
+    kind, options = chosen
+    return Receiver(name, kind, options.model_dump())
 
 
 def default_rules(windows: tuple[WindowSpec, ...]) -> tuple[Rule, ...]:

@@ -3,18 +3,25 @@
 from collections.abc import Callable
 from typing import Any
 
+from tocsin.notify.guard import Network, target
 from tocsin.notify.log import log_sender
-from tocsin.notify.message import Message, Secrets
+from tocsin.notify.message import Message, Outside, Secrets
+from tocsin.notify.pagerduty import pagerduty_sender
+from tocsin.notify.slack import slack_sender
+from tocsin.notify.teams import teams_sender
 from tocsin.notify.webhook import webhook_sender
 
-__all__ = ["Message", "Secrets", "sender"]
+__all__ = ["Message", "Network", "Outside", "Secrets", "sender", "target"]
 
-_SENDERS: dict[str, Callable[[dict[str, Any], Secrets], Callable[[Message], None]]] = {
+_SENDERS: dict[str, Callable[[dict[str, Any], Outside], Callable[[Message], None]]] = {
     "log": log_sender,
+    "pagerduty": pagerduty_sender,
+    "slack": slack_sender,
+    "teams": teams_sender,
     "webhook": webhook_sender,
 }
 
 
-def sender(kind: str, options: dict[str, Any], secrets: Secrets) -> Callable[[Message], None]:
+def sender(kind: str, options: dict[str, Any], outside: Outside) -> Callable[[Message], None]:
     """The function that sends by a channel. Raises DeliveryError when it is called."""
-    return _SENDERS[kind](options, secrets)
+    return _SENDERS[kind](options, outside)

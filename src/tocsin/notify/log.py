@@ -4,12 +4,12 @@ import logging
 from collections.abc import Callable
 from typing import Any
 
-from tocsin.notify.message import Message, Secrets
+from tocsin.notify.message import Message, Outside
 
 _log = logging.getLogger("tocsin.alerts")
 
 
-def log_sender(_options: dict[str, Any], _secrets: Secrets) -> Callable[[Message], None]:
+def log_sender(_options: dict[str, Any], _outside: Outside) -> Callable[[Message], None]:
     """Writes each message as one line: what fires at WARNING, what is over at INFO."""
 
     def send(message: Message) -> None:

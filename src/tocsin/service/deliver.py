@@ -5,7 +5,7 @@ import random
 from collections.abc import Callable
 
 from tocsin.errors import DeliveryError
-from tocsin.notify import Message, Secrets, sender
+from tocsin.notify import Message, Outside, sender
 from tocsin.records import Records, outbox
 from tocsin.records.outbox import Claim, DeliveryState, Receiver
 from tocsin.service.clock import Clock
@@ -24,12 +24,12 @@ class Deliver:
         self,
         records: Records,
         clock: Clock,
-        secrets: Secrets,
+        outside: Outside,
         jitter: Callable[[], float] = random.random,
     ) -> None:
         self._records = records
         self._clock = clock
-        self._secrets = secrets
+        self._outside = outside
         self._jitter = jitter
 
     def deliver(self) -> bool:
@@ -51,7 +51,7 @@ class Deliver:
             return DeliveryState.DEAD, None, f"there is no receiver {claimed.receiver!r} any more"
         message = Message(claimed.message_id, claimed.payload, self._clock())
         try:
-            sender(receiver.kind, receiver.options, self._secrets)(message)
+            sender(receiver.kind, receiver.options, self._outside)(message)
         except DeliveryError as error:
             now = self._clock()
             if error.permanent or now - claimed.created_at > _GIVE_UP:

@@ -30,6 +30,7 @@ def notification(
         "incident": incident.id,
         "title": describe(episode, event),
         "incident_title": incident.title,
+        "episode": episode.id,
         "alert": episode.rule,
         "instance": episode.instance,
         "severity": episode.severity,

@@ -1,15 +1,27 @@
-"""Who is told: add or replace receivers."""
+"""Who is told: add or replace receivers, and try them."""
+
+from collections.abc import Sequence
+from typing import Any
 
 from tocsin.declared import parse_receiver
+from tocsin.errors import DeliveryError, InvalidInputError
+from tocsin.ids import uuid7
+from tocsin.notify import Message, Outside, sender
 from tocsin.records import Records, outbox
 from tocsin.records.outbox import Receiver
+from tocsin.service.clock import Clock
+from tocsin.service.message import PAYLOAD_VERSION
+from tocsin.values import isoformat
 
 
 class Receivers:
     """Changes receivers."""
 
-    def __init__(self, records: Records) -> None:
+    def __init__(self, records: Records, outside: Outside, clock: Clock, base_url: str) -> None:
         self._records = records
+        self._outside = outside
+        self._clock = clock
+        self._base_url = base_url
 
     def put(self, name: str, document: object) -> Receiver:
         """Add or replace a receiver. Raises: InvalidInputError."""
@@ -17,3 +29,49 @@ class Receivers:
         with self._records.write() as connection:
             outbox.set_receiver(connection, receiver)
         return receiver
+
+    def all(self) -> Sequence[Receiver]:
+        """All receivers by name."""
+        with self._records.read() as connection:
+            return outbox.all_receivers(connection)
+
+    def test(self, name: str) -> str | None:
+        """Send a message that says it is a test, the way that alerts go; why it was not taken.
+
+        Raises: InvalidInputError when there is no such receiver.
+        """
+        known = {receiver.name: receiver for receiver in self.all()}
+        if name not in known:
+            raise InvalidInputError(
+                f"there is no receiver {name!r}; there are {', '.join(sorted(known))}"
+            )
+        now = self._clock()
+        test_id = uuid7()
+        message = Message(f"{test_id}.test", _test_payload(test_id, now, self._base_url), now)
+        receiver = known[name]
+        try:
+            sender(receiver.kind, receiver.options, self._outside)(message)
+        except DeliveryError as error:
+            return str(error)
+        return None
+
+
+def _test_payload(test_id: str, now: int, base_url: str) -> dict[str, Any]:
+    """What an alert would be like; it is over as soon as it is there."""
+    return {
+        "version": PAYLOAD_VERSION,
+        "event": "resolved",
+        "model": "tocsin",
+        "incident": 0,
+        "title": "Test of this receiver: alerts would come here",
+        "incident_title": "Test",
+        "episode": test_id,
+        "alert": "Test",
+        "instance": "",
+        "severity": "info",
+        "category": "test",
+        "text": "Somebody asked for this message; nothing is wrong.",
+        "window_end": isoformat(now),
+        "causes": [],
+        "url": base_url,
+    }

@@ -1,0 +1,49 @@
+"""Alerts as events of PagerDuty: one incident there for each episode here."""
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+from tocsin.notify.message import Message, Outside
+from tocsin.notify.post import post
+
+ADDRESS = "https://events.pagerduty.com/v2/enqueue"
+# What PagerDuty takes of a summary.
+_MOST_SUMMARY = 1_024
+_SEVERITIES = {"critical": "critical", "warning": "warning", "info": "info"}
+_ACTIONS = {"fired": "trigger", "resolved": "resolve"}
+
+
+def pagerduty_sender(options: dict[str, Any], outside: Outside) -> Callable[[Message], None]:
+    """Sends to the integration whose key is in the variable `routing_key_env`."""
+
+    def send(message: Message) -> None:
+        told = message.payload
+        event = {
+            "routing_key": outside.secret(options["routing_key_env"]),
+            "event_action": _ACTIONS.get(told["event"], "trigger"),
+            # Of the episode: trigger and resolve meet, repeats are one.
+            "dedup_key": told["episode"],
+            "client": "Tocsin",
+            "client_url": told["url"],
+            "payload": {
+                "summary": f"{told['model']}: {told['title']}"[:_MOST_SUMMARY],
+                "source": told["model"],
+                "severity": _SEVERITIES.get(told["severity"], "warning"),
+                "timestamp": told["window_end"],
+                "component": told["instance"] or told["model"],
+                "group": told["model"],
+                "class": told["category"],
+                "custom_details": {
+                    "what": told["text"],
+                    "causes": [cause["sentence"] for cause in told["causes"]],
+                    "incident": told["incident"],
+                },
+            },
+            "links": [{"href": told["url"], "text": "The incident in Tocsin"}],
+        }
+        body = json.dumps(event).encode()
+        headers = {"content-type": "application/json"}
+        post(options.get("url") or ADDRESS, body, headers, outside, spoken="PagerDuty")
+
+    return send
