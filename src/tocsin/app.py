@@ -110,7 +110,7 @@ def opened(settings: Settings, clock: Clock = wall_clock) -> Iterator[App]:
         evaluate = Evaluate(
             records, Alerting(settings.url), clock, revise_after=settings.revise_after
         )
-        outside = Outside(secret, settings.allow_networks)
+        outside = Outside(settings.allow_networks, secrets=secret)
         deliver = Deliver(records, clock, outside)
         rebuild = Rebuild(records, lake, clock)
         retain = Retain(records, lake, clock)

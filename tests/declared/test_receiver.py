@@ -35,10 +35,28 @@ def test_chats_and_pagers_name_the_variable_of_their_secret(
     assert (receiver.kind, receiver.options) == (kind, options)
 
 
+MAIL = {"to": ["a@example.com"], "from": "tocsin@example.com", "host": "smtp.example.com"}
+
+
+def test_mail_goes_to_each_recipient_by_itself() -> None:
+    receiver = parse_receiver("ops", {"email": {**MAIL, "to": ["a@example.com", "b@example.com"]}})
+    assert receiver.targets == ("a@example.com", "b@example.com")
+    assert (receiver.options["security"], receiver.options["port"]) == ("starttls", None)
+    assert parse_receiver("ops", {"webhook": {"url": URL}}).targets == ("",)
+
+
 @pytest.mark.parametrize(
     ("document", "words"),
     [
-        ({}, ["one channel is required", "webhook, slack, teams, pagerduty"]),
+        ({"email": {**MAIL, "to": []}}, ["email.to"]),
+        ({"email": {**MAIL, "to": ["a@example.com, b@example.com"]}}, ["email.to.0"]),
+        ({"email": {**MAIL, "to": ["A <a@example.com>"]}}, ["email.to.0"]),
+        ({"email": {**MAIL, "username": "tocsin"}}, ["go together"]),
+        (
+            {"email": {**MAIL, "username": "t", "password_env": "P", "security": "none"}},
+            ["not sent unencrypted"],
+        ),
+        ({}, ["one channel is required", "webhook, slack, teams, pagerduty, email"]),
         ({"slack": None}, ["one channel is required"]),
         ({"slack": {"webhook_url_env": "A"}, "teams": {"webhook_url_env": "A"}}, ["one channel"]),
         ({"slack": {"webhook_url_env": "https://hooks.example/secret"}}, ["slack.webhook_url_env"]),

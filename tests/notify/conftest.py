@@ -42,7 +42,7 @@ class Chat:
     hosts: list[str] = field(default_factory=list)
 
     def outside(self, **secrets: str) -> Outside:
-        return Outside({"CHAT": self.url, **secrets}.get, LOOPBACK)
+        return Outside(LOOPBACK, secrets={"CHAT": self.url, **secrets}.get)
 
 
 @pytest.fixture
@@ -75,5 +75,6 @@ def chat() -> Iterator[Chat]:
     thread.join()
 
 
-def message(**changes: Any) -> Message:
-    return Message("01a2.fired", {**PAYLOAD, **changes}, 1_000_000)
+def message(target: str = "", **changes: Any) -> Message:
+    told = {**PAYLOAD, **changes}
+    return Message(f"01a2.{told['event']}", told, 1_000_000, target)

@@ -1,5 +1,6 @@
 """What each chat and pager is sent, and what becomes of their answers."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -94,7 +95,7 @@ def test_an_address_that_is_a_secret_is_told_to_nobody(chat: Chat, kind: str) ->
     with pytest.raises(DeliveryError) as refused:
         send(kind, chat)
     assert "secret-part" not in str(refused.value)
-    away = Outside({"CHAT": "http://127.0.0.1:1/hook/secret-part"}.get, chat.outside().networks)
+    away = replace(chat.outside(), secrets={"CHAT": "http://127.0.0.1:1/hook/secret-part"}.get)
     with pytest.raises(DeliveryError) as refused:
         sender(kind, OPTIONS[kind], away)(message())
     assert "secret-part" not in str(refused.value)
@@ -105,21 +106,21 @@ def test_an_address_that_is_a_secret_is_told_to_nobody(chat: Chat, kind: str) ->
 def test_a_secret_that_is_not_there_is_named_and_waited_for(chat: Chat, kind: str) -> None:
     options = {**OPTIONS[kind], "url": chat.url}
     with pytest.raises(DeliveryError, match="holds no secret") as refused:
-        sender(kind, options, Outside(lambda _: None))(message())
+        sender(kind, options, Outside())(message())
     assert not refused.value.permanent
 
 
 def test_the_server_itself_is_not_called_unless_its_network_is_allowed(chat: Chat) -> None:
     with pytest.raises(DeliveryError, match="not on the open internet"):
-        sender("slack", OPTIONS["slack"], Outside({"CHAT": chat.url}.get))(message())
+        sender("slack", OPTIONS["slack"], Outside(secrets={"CHAT": chat.url}.get))(message())
     assert chat.told == []
 
 
 def test_a_name_is_called_at_its_checked_address_and_told_its_name(chat: Chat) -> None:
     port = chat.url.split(":")[2].split("/")[0]
-    named = Outside(
-        {"CHAT": f"http://chat.example:{port}/hook"}.get,
-        chat.outside().networks,
+    named = replace(
+        chat.outside(),
+        secrets={"CHAT": f"http://chat.example:{port}/hook"}.get,
         resolve=lambda *_: ["127.0.0.1"],
     )
     sender("slack", OPTIONS["slack"], named)(message())

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tocsin.errors import DeliveryError
-from tocsin.notify.guard import allowed, resolved, target
+from tocsin.notify.guard import Reach, allowed, resolved, target
 
 OPEN = "93.184.216.34"
 
@@ -40,7 +40,7 @@ def lookup(host: str, port: int) -> list[str]:
 @pytest.mark.parametrize("url", HOSTILE)
 def test_what_only_the_server_can_reach_is_refused(url: str) -> None:
     with pytest.raises(DeliveryError) as refused:
-        target(url, (), lookup)
+        target(url, Reach((), lookup))
     assert refused.value.permanent
 
 
@@ -49,27 +49,27 @@ def test_what_only_the_server_can_reach_is_refused(url: str) -> None:
     [("https://example.com/hook", 443), ("http://example.com:8080/", 8080)],
 )
 def test_the_open_internet_is_reached_at_the_address_that_was_checked(url: str, port: int) -> None:
-    found = target(url, (), lambda *_: [OPEN, "1.1.1.1"])
+    found = target(url, Reach((), lambda *_: [OPEN, "1.1.1.1"]))
     assert (found.address, found.host, found.port) == (OPEN, "example.com", port)
 
 
 def test_one_bad_address_among_good_ones_is_enough_to_refuse() -> None:
     with pytest.raises(DeliveryError, match=r"leads to 10\.0\.0\.7.*TOCSIN_ALLOW_NETWORKS"):
-        target("https://example.com/", (), lambda *_: [OPEN, "10.0.0.7"])
+        target("https://example.com/", Reach((), lambda *_: [OPEN, "10.0.0.7"]))
 
 
 def test_a_name_is_looked_up_once() -> None:
     answers = iter([[OPEN], ["127.0.0.1"]])
-    assert target("https://example.com/", (), lambda *_: next(answers)).address == OPEN
+    assert target("https://example.com/", Reach((), lambda *_: next(answers))).address == OPEN
     assert next(answers) == ["127.0.0.1"]
 
 
 def test_a_network_of_ones_own_can_be_allowed() -> None:
     networks = (ip_network("10.1.0.0/16"), ip_network("fd00::/8"))
-    assert target("http://10.1.2.3/", networks, lookup).address == "10.1.2.3"
-    assert target("http://[fd00::5]/", networks, lookup).address == "fd00::5"
+    assert target("http://10.1.2.3/", Reach(networks, lookup)).address == "10.1.2.3"
+    assert target("http://[fd00::5]/", Reach(networks, lookup)).address == "fd00::5"
     with pytest.raises(DeliveryError):
-        target("http://10.2.0.1/", networks, lookup)
+        target("http://10.2.0.1/", Reach(networks, lookup))
 
 
 def test_a_name_without_an_address_may_have_one_later() -> None:
@@ -77,7 +77,7 @@ def test_a_name_without_an_address_may_have_one_later() -> None:
         raise OSError("no such host")
 
     with pytest.raises(DeliveryError, match="no address") as refused:
-        target("https://example.com/", (), nowhere)
+        target("https://example.com/", Reach((), nowhere))
     assert not refused.value.permanent
 
 

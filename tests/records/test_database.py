@@ -63,14 +63,15 @@ def test_ids_that_were_given_before_they_were_remembered_are_not_given_again(
     with engine.begin() as connection:
         config.attributes["connection"] = connection
         alembic.command.upgrade(config, "0009")
-        # All columns that may not be null.
+        # As the table was then; all columns that may not be null.
+        then = sa.Table("outbox", sa.MetaData(), autoload_with=connection)
         filled = {
             c.name: 0 if c.name == "payload" else c.type.python_type()
-            for c in outbox_table.c
+            for c in then.c
             if not c.nullable
         }
         for number in (1, 2, 3):
-            connection.execute(outbox_table.insert().values(filled | {"id": number}))
+            connection.execute(then.insert().values(filled | {"id": number}))
     engine.dispose()
     records = Records(tmp_path / "records.db")
     with records.write() as connection:

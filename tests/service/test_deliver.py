@@ -66,7 +66,7 @@ class Clock:
 def _deliver(
     app: App, clock: Clock, secret: Callable[[str], str | None] = lambda _: None
 ) -> Deliver:
-    return Deliver(app.records, clock, Outside(secret, LOOPBACK), jitter=lambda: 1.0)
+    return Deliver(app.records, clock, Outside(LOOPBACK, secrets=secret), jitter=lambda: 1.0)
 
 
 def _put(app: App, clock: Clock, message_id: str, order_key: str = "k") -> None:

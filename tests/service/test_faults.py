@@ -197,7 +197,7 @@ def test_a_message_that_cannot_be_made_is_not_left_leased(
         outbox.put(
             connection, receiver="hook", order_key="k", message_id="m", payload={}, now=SECOND
         )
-    Deliver(app.records, lambda: SECOND, Outside(lambda _: "nine char", LOOPBACK)).deliver()
+    Deliver(app.records, lambda: SECOND, Outside(LOOPBACK, secrets=lambda _: "nine char")).deliver()
 
     assert app.read.status().outbox == {state: 1}
 
@@ -219,7 +219,7 @@ def test_a_receiver_that_hangs_does_not_starve_the_others(app: App) -> None:
         )
     # Every try fails after its back-off is over: some old message is always due.
     clock = [now]
-    outside = Outside(lambda _: None, LOOPBACK)
+    outside = Outside(LOOPBACK)
     deliver = Deliver(app.records, lambda: clock[0], outside, jitter=lambda: 0.0)
     for _ in range(60):
         clock[0] += 1

@@ -192,6 +192,7 @@ class WebhookDocument(_Strict):
     secret_env: str | None = None
 
 
+_Mailbox = Annotated[str, Field(pattern=r"^[^@\s<>,;]+@[^@\s<>,;]+$", max_length=254)]
 _Variable = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")]
 
 
@@ -208,6 +209,26 @@ class PagerDutyDocument(_Strict):
     url: str | None = Field(default=None, pattern=r"^https?://[^\s]+$")
 
 
+class EmailDocument(_Strict):
+    """Recipients, and the relay that takes their mail. port: what is usual for the security."""
+
+    to: list[_Mailbox] = Field(min_length=1, max_length=100)
+    sender: Annotated[_Mailbox, Field(alias="from")]
+    host: _Name
+    port: Annotated[int, Field(ge=1, le=65_535)] | None = None
+    security: Literal["starttls", "tls", "none"] = "starttls"
+    username: _Name | None = None
+    password_env: _Variable | None = None
+
+    @model_validator(mode="after")
+    def _both_or_none(self) -> Self:
+        if (self.username is None) != (self.password_env is None):
+            raise ValueError("`username` and `password_env` go together")
+        if self.password_env is not None and self.security == "none":
+            raise ValueError("a password is not sent unencrypted: choose starttls or tls")
+        return self
+
+
 class ReceiverDocument(_Strict):
     """A receiver of notifications: one of these."""
 
@@ -215,6 +236,7 @@ class ReceiverDocument(_Strict):
     slack: HookDocument | None = None
     teams: HookDocument | None = None
     pagerduty: PagerDutyDocument | None = None
+    email: EmailDocument | None = None
 
     @model_validator(mode="after")
     def _one(self) -> Self:

@@ -3,7 +3,8 @@
 from collections.abc import Callable
 from typing import Any
 
-from tocsin.notify.guard import Network, target
+from tocsin.notify.email import email_sender
+from tocsin.notify.guard import Network, Reach, target
 from tocsin.notify.log import log_sender
 from tocsin.notify.message import Message, Outside, Secrets
 from tocsin.notify.pagerduty import pagerduty_sender
@@ -11,9 +12,10 @@ from tocsin.notify.slack import slack_sender
 from tocsin.notify.teams import teams_sender
 from tocsin.notify.webhook import webhook_sender
 
-__all__ = ["Message", "Network", "Outside", "Secrets", "sender", "target"]
+__all__ = ["Message", "Network", "Outside", "Reach", "Secrets", "sender", "target"]
 
 _SENDERS: dict[str, Callable[[dict[str, Any], Outside], Callable[[Message], None]]] = {
+    "email": email_sender,
     "log": log_sender,
     "pagerduty": pagerduty_sender,
     "slack": slack_sender,

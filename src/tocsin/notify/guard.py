@@ -36,6 +36,17 @@ _TRANSLATED = (ip_network("64:ff9b::/96"), ip_network("64:ff9b:1::/96"), ip_netw
 
 
 @dataclass(frozen=True)
+class Reach:
+    """What may be called: networks beside the open internet.
+
+    resolve: how names are looked up; None for the system's way.
+    """
+
+    networks: Sequence[Network] = ()
+    resolve: Resolve | None = None
+
+
+@dataclass(frozen=True)
 class Target:
     """What to connect to: an address that was checked, for a name that was asked for."""
 
@@ -44,7 +55,7 @@ class Target:
     port: int
 
 
-def target(url: str, networks: Sequence[Network], resolve: Resolve | None = None) -> Target:
+def target(url: str, outside: Reach) -> Target:
     """The checked target of an address; the name is looked up once, so that it cannot change.
 
     Errors tell the host and no more: the rest of an address may be a secret.
@@ -63,20 +74,25 @@ def target(url: str, networks: Sequence[Network], resolve: Resolve | None = None
             permanent=True,
         )
     port = parsed.port or _PORTS[parsed.scheme]
+    return Target(checked(parsed.host, port, outside), parsed.host, port)
+
+
+def checked(host: str, port: int, outside: Reach) -> str:
+    """An address of a host, all of whose addresses may be called. Raises: DeliveryError."""
     try:
-        found = (resolve or resolved)(parsed.host, port)
+        found = (outside.resolve or resolved)(host, port)
     except (OSError, UnicodeError) as error:
-        raise DeliveryError(f"{parsed.host} has no address: {error}", permanent=False) from error
+        raise DeliveryError(f"{host} has no address: {error}", permanent=False) from error
     for text in found:
-        if not allowed(text, networks):
+        if not allowed(text, outside.networks):
             raise DeliveryError(
-                f"{parsed.host} leads to {text}, which is not on the open internet; if that is "
-                "meant, allow its network with TOCSIN_ALLOW_NETWORKS",
+                f"{host} leads to {text}, which is not on the open internet; if that is meant, "
+                "allow its network with TOCSIN_ALLOW_NETWORKS",
                 permanent=True,
             )
     if not found:
-        raise DeliveryError(f"{parsed.host} has no address", permanent=False)
-    return Target(found[0], parsed.host, port)
+        raise DeliveryError(f"{host} has no address", permanent=False)
+    return found[0]
 
 
 def resolved(host: str, port: int) -> list[str]:

@@ -1,15 +1,19 @@
 """What every channel is given."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from ssl import SSLContext
 from typing import Any
 
 from tocsin.errors import DeliveryError
-from tocsin.notify.guard import Network, Resolve
+from tocsin.notify.guard import Reach
 
 # The secret that a name stands for, None when there is none; rows hold names only.
 Secrets = Callable[[str], str | None]
+
+
+def _nothing(_: str) -> None:
+    """No secrets."""
 
 
 @dataclass(frozen=True)
@@ -17,24 +21,23 @@ class Message:
     """A notification.
 
     id: the same over all repeats. payload: as `service.message` builds it. sent_at: microseconds.
+    target: to whom of a receiver of many, such as an e-mail address.
     """
 
     id: str
     payload: dict[str, Any]
     sent_at: int
+    target: str = ""
 
 
 @dataclass(frozen=True)
-class Outside:
-    """What channels may use: secrets by name, and the networks beside the open internet.
+class Outside(Reach):
+    """What channels may use: what may be called, and secrets by name.
 
-    resolve: how names are looked up; verify: how certificates are checked; None and True for the
-    system's way.
+    verify: how certificates are checked; True for the system's way.
     """
 
-    secrets: Secrets
-    networks: Sequence[Network] = ()
-    resolve: Resolve | None = None
+    secrets: Secrets = _nothing
     verify: bool | SSLContext = True
 
     def secret(self, variable: str) -> str:

@@ -24,7 +24,7 @@ def post(
     spoken: what the receiver is called where the address holds a secret.
     Raises: DeliveryError, without the address where that is secret.
     """
-    found = target(url, outside.networks, outside.resolve)
+    found = target(url, outside)
     parsed = httpx2.URL(url)
     try:
         with httpx2.Client(

@@ -35,6 +35,11 @@ class Receiver:
     kind: str
     options: dict[str, Any]
 
+    @property
+    def targets(self) -> tuple[str, ...]:
+        """Each gets a message of its own; one that is empty where it is one."""
+        return tuple(self.options["to"]) if self.kind == "email" else ("",)
+
 
 @dataclass(frozen=True)
 class Claim:
@@ -47,6 +52,7 @@ class Claim:
     message_id: str
     payload: dict[str, Any]
     created_at: int
+    target: str = ""
 
 
 def put(
@@ -57,6 +63,7 @@ def put(
     message_id: str,
     payload: dict[str, Any],
     now: int,
+    target: str = "",
 ) -> None:
     """Write a message into the outbox."""
     connection.execute(
@@ -64,6 +71,7 @@ def put(
             id=next_id(connection, outbox),
             order_key=order_key,
             receiver=receiver,
+            target=target,
             message_id=message_id,
             payload=payload,
             state=DeliveryState.PENDING,
@@ -105,7 +113,14 @@ def claim(connection: Connection, *, now: int, lease: int) -> Claim | None:
         .returning(outbox)
     ).one()
     return Claim(
-        row.id, row.fence, row.attempts, row.receiver, row.message_id, row.payload, row.created_at
+        row.id,
+        row.fence,
+        row.attempts,
+        row.receiver,
+        row.message_id,
+        row.payload,
+        row.created_at,
+        row.target,
     )
 
 

@@ -282,6 +282,8 @@ outbox = sa.Table(
     # Messages of one order key leave one after the other.
     sa.Column("order_key", sa.String, nullable=False),
     sa.Column("receiver", sa.String, nullable=False),
+    # To whom of a receiver of many; empty where it is one.
+    sa.Column("target", sa.String, nullable=False, server_default=""),
     # The same over all repeats, so that a receiver can tell them.
     sa.Column("message_id", sa.String, nullable=False),
     sa.Column("payload", sa.JSON, nullable=False),

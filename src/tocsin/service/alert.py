@@ -241,14 +241,16 @@ class Alerting:
             incident, episode, event, window_end=window_end, base_url=self._base_url
         )
         for receiver in outbox.all_receivers(connection):
-            outbox.put(
-                connection,
-                receiver=receiver.name,
-                order_key=f"{receiver.name}/{episode.id}",
-                message_id=f"{episode.id}.{event}",
-                payload=payload,
-                now=now,
-            )
+            for target in receiver.targets:
+                outbox.put(
+                    connection,
+                    receiver=receiver.name,
+                    target=target,
+                    order_key=f"{receiver.name}/{target}/{episode.id}",
+                    message_id=f"{episode.id}.{event}",
+                    payload=payload,
+                    now=now,
+                )
         models.count(connection, record.id, **{f"alerts_{event}": 1})
         changes.announce(connection, f"incident/{incident.id}", now=now)
 

@@ -49,7 +49,7 @@ class Deliver:
     ) -> tuple[DeliveryState, int | None, str | None]:
         if receiver is None:
             return DeliveryState.DEAD, None, f"there is no receiver {claimed.receiver!r} any more"
-        message = Message(claimed.message_id, claimed.payload, self._clock())
+        message = Message(claimed.message_id, claimed.payload, self._clock(), claimed.target)
         try:
             sender(receiver.kind, receiver.options, self._outside)(message)
         except DeliveryError as error:

@@ -47,12 +47,14 @@ class Receivers:
             )
         now = self._clock()
         test_id = uuid7()
-        message = Message(f"{test_id}.test", _test_payload(test_id, now, self._base_url), now)
+        payload = _test_payload(test_id, now, self._base_url)
         receiver = known[name]
-        try:
-            sender(receiver.kind, receiver.options, self._outside)(message)
-        except DeliveryError as error:
-            return str(error)
+        for target in receiver.targets:
+            message = Message(f"{test_id}.test", payload, now, target)
+            try:
+                sender(receiver.kind, receiver.options, self._outside)(message)
+            except DeliveryError as error:
+                return f"{target}: {error}" if target else str(error)
         return None
 
 

@@ -1,0 +1,101 @@
+"""Alerts by e-mail: plain text and HTML, one message for each recipient."""
+
+import smtplib
+import ssl
+from collections.abc import Callable
+from email.message import EmailMessage
+from email.utils import format_datetime
+from html import escape
+from typing import Any
+
+from tocsin.errors import DeliveryError
+from tocsin.notify.guard import checked
+from tocsin.notify.message import Message, Outside
+from tocsin.values import to_datetime
+
+_TIMEOUT_S = 15.0
+_LONGEST_SUBJECT = 200
+_PORTS = {"starttls": 587, "tls": 465, "none": 25}
+
+
+def email_sender(options: dict[str, Any], outside: Outside) -> Callable[[Message], None]:
+    """Hands each message to the relay `host`, encrypted unless `security` is none."""
+
+    def send(message: Message) -> None:
+        relay = options["host"]
+        port = options["port"] or _PORTS[options["security"]]
+        password = outside.secret(options["password_env"]) if options["password_env"] else None
+        address = checked(relay, port, outside)
+        try:
+            with _connected(options["security"], relay, address, port, outside) as smtp:
+                if password is not None:
+                    smtp.login(options["username"], password)
+                smtp.send_message(email_of(message, options["sender"]))
+        except smtplib.SMTPRecipientsRefused as error:
+            code, said = next(iter(error.recipients.values()))
+            raise _refused(relay, code, said) from error
+        except smtplib.SMTPAuthenticationError as error:
+            # A password can be mended, and then nothing is lost.
+            raise DeliveryError(f"{relay} refused the password", permanent=False) from error
+        except smtplib.SMTPResponseException as error:
+            raise _refused(relay, error.smtp_code, error.smtp_error) from error
+        except (OSError, smtplib.SMTPException) as error:
+            raise DeliveryError(f"{relay} did not take it: {error}", permanent=False) from error
+
+    return send
+
+
+def email_of(message: Message, sender: str) -> EmailMessage:
+    """A notification as a mail; what is over answers to what fired, so that both are one thread."""
+    told = message.payload
+    mail = EmailMessage()
+    mail["From"] = sender
+    mail["To"] = message.target
+    mail["Subject"] = _line(f"[{told['severity']}] {told['model']}: {told['title']}")
+    mail["Date"] = format_datetime(to_datetime(message.sent_at))
+    mail["Message-ID"] = f"<{message.id}@tocsin>"
+    if told["event"] != "fired":
+        mail["In-Reply-To"] = mail["References"] = f"<{told['episode']}.fired@tocsin>"
+    mail["Auto-Submitted"] = "auto-generated"
+    lines = _lines(told)
+    mail.set_content("\n\n".join([*lines, told["url"]]) + "\n")
+    paragraphs = "".join(f"<p>{escape(line)}</p>" for line in lines)
+    link = f'<p><a href="{escape(told["url"], quote=True)}">Open the incident</a></p>'
+    mail.add_alternative(f"<html><body>{paragraphs}{link}</body></html>", subtype="html")
+    return mail
+
+
+def _lines(told: dict[str, Any]) -> list[str]:
+    fired = told["event"] == "fired"
+    about = f"{told['severity']}, {told['category']}, window until {told['window_end']}"
+    causes = [cause["sentence"] for cause in told["causes"]] if fired else []
+    lines = [f"{told['model']}: {told['title']}", told["text"], *causes, about]
+    return [line for line in lines if line]
+
+
+def _line(text: str) -> str:
+    """A header is one line."""
+    return " ".join(text.split())[:_LONGEST_SUBJECT]
+
+
+def _connected(
+    security: str, relay: str, address: str, port: int, outside: Outside
+) -> smtplib.SMTP:
+    """A connection to the address that was checked, under the name of the relay."""
+    context = outside.verify if isinstance(outside.verify, ssl.SSLContext) else None
+    context = context or ssl.create_default_context()
+    if security == "tls":
+        smtp: smtplib.SMTP = smtplib.SMTP_SSL(timeout=_TIMEOUT_S, context=context)
+    else:
+        smtp = smtplib.SMTP(timeout=_TIMEOUT_S)
+    # The certificate is of the name; smtplib knows the name only if it looks it up itself.
+    smtp._host = relay  # type: ignore[attr-defined]  # noqa: SLF001
+    smtp.connect(address, port)
+    if security == "starttls":
+        smtp.starttls(context=context)
+    return smtp
+
+
+def _refused(relay: str, code: int, said: bytes | str) -> DeliveryError:
+    text = said.decode(errors="replace") if isinstance(said, bytes) else said
+    return DeliveryError(f"{relay} answered {code}: {_line(text)}", permanent=500 <= code < 600)
