@@ -126,7 +126,7 @@ def test_what_the_page_on_importance_does_is_what_it_shows(tmp_path: Path) -> No
         mlflow_server(tmp_path) as mlflow,
         Server(tmp_path / "data", MLFLOW_TRACKING_URI=mlflow) as server,
     ):
-        (training,) = blocks("docs/importance.md")
+        training, sending = blocks("docs/importance.md")
         run(training.replace(MLFLOW, mlflow), server.url, tmp_path)
         environment = {
             **os.environ,
@@ -138,6 +138,9 @@ def test_what_the_page_on_importance_does_is_what_it_shows(tmp_path: Path) -> No
         for command in commands_of_page:
             program, *arguments = shlex.split(command)
             assert program == "tocsin"
+            if "--recent" in arguments:
+                run(sending, server.url, tmp_path)
+                server.caught_up()
             done = subprocess.run(
                 [sys.executable, "-m", "tocsin", *arguments],
                 cwd=tmp_path,
@@ -155,6 +158,8 @@ def test_what_the_page_on_importance_does_is_what_it_shows(tmp_path: Path) -> No
         assert line in promised, said[1]
     assert "It took" in said[0]
     assert "It was known" in said[2]
+    assert "0 of the recent rows have labels" in said[3]
+    assert "The model relies on other features than on its reference: NDCG 0." in said[3]
 
 
 def test_what_the_page_on_drift_does_is_what_it_shows(server: Server, tmp_path: Path) -> None:
