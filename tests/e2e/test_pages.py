@@ -100,14 +100,14 @@ def test_new_rows_arrive_on_the_page_without_a_reload(visit, server):
     expect(page.locator("#live")).to_have_attribute("data-state", "live")
     page.evaluate("window.notReloaded = true")
     page.get_by_text("Numbers of the chart").click()
-    count = page.locator("dt:has-text('Predictions') + dd")
+    count = page.locator("dt:text-is('Predictions') + dd")
     expect(count).to_have_text("17,280")
     hour = 24 * 9 + 1
     sent(server, "late", "predictions", predictions(hour))
     expect(count).to_have_text("17,360", timeout=15_000)
     outcomes = [{"prediction_id": f"live-{hour}-{i}", "actual_outcome": i % 2} for i in range(80)]
     sent(server, "late", "outcomes", outcomes)
-    expect(page.locator("dt:has-text('Outcomes') + dd")).to_have_text("17,360", timeout=15_000)
+    expect(page.locator("dt:text-is('Outcomes') + dd")).to_have_text("17,360", timeout=15_000)
     assert page.evaluate("window.notReloaded")
     assert page.locator("details").first.evaluate("details => details.open")
     drawn(page)

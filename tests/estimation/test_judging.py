@@ -163,3 +163,12 @@ def test_a_backtest_says_how_estimates_did_beside_no_change() -> None:
     assert found.inside == 1
     assert found.failed is None
     assert backtest(Past(*np.full((5, 0), 0.0)), 0.8).skill is None
+
+
+def test_a_window_of_which_nobody_knows_how_far_off_it_is_says_nothing():
+    values = np.full(30, 0.8)
+    surprises = Surprises(np.zeros(30), np.full(30, SE), np.full(30, 1_000.0))
+    surprises.gap[20:22], surprises.error[20:22], surprises.n[20:22] = 5.0, np.inf, 1.0
+    surprises.n[25], surprises.error[25] = 0.0, np.inf
+    found = flags(track(values, values, surprises=surprises))
+    assert not any(Flag.CONCEPT_DRIFT_SUSPECTED in flag for flag in found)

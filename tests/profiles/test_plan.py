@@ -374,7 +374,7 @@ def test_old_plans_of_several_classes_are_read_as_they_were_written() -> None:
     assert old.digest != new.digest
     # Two sums less: one for each class.
     assert old.layout.size == new.layout.size - 2
-    with pytest.raises(SchemaError, match=r"format 2 .* writes format 4"):
+    with pytest.raises(SchemaError, match=r"format 2 .* of several classes 4"):
         Plan.from_dict({**document, "format": 2})
     assert plan_of([0.5]).to_dict()["format"] == 3
 

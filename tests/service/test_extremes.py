@@ -186,6 +186,24 @@ def test_data_of_another_format_is_told_at_once(settings: Settings) -> None:
         opened(settings).__enter__()
 
 
+def test_a_server_with_a_model_of_several_classes_starts_again(settings: Settings) -> None:
+    rng = np.random.default_rng(0)
+    scores = rng.dirichlet([2, 1, 1], 500)
+    columns = {f"p{i}": scores[:, i] for i in range(3)}
+    table = pa.table({**columns, "x": rng.normal(size=500), "y": rng.choice(["0", "1", "2"], 500)})
+    schema = {
+        "task": "multiclass",
+        "features": [{"name": "x", "kind": "numeric"}],
+        "classes": ["0", "1", "2"],
+        "scores": list(columns),
+        "label": "y",
+    }
+    with opened(settings) as app:
+        app.register.add("several", {"schema": schema}, table)
+    with opened(settings) as app:
+        assert [overview.name for overview in app.read.overviews()] == ["several"]
+
+
 def test_a_name_that_is_a_feature_and_an_output_is_refused_in_metrics(app: App) -> None:
     features = [{"name": "score", "kind": "numeric"}, {"name": "carrier", "kind": "categorical"}]
     document = monitor_document(

@@ -173,7 +173,8 @@ def surprised(past: Surprises, index: Ints, loss: float) -> Mask:
 
 
 def _surprised(past: Surprises, judged: Ints, before: Ints, loss: float) -> Mask:
-    there = judged >= 0
+    # Of a window with hardly a label nobody knows how far off it may be.
+    there = (judged >= 0) & np.isfinite(past.error[judged])
     n = np.where(there, past.n[judged], 0.0)
     total = np.maximum(n.sum(1), 1)
     gap = (n * np.where(there, past.gap[judged], 0.0)).sum(1) / total

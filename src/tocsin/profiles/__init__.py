@@ -25,7 +25,7 @@ from tocsin.profiles.fold import (
 from tocsin.profiles.key import EVERYTHING, ProfileKey
 from tocsin.profiles.layout import DELAY_EDGES
 from tocsin.profiles.outputs import BinaryOutput, MulticlassOutput, RegressionOutput
-from tocsin.profiles.plan import FORMAT, Plan, plan_from_reference
+from tocsin.profiles.plan import Plan, is_readable, plan_from_reference
 from tocsin.profiles.profile import (
     FeatureHistogram,
     Profile,
@@ -38,7 +38,6 @@ from tocsin.profiles.segments import SegmentValues
 __all__ = [
     "DELAY_EDGES",
     "EVERYTHING",
-    "FORMAT",
     "NO_NULLS",
     "BinaryOutput",
     "CategoryBins",
@@ -63,6 +62,7 @@ __all__ = [
     "fold_known_labels",
     "fold_labels",
     "fold_predictions",
+    "is_readable",
     "needs_label",
     "plan_from_reference",
 ]

@@ -2,9 +2,10 @@
 
 import hashlib
 import json
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -29,13 +30,17 @@ from tocsin.profiles.outputs.regression import regression_output
 from tocsin.profiles.segments import SegmentValues, segment_values
 from tocsin.schema import Ratio, Schema, Task
 
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
 FORMAT = 3
 # Of several classes plans are since 4 of profiles that know how many predictions are expected to be
 # right; those of 3 stay as they are, under the digest that they have.
 _CHANCES = 4
+
+
+def is_readable(document: Mapping[str, Any]) -> bool:
+    """Whether this version can read a plan that `Plan.to_dict` wrote at some time."""
+    # Plans of the first formats had no task.
+    several = document.get("output", {}).get("task") == Task.MULTICLASS
+    return document.get("format") in ((FORMAT, _CHANCES) if several else (FORMAT,))
 
 
 @dataclass(frozen=True)
@@ -107,14 +112,13 @@ class Plan:
 
         Raises: SchemaError when it was written in another format.
         """
-        # Plans of the first formats had no task.
-        several = document.get("output", {}).get("task") == Task.MULTICLASS
         written = document.get("format")
-        if written != FORMAT and not (several and written == _CHANCES):
+        if not is_readable(document):
             raise SchemaError(
                 f"a plan of format {written} cannot be read by this version, which writes format "
-                f"{_CHANCES if several else FORMAT}"
+                f"{FORMAT}, or of several classes {_CHANCES}"
             )
+        several = document["output"]["task"] == Task.MULTICLASS
         output = document["output"] | ({"chances": written == _CHANCES} if several else {})
         features = tuple(
             NumericBins(f["name"], tuple(f["edges"]), _frozen(f.get("allowed")))

@@ -9,7 +9,7 @@ from sqlalchemy.engine import Connection
 
 from tocsin.errors import UnknownModelError
 from tocsin.estimation import Maturity
-from tocsin.profiles import FORMAT, Plan, Profile
+from tocsin.profiles import Plan, Profile, is_readable
 from tocsin.records.tables import changed_buckets, counters, deletions, models
 
 _OF_ROWS = ("predictions", "outcomes", "quarantined", "repeated", "joined")
@@ -208,9 +208,9 @@ def exists(connection: Connection, name: str) -> bool:
 
 
 def names_of_other_formats(connection: Connection) -> list[str]:
-    """Names of the models whose plan another version of Tocsin wrote."""
+    """Names of the models whose plan was written by a version that this one cannot read."""
     query = sa.select(models.c.name, models.c.plan).order_by(models.c.name)
-    return [name for name, plan in connection.execute(query) if plan.get("format") != FORMAT]
+    return [name for name, plan in connection.execute(query) if not is_readable(plan)]
 
 
 def names(connection: Connection) -> list[str]:
