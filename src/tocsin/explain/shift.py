@@ -105,6 +105,8 @@ class AttributionShift:
         )
         if self.changed:
             return f"The model relies on other features than on its reference: {number}; {moved}"
+        if self.ndcg < LEAST:
+            return f"The rows are too few to tell whether the order of features changed: {number}"
         if most.differs:
             return f"The order of the features is much as on the reference, {number}, but {moved}"
         text = f"The model relies on its features as on its reference: {number}"
