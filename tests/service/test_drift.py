@@ -5,7 +5,16 @@ from typing import Any
 
 import pyarrow as pa
 import pytest
-from tests.world import HOUR, START, Feed, flights, monitor_document, reference
+from tests.world import (
+    HOUR,
+    START,
+    Feed,
+    flights,
+    monitor_document,
+    outcome,
+    prediction,
+    reference,
+)
 
 from tocsin.app import App, opened
 from tocsin.drift import STATISTICS, Verdict
@@ -206,3 +215,37 @@ def test_a_column_that_is_not_watched_is_refused_with_those_that_are(app: App) -
     fed(app, hours=2)
     with pytest.raises(InvalidInputError, match="'weight'; there are carrier, distance, label"):
         app.read.statistics("late", "weight", window=ONE_HOUR)
+
+
+def test_a_rule_on_features_does_not_ring_for_labels_and_classes(app: App) -> None:
+    rules = [
+        {"alert": name, "expr": {"metric": name, "window": "1h"}}
+        for name in ("drift", "prediction_drift", "label_drift")
+    ]
+    app.register.add("late", monitor_document(rules=rules), reference())
+    feed = Feed(app, "late")
+    feed.hours(0, 24 * 9, rows=300)
+    feed.work()
+    assert app.read.incidents() == []
+    # Other outcomes for the same rows.
+    feed.hours(24 * 9, 24 * 9 + 4, rows=300, flip_labels=True)
+    feed.work()
+    flipped = app.read.incidents()
+
+    for hour in range(24 * 9 + 4, 24 * 9 + 8):
+        time = START + HOUR * hour
+        rows = [prediction(f"one-{hour}-{i}", timestamp=time, p=0.9) for i in range(300)]
+        feed.predictions(*rows)
+        feed.outcomes(*(outcome(row["prediction_id"], 1, timestamp=time) for row in rows))
+    feed.work()
+    rang = {
+        (episode.rule, episode.instance)
+        for incident in app.read.incidents()
+        if (detail := app.read.incident(incident.id)) is not None
+        for episode in detail.episodes
+    }
+    # Half of the labels are 1 either way: what flips them is for other signals.
+    assert flipped == []
+    assert {rule for rule, instance in rang if instance == "label"} == {"label_drift"}
+    assert {rule for rule, instance in rang if instance == "prediction"} == {"prediction_drift"}
+    assert {instance for rule, instance in rang if rule == "drift"} <= {"distance", "carrier", "p"}

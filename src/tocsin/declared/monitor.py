@@ -27,7 +27,7 @@ from tocsin.metrics import (
 )
 from tocsin.quality import FEATURE_CHECKS, MODEL_CHECKS, VOLUME, Declared
 from tocsin.records.outbox import Receiver
-from tocsin.rules import DRIFT, QUALITY, Rule
+from tocsin.rules import DRIFT, LABEL_DRIFT, PREDICTION_DRIFT, QUALITY, Rule
 from tocsin.schema import Feature, Kind, Ratio, Schema, Segment, Task
 from tocsin.values import DAY, HOUR, MINUTE, WindowSpec, format_duration
 
@@ -89,7 +89,7 @@ class Monitor:
 
 
 # What rules may look at beside metrics.
-SIGNALS = (DRIFT, QUALITY, *FEATURE_CHECKS, *MODEL_CHECKS, VOLUME)
+SIGNALS = (DRIFT, PREDICTION_DRIFT, LABEL_DRIFT, QUALITY, *FEATURE_CHECKS, *MODEL_CHECKS, VOLUME)
 # What one window may hold in memory: a month of minutes would be too much.
 MOST_BUCKETS = 12_000
 _CELLS = {
@@ -397,7 +397,9 @@ def _category(parsed: RuleDocument) -> str:
     metric = parsed.expr.metric
     if is_estimate(metric):
         return "early"
-    return {DRIFT: "drift"}.get(metric, "data_quality") if metric in SIGNALS else "performance"
+    if metric in (DRIFT, PREDICTION_DRIFT, LABEL_DRIFT):
+        return "drift"
+    return "data_quality" if metric in SIGNALS else "performance"
 
 
 def _name(parsed: RuleDocument, metrics: Catalogue, schema: Schema) -> str:

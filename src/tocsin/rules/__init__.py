@@ -9,11 +9,20 @@ from tocsin.rules.reading import (
     read_metric,
     read_quality,
 )
-from tocsin.rules.rule import DRIFT, QUALITY, Operator, Rule
+from tocsin.rules.rule import (
+    DRIFT,
+    LABEL_DRIFT,
+    PREDICTION_DRIFT,
+    QUALITY,
+    Operator,
+    Rule,
+)
 from tocsin.rules.transition import Event, Phase, State, Transition, transition
 
 __all__ = [
     "DRIFT",
+    "LABEL_DRIFT",
+    "PREDICTION_DRIFT",
     "QUALITY",
     "Event",
     "Health",

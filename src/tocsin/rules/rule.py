@@ -6,11 +6,11 @@ from math import isfinite
 
 from tocsin.errors import SchemaError
 
-# The verdict of every column, which is no number.
-DRIFT = "drift"
+# The verdicts of features and output, of predicted classes, and of labels: no numbers.
+DRIFT, PREDICTION_DRIFT, LABEL_DRIFT = "drift", "prediction_drift", "label_drift"
 # The verdict of every check of the data, which is none either.
 QUALITY = "quality"
-_VERDICTS = (DRIFT, QUALITY)
+_VERDICTS = (DRIFT, PREDICTION_DRIFT, LABEL_DRIFT, QUALITY)
 
 
 class Operator(StrEnum):
@@ -25,7 +25,8 @@ class Rule:
     """When people want to be told.
 
     metric: a name of `metrics.METRICS` or of a rate of the data; `drift` for the verdict of every
-    feature and the score, `quality` for that of every check of the data.
+    feature and the score, `prediction_drift` and `label_drift` for those of classes, `quality` for
+    that of every check of the data.
     window: size in microseconds. op, value: the breach; None for verdicts.
     auto: there is no value; a lasting change from what is usual is the breach, to the side of `op`,
     else to the bad side of the metric, else to either.

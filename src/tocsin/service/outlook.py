@@ -10,7 +10,7 @@ from tocsin.declared import Monitor
 from tocsin.records import evaluations
 from tocsin.records.evaluations import Evaluation
 from tocsin.records.models import ModelRecord
-from tocsin.rules import DRIFT, Operator, Rule
+from tocsin.rules import Operator, Rule
 from tocsin.service.signals import needs_labels, numbers, part_of
 from tocsin.service.trends import alarm_of
 from tocsin.trends import Forecast, Trend, forecast
@@ -76,7 +76,7 @@ def outlook_of(connection: Connection, record: ModelRecord, monitor: Monitor) ->
 
 def crossings_of(connection: Connection, record: ModelRecord, monitor: Monitor) -> list[Crossing]:
     """The thresholds that will be crossed soon, the soonest first."""
-    rules = [rule for rule in monitor.rules if rule.metric != DRIFT and rule.value is not None]
+    rules = [rule for rule in monitor.rules if rule.value is not None]
     found = [
         crossing
         for rule in rules

@@ -9,6 +9,8 @@ from tocsin.quality import FEATURE_CHECKS, MODEL_CHECKS, VOLUME
 from tocsin.records.evaluations import Evaluation
 from tocsin.rules import (
     DRIFT,
+    LABEL_DRIFT,
+    PREDICTION_DRIFT,
     QUALITY,
     Reading,
     Rule,
@@ -17,6 +19,7 @@ from tocsin.rules import (
     read_metric,
     read_quality,
 )
+from tocsin.schema import Schema
 from tocsin.service.quality import cells, column_of, counts_of, findings_of, unsure_of
 from tocsin.values import Bounded, Measure, Undefined, format_duration
 
@@ -27,6 +30,7 @@ _NO_ROWS = Undefined("no rows to take a share of")
 _RATES = FEATURE_CHECKS | MODEL_CHECKS
 # The instance that stands for all checks of the data that nothing was found of.
 REST = ""
+_OF_DRIFT = (DRIFT, PREDICTION_DRIFT, LABEL_DRIFT)
 
 
 def readings(
@@ -37,9 +41,10 @@ def readings(
     known: instances of the rule that are not at rest; of the checks of the data the others are told
     only when something was found.
     """
-    if rule.metric == DRIFT:
+    if rule.metric in _OF_DRIFT:
         for column, shift in evaluation.shifts.items():
-            yield column, read_drift(rule, shift)
+            if rule.metric == drift_of(column, monitor.schema):
+                yield column, read_drift(rule, shift)
         return
     if rule.metric == QUALITY:
         yield from _quality(rule, evaluation, monitor, known)
@@ -65,6 +70,18 @@ def readings(
                 trend=trends.get(instance),
             ),
         )
+
+
+def drift_of(column: str, schema: Schema) -> str:
+    """What rules call the drift of a column.
+
+    Predicted classes and labels of one hour share their weather, and leave what is usual with it:
+    a rule that looks at features is not to ring for them.
+    """
+    if column == schema.watched_label:
+        return LABEL_DRIFT
+    of_score = column == schema.watched_classes and schema.score is not None
+    return PREDICTION_DRIFT if of_score else DRIFT
 
 
 def _quality(
@@ -152,7 +169,7 @@ def sides(rule: Rule, monitor: Monitor) -> tuple[float, ...]:
 def title(rule: Rule, instance: str, monitor: Monitor) -> str:
     """What an incident is called that an instance of this rule opens."""
     size = format_duration(rule.window)
-    if rule.metric == DRIFT:
+    if rule.metric in _OF_DRIFT:
         return f"{instance} has drifted over {size}"
     if rule.metric == QUALITY:
         return f"{_checked(instance)} beyond what is expected over {size}"

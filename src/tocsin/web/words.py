@@ -17,7 +17,7 @@ from tocsin.quality import FEATURE_CHECKS, MODEL_CHECKS, VOLUME
 from tocsin.records.alerts import Episode
 from tocsin.records.aliases import AliasMove
 from tocsin.records.models import Rebuilding
-from tocsin.rules import DRIFT, QUALITY, Operator, Rule
+from tocsin.rules import DRIFT, LABEL_DRIFT, PREDICTION_DRIFT, QUALITY, Operator, Rule
 from tocsin.schema import Schema, Task
 from tocsin.service.aliases import History
 from tocsin.service.operations import OperationsPoint
@@ -38,6 +38,12 @@ from tocsin.values import (
 # Numbers that people know as percentages.
 SHARES = frozenset({"label_rate", "prediction_rate", "coverage"})
 _MOST_SPARKS = 120
+_MOST_PLACES = 4
+_DRIFTS = {
+    DRIFT: "any feature or the output has drifted",
+    PREDICTION_DRIFT: "the predicted classes have drifted",
+    LABEL_DRIFT: "the outcomes have drifted",
+}
 _NO_BREAK = "\u00a0"
 
 
@@ -168,7 +174,8 @@ def difference(metric: Metric, measure: Measure, reference: Measure) -> str | No
             return "as"
         size = f"{abs(apart) * 100:.1f}{_NO_BREAK}pt"
     else:
-        places = max(2, len(number(reference.value).partition(".")[2]))
+        # A reference of nearly nothing would ask for more digits than anybody reads.
+        places = min(max(2, len(number(reference.value).partition(".")[2])), _MOST_PLACES)
         if abs(apart) < 0.5 * 10**-places:
             return "as"
         size = f"{abs(apart):,.{places}f}"
@@ -320,8 +327,8 @@ def task(schema: Schema) -> str:
 
 def rule_condition(rule: Rule, metrics: Mapping[str, Metric]) -> str:
     """What has to be true for a rule to alert."""
-    if rule.metric == DRIFT:
-        return "any feature or the output has drifted"
+    if rule.metric in _DRIFTS:
+        return _DRIFTS[rule.metric]
     if rule.metric == QUALITY:
         return "any check of the data finds what is not expected"
     metric = metrics.get(plain_name(rule.metric))
