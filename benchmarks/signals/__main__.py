@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from benchmarks.peer import PeerError
-from benchmarks.signals import alarms, delays, estimates, flags
+from benchmarks.signals import alarms, delays, estimates, flags, statistics
 from benchmarks.signals.packages import CACHE
 from benchmarks.signals.streams import STREAMS
 
@@ -18,6 +18,7 @@ TABLES: dict[str, Any] = {
     "flags": flags,
     "alarms": alarms,
     "delays": delays,
+    "statistics": statistics,
 }
 
 
@@ -26,12 +27,16 @@ def main() -> None:
     options = argparse.ArgumentParser(prog="make bench-signals", description=__doc__)
     options.add_argument("--table", action="append", choices=TABLES, help="may be repeated")
     options.add_argument("--data", action="append", choices=STREAMS, help="may be repeated")
-    options.add_argument("--no-peer", action="store_true", help="do not install NannyML")
+    options.add_argument(
+        "--no-peer", action="store_true", help="do not install NannyML and Evidently"
+    )
     chosen = options.parse_args()
     CACHE.mkdir(exist_ok=True)
     data = chosen.data or list(STREAMS)
     for name in chosen.table or TABLES:
         table = TABLES[name]
+        if chosen.no_peer and hasattr(table, "PEER"):
+            continue
         print(table.TITLE, text(table.HEADER, table.rows(data)), sep="\n\n", end="\n\n")
     if not chosen.no_peer and "acs" in data:
         try:
