@@ -126,7 +126,7 @@ def test_what_the_page_on_importance_does_is_what_it_shows(tmp_path: Path) -> No
         mlflow_server(tmp_path) as mlflow,
         Server(tmp_path / "data", MLFLOW_TRACKING_URI=mlflow) as server,
     ):
-        (training,) = blocks("docs/importance.md")
+        training, sending = blocks("docs/importance.md")
         run(training.replace(MLFLOW, mlflow), server.url, tmp_path)
         environment = {
             **os.environ,
@@ -138,6 +138,9 @@ def test_what_the_page_on_importance_does_is_what_it_shows(tmp_path: Path) -> No
         for command in commands_of_page:
             program, *arguments = shlex.split(command)
             assert program == "tocsin"
+            if "--recent" in arguments:
+                run(sending, server.url, tmp_path)
+                server.caught_up()
             done = subprocess.run(
                 [sys.executable, "-m", "tocsin", *arguments],
                 cwd=tmp_path,
@@ -155,6 +158,8 @@ def test_what_the_page_on_importance_does_is_what_it_shows(tmp_path: Path) -> No
         assert line in promised, said[1]
     assert "It took" in said[0]
     assert "It was known" in said[2]
+    assert "0 of the recent rows have labels" in said[3]
+    assert "The model relies on other features than on its reference: NDCG 0." in said[3]
 
 
 def test_what_the_page_on_drift_does_is_what_it_shows(server: Server, tmp_path: Path) -> None:
@@ -172,6 +177,8 @@ def test_what_the_page_on_drift_does_is_what_it_shows(server: Server, tmp_path: 
     assert re.search(r"distance +drift +", said[0])
     assert re.search(r"carrier +no drift +", said[0])
     assert "mostly by distance" in said[2]
+    # Rows of half as far again are hardly in the reference.
+    assert "No estimate by weighting, as" in said[2]
     for line in re.findall(r"^    (\S.*)$", page, re.MULTILINE):
         if line.startswith("distance in"):
             assert line in said[1]
@@ -212,18 +219,22 @@ def test_what_the_page_on_estimates_does_is_estimated(server: Server, tmp_path: 
     (example,) = blocks("docs/estimates.md")
     run(example, server.url, tmp_path)
     server.caught_up()
-    (command,) = re.findall(r"```sh\n(.*?)\n```", page)
-    done = subprocess.run(
-        [sys.executable, "-m", *shlex.split(command)],
-        env={**os.environ, "COLUMNS": "120", "TOCSIN_URL": server.url},
-        capture_output=True,
-        text=True,
-        timeout=240,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
-    assert "ROC AUC estimated 0." in done.stdout
-    assert "unproven" in done.stdout
+    said = []
+    for command in re.findall(r"```sh\n(.*?)\n```", page):
+        done = subprocess.run(
+            [sys.executable, "-m", *shlex.split(command)],
+            env={**os.environ, "COLUMNS": "120", "TOCSIN_URL": server.url},
+            capture_output=True,
+            text=True,
+            timeout=240,
+            check=False,
+        )
+        assert done.returncode == 0, done.stderr
+        said.append(done.stdout)
+    assert "ROC AUC estimated 0." in said[0]
+    assert "unproven" in said[0]
+    assert "Weighted to be like the window, 5,000 labelled rows" in said[1]
+    assert re.search(r"ROC AUC +0\.\d+ \(0\.\d+ to 0\.\d+\) +0\.\d+", said[1])
     found = {each["metric"]: each for each in server.get("/models/fraud/estimates")}
     assert all(f"`{name}`" in page for name in found)
     newest = found["accuracy_score"]["points"][-1]

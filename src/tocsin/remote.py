@@ -53,6 +53,17 @@ class Remote:
         answer = self._ask("GET", parts, params=parameters)
         return pq.read_table(io.BytesIO(answer.content)), answer.headers["tocsin-plan"]
 
+    def recent(self, *parts: str, **parameters: str) -> tuple["pa.Table", int, int]:
+        """Recent rows, and from when to when they are.
+
+        Raises: InvalidInputError, StartupError.
+        """
+        import pyarrow.parquet as pq
+
+        answer = self._ask("GET", parts, params=parameters)
+        start, end = (int(answer.headers[f"tocsin-{name}"]) for name in ("start", "end"))
+        return pq.read_table(io.BytesIO(answer.content)), start, end
+
     def delete(self, *parts: str) -> Any:
         """The answer to DELETE. Raises: InvalidInputError, StartupError."""
         return self._ask("DELETE", parts).json()

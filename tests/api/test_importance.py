@@ -157,3 +157,72 @@ def test_the_page_of_a_model_shows_bars(client: TestClient) -> None:
     assert "0.0400" in page
     assert '<rect width="25.0"' in page
     assert "not the one that predicts now" in page
+
+
+def on_rows(client: TestClient, **changes: Any) -> dict[str, Any]:
+    document = found(client, **changes)
+    return {name: value for name, value in document.items() if name not in ("version", "plan")}
+
+
+def compared(client: TestClient, **changes: Any) -> dict[str, Any]:
+    features = [
+        {"feature": "carrier", "value": 0.04, "error": 0.001},
+        {"feature": "distance", "value": 0.01, "error": 0.002},
+    ]
+    return {
+        "version": "3",
+        "plan": plan_of(client),
+        "then": on_rows(client),
+        "now": on_rows(client, features=features),
+        "start": 0,
+        "end": 1_000_000,
+        **changes,
+    }
+
+
+def test_a_comparison_is_kept_until_the_importance_is_found_anew(client: TestClient) -> None:
+    path = f"{PATH}/recent"
+    refused = client.put(path, json=compared(client))
+    assert refused.status_code == 422
+    assert "no importance of version 3 is known" in refused.json()["error"]["message"]
+    client.put(PATH, json=found(client))
+    assert client.put(path, json=compared(client)).status_code == 201
+    recent = client.get(PATH, params={"version": "3"}).json()["recent"]
+    assert [(f["feature"], f["rank"], f["rank_now"]) for f in recent["features"]] == [
+        ("distance", 1, 2),
+        ("carrier", 2, 1),
+    ]
+    assert recent["changed"]
+    client.put(PATH, json=found(client))
+    assert client.get(PATH, params={"version": "3"}).json()["recent"] is None
+
+
+def test_what_was_measured_otherwise_is_not_compared(client: TestClient) -> None:
+    client.put(PATH, json=found(client))
+    path, other = f"{PATH}/recent", on_rows(client, measured="output")
+    refused = client.put(path, json=compared(client, now=other))
+    assert refused.status_code == 422
+    assert "found by one method and measure" in refused.json()["error"]["message"]
+    odd = on_rows(client, features=[{"feature": "distance", "value": 1.0, "error": 0.1}])
+    lacking = client.put(path, json=compared(client, now=odd))
+    assert "lacks 'carrier'" in lacking.json()["error"]["message"]
+    assert client.put(path, json=compared(client, plan="other")).status_code == 422
+
+
+def test_recent_rows_come_with_the_labels_that_are_known(app: App, client: TestClient) -> None:
+    path = "/api/v1/models/late/recent"
+    assert client.get(path).status_code == 422
+    feed = Feed(app, "late")
+    feed.hours(0, 30, rows=20, labelled=False)
+    feed.hours(30, 32, rows=20)
+    feed.work()
+    answer = client.get(path, params={"span": "3h"})
+    table = pq.read_table(io.BytesIO(answer.content))
+    start, end = (int(answer.headers[f"tocsin-{name}"]) for name in ("start", "end"))
+    assert end - start == 3 * 3_600_000_000
+    assert table.column_names == ["distance", "carrier", "late"]
+    # The newest is 3 minutes before the end of its hour: 17 to 20 rows have no label.
+    assert table["late"].null_count in range(17, 22)
+    assert table.num_rows - table["late"].null_count == 40
+    some = client.get(path, params={"span": "3h", "rows": "10", "seed": "1"})
+    assert pq.read_table(io.BytesIO(some.content)).num_rows == 10

@@ -75,7 +75,7 @@ def test_a_small_distance_of_few_rows_is_no_proof_that_nothing_moved() -> None:
     blind = shift(found(0.0, ceiling=0.3, **FEW))
     assert blind.verdict is Verdict.INSUFFICIENT
     assert blind.reason == (
-        "JS distance 0.000, but in 100 of 540 rows one up to 0.30 may go unseen"
+        "JS distance 0.000, but 100 rows can hide one up to 0.30; 540 would not"
     )
     # Of as many rows as are needed, or where what is drift here would have been seen, it is.
     assert shift(found(0.0, ceiling=0.3, floor=0.0, n=540)).verdict is Verdict.NONE

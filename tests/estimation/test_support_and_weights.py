@@ -4,10 +4,32 @@ import numpy as np
 import pytest
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import accuracy_score
-from tests.metrics.rows import plan_of, profile, rows, stacked
+from tests.metrics.rows import (
+    binary,
+    multiclass,
+    numeric,
+    plan_of,
+    profile,
+    regression,
+    rows,
+    stacked,
+)
 
-from tocsin.estimation import effective_rows, importance_weights, outside, supports, weighted
-from tocsin.metrics import METRICS
+from tocsin.drift import told_apart
+from tocsin.estimation import (
+    Scale,
+    cover,
+    density_ratios,
+    effective_rows,
+    expected_in,
+    importance_weights,
+    outside,
+    supports,
+    weighted,
+    weighted_profile,
+)
+from tocsin.metrics import METRICS, catalogue
+from tocsin.profiles import NumericColumn, Profile
 from tocsin.schema import Feature, Kind, Schema, Task
 from tocsin.values import Bounded, Undefined
 
@@ -111,3 +133,83 @@ def test_few_rows_with_all_the_weight_are_refused() -> None:
     assert "1,000 are needed" in found.reason
     assert supports(np.ones(1_000))
     assert not supports(np.ones(999))
+
+
+def hard(task: Task, rng: np.random.Generator, n: int, middle: float) -> tuple[np.ndarray, ...]:
+    """A covariate, outputs that know nothing of it, and labels that do: harder on one side."""
+    x = rng.normal(middle, 1, n)
+    if task is Task.REGRESSION:
+        guesses = rng.normal(10, 2, n)
+        return x, guesses, guesses + rng.normal(0, np.where(x > 0, 2.0, 0.5))
+    wrong = rng.random(n) < 0.1 + 0.3 * (x > 0)
+    if task is Task.BINARY:
+        scores = rng.choice([0.2, 0.3, 0.7, 0.8], n)
+        return x, scores, np.where(wrong, scores < 0.5, scores >= 0.5).astype(float)
+    said = rng.integers(0, 3, n)
+    scores = np.full((n, 3), 0.1)
+    scores[np.arange(n), said] = 0.8
+    return x, scores, np.where(wrong, (said + 1) % 3, said).astype(float)
+
+
+@pytest.mark.parametrize(
+    ("task", "of", "metrics"),
+    [
+        (Task.BINARY, binary(), {"accuracy_score": Scale.SHARE, "log_loss": Scale.POSITIVE}),
+        (Task.MULTICLASS, multiclass("a", "b", "c"), {"accuracy_score": Scale.SHARE}),
+        (Task.REGRESSION, regression(), {"mean_absolute_error": Scale.POSITIVE}),
+    ],
+)
+def test_of_each_task_the_interval_holds_what_comes_out(
+    task: Task, of: Schema, metrics: dict[str, Scale]
+) -> None:
+    rng = np.random.default_rng(5)
+    inside: dict[str, list[bool]] = {name: [] for name in metrics}
+    for _ in range(60):
+        x, outputs, labels = hard(task, rng, 4_000, 0.0)
+        plan = plan_of(outputs, labels, schema=of)
+        _, now, truth = hard(task, rng, 400, 0.7)
+        # Of two normals the ratio is known.
+        ratios = np.exp(0.7 * x - 0.7**2 / 2)
+        covered = cover(ratios, np.ones(400))
+        assert covered.supported
+        standing = weighted_profile(plan, rows(outputs), labels, ratios)
+        came = profile(plan, rows(now), truth)
+        for name, scale in metrics.items():
+            metric = catalogue(of)[name]
+            found, out = expected_in(covered, metric, scale, standing), metric.measure(came).at()
+            assert isinstance(found, Bounded)
+            assert isinstance(out, Bounded)
+            assert found.low is not None
+            assert found.high is not None
+            inside[name].append(found.low <= out.value <= found.high)
+    assert all(np.mean(each) >= 0.88 for each in inside.values())
+
+
+def test_rows_elsewhere_are_told_of_though_all_of_the_reference_counts() -> None:
+    rng = np.random.default_rng(6)
+
+    def columns(n: int, elsewhere: int = 0) -> dict[str, NumericColumn]:
+        values = rng.normal(size=n)
+        values[:elsewhere] += 8
+        return {"a": numeric(values), "b": numeric(rng.normal(size=n))}
+
+    before, now = columns(3_000), columns(2_000, elsewhere=400)
+    told = told_apart(before, now)
+    ratios = density_ratios(told.reference, 3_000, 2_000)
+    found = cover(ratios, density_ratios(told.current, 3_000, 2_000))
+    assert found.worth > 2_000
+    assert found.alone == pytest.approx(0.2, abs=0.02)
+    assert found.reason == "20% of the rows of the window are hardly found in the reference"
+    assert isinstance(
+        expected_in(found, METRICS["roc_auc"], Scale.SHARE, weighted_of(3_000)), Undefined
+    )
+    assert cover(np.ones(3_000), np.ones(2_000)).supported
+    assert "1,000 are needed" in str(cover(np.ones(900), np.ones(2_000)).reason)
+    # So few rows may be chance.
+    assert cover(np.ones(3_000), np.r_[np.full(3, 99.0), np.ones(97)]).supported
+
+
+def weighted_of(n: int) -> Profile:
+    scores = np.random.default_rng(0).random(n)
+    plan = plan_of(scores, (scores > 0.5).astype(float))
+    return weighted_profile(plan, rows(scores), (scores > 0.5).astype(float), np.ones(n))

@@ -5,6 +5,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 
+import httpx2
 import numpy as np
 import pandas as pd
 import pyarrow as pa
@@ -171,6 +172,81 @@ def test_what_decides_is_first_noise_is_nothing_and_scikit_learn_agrees(
         assert mine["value"] == pytest.approx(value, abs=3 * np.hypot(mine["error"], spread))
 
 
+def outputs(name: str, model, frame: pd.DataFrame) -> list[dict]:
+    """What the model gives, as predictions are sent."""
+    if name == "late":
+        return [{"p": float(p)} for p in model.predict_proba(frame)[:, 1]]
+    of = {"size": "guess", "price": "said"}[name]
+    return [{of: value} for value in model.predict(frame).tolist()]
+
+
+def sent_lately(tocsin, name: str, label: str, model, features, *, labelled: bool) -> None:
+    """Rows of now in which the first feature hardly differs, with their labels or without."""
+    frame, truth = rows(7)
+    frame, truth = frame[features][:600].assign(much=0.02 * frame["much"][:600]), truth[:600]
+    truth = truth - 2 * rows(7)[0]["much"][:600].to_numpy()
+    told = {
+        "late": lambda: (truth > 0.5).astype(int),
+        "size": lambda: np.array(["small", "middle", "large"])[np.digitize(truth, [-1, 1.5])],
+        "price": lambda: truth,
+    }[label]()
+    given = outputs(label, model, frame)
+    predictions = [
+        {
+            "prediction_id": f"{name}-{i}",
+            "timestamp": f"2026-05-01T{i // 60:02}:{i % 60:02}:00Z",
+            "inputs": inputs,
+            "outputs": given[i],
+        }
+        for i, inputs in enumerate(frame.to_dict("records"))
+    ]
+    outcomes = [
+        {
+            "prediction_id": f"{name}-{i}",
+            "timestamp": "2026-05-01T12:00:00Z",
+            "actual_outcome": told[i].item(),
+        }
+        for i in range(600)
+    ]
+    kinds = {"predictions": predictions, **({"outcomes": outcomes} if labelled else {})}
+    for kind, records in kinds.items():
+        answer = httpx2.post(f"{tocsin.url}/api/v1/models/{name}/{kind}", json=records)
+        assert answer.json()["accepted"] == 600, answer.text
+    tocsin.caught_up()
+
+
+@pytest.mark.parametrize(("name", "labelled"), [("late", False), ("size", True), ("price", True)])
+def test_rows_of_now_show_that_a_model_relies_on_other_features(
+    name, labelled, request, tocsin, server
+):
+    uri, table, model = request.getfixturevalue(name)
+    mine = f"{name} {'told' if labelled else 'untold'}"
+    few = ("--rows", "600", "--repeats", "3")
+    command(tocsin, server, "watch", uri, "--name", mine)
+    command(tocsin, server, "importance", mine, "--compute", *few)
+    features = [column for column in FEATURES if column in table]
+    sent_lately(tocsin, mine, name, model, features, labelled=labelled)
+    said = command(tocsin, server, "importance", mine, "--recent", "7d", *few)
+    assert ("how far the output moves is compared" in said) is not labelled
+    found = tocsin.get(f"/models/{mine}/importance?version=1")
+    # The stored one stays as it was.
+    assert found["measured"] == "loss"
+    recent = found["recent"]
+    much = next(f for f in recent["features"] if f["feature"] == "much")
+    assert much["rank"] == 1
+    assert much["rank_now"] > 1
+    assert much["share_now"] < 0.7 * much["share"]
+    assert recent["ndcg"] < 0.9
+    # By losses of so few rows it may be chance, and then it says so; moves of outputs are surer.
+    assert labelled or (much["differs"] and recent["changed"])
+    assert ("rise of the loss" if labelled else "move of the output") in recent["described"]
+    assert recent["sentence"].replace("`", "") in said.replace("\n", " ")
+    page = httpx2.get(f"{tocsin.url}/models/{mine}").text
+    said = "relies on other features" if recent["changed"] else "too few to tell whether"
+    assert said in recent["sentence"]
+    assert said in page
+
+
 def test_it_is_computed_once_and_anew_only_if_asked(late, tocsin, server):
     command(tocsin, server, "watch", late[0], "--name", "once")
     path = "/models/once/importance"
@@ -201,7 +277,6 @@ def test_shap_values_put_the_features_in_the_same_order(name, request, tocsin, s
 
 
 def test_a_model_without_a_registry_is_told_of(tocsin):
-    import httpx2
     from tests.cli.test_ingest import added
 
     model = added(tocsin)

@@ -304,3 +304,63 @@ def test_a_metric_that_cannot_be_is_refused(app: App, metric: dict[str, Any], me
     document = {**MULTICLASS, "metrics": [metric], "rules": []}
     with pytest.raises(SchemaError, match=message):
         app.register.add("m", document, animal_rows(50, 1))
+
+
+def test_a_reference_of_classes_is_weighted_to_be_like_a_window(
+    zoo: tuple[Feed, dict[str, Any]],
+) -> None:
+    feed, _ = zoo
+    found = feed.app.multivariate.find("zoo", window=HOUR_US).estimates
+    assert found is not None
+    assert found.cover.supported
+    both = found.metrics["accuracy_score"]
+    assert both.by_scores is not None
+    first, second = both.weighted, both.by_scores.measure
+    assert isinstance(first, Bounded)
+    assert isinstance(second, Bounded)
+    assert first.low is not None
+    assert first.high is not None
+    assert first.low < second.value < first.high
+
+
+def test_weighting_sees_that_a_regression_gets_more_of_the_rows_that_are_hard(app: App) -> None:
+    rng = np.random.default_rng(4)
+
+    def homes(n: int, middle: float) -> tuple[Any, Any, Any]:
+        size, price = rng.normal(middle, 1, n), rng.normal(10, 2, n)
+        # What is predicted does not tell how hard a row is.
+        return size, price, price + rng.normal(0, np.where(size > 0, 2.0, 0.5))
+
+    size, price, paid = homes(8_000, 0.0)
+    old = rng.random(8_000) < 0.5
+    app.register.add(
+        "home", REGRESSION, pa.table({"size": size, "old": old, "price": price, "paid": paid})
+    )
+    feed, n = Feed(app, "home"), 1_000
+    size, price, paid = homes(n, 0.8)
+    send(
+        feed,
+        "predictions",
+        [
+            {
+                # The last one is of a later hour, so that the first closes.
+                "timestamp": (START + HOUR * (3 if i == n - 1 else i / n)).isoformat(),
+                "inputs": {"size": float(size[i]), "old": bool(old[i])},
+                "outputs": {"price": float(price[i])},
+            }
+            for i in range(n)
+        ],
+    )
+    feed.work()
+    found = app.multivariate.find("home", window=HOUR_US).estimates
+    assert found is not None
+    both = found.metrics["mean_absolute_error"]
+    assert both.by_scores is not None
+    first, second = both.weighted, both.by_scores.measure
+    assert isinstance(first, Bounded)
+    assert isinstance(second, Bounded)
+    came_out = float(np.abs(paid - price).mean())
+    assert first.low is not None
+    assert first.high is not None
+    assert first.low < came_out < first.high
+    assert abs(first.value - came_out) < abs(second.value - came_out) / 2

@@ -181,6 +181,7 @@ def test_all_features_together_are_compared_when_somebody_asks(client):
     assert "Compare the newest window" in unasked
     asked = text_of(client.get("/models/late?window=24h&together=true").text)
     assert re.search(r"AUC 0\.\d+ \(0\.\d+ to [\d.]+\), where 0.5 tells nothing", asked)
+    assert "Estimates before labels, by both methods" in asked
     # Then it is known, whoever looks.
     assert "AUC lost when it is shuffled" in text_of(client.get("/models/late?window=24h").text)
     nothing = text_of(client.get("/models/silent?together=true").text)

@@ -6,9 +6,12 @@ from fastapi import APIRouter, Query
 from fastapi.responses import JSONResponse
 
 from tocsin.api.documented import MOST
+from tocsin.api.documents import measure_document
 from tocsin.api.errors import not_found
 from tocsin.app import App
+from tocsin.estimation import CBPE, WEIGHTING
 from tocsin.service.multivariate import TogetherView
+from tocsin.service.weighting import BothEstimates, WeightedView
 from tocsin.values import isoformat, parse_duration
 
 Duration = Annotated[str | None, Query(pattern=r"^\d+[smhd]$")]
@@ -54,5 +57,37 @@ def _document(found: TogetherView) -> dict[str, Any]:
         "high": told.high,
         "p_value": told.p_value,
         "importances": dict(told.importances),
+        "sentence": found.sentence,
+        "estimates": None if found.estimates is None else _estimates(found.estimates),
+    }
+
+
+def _estimates(found: WeightedView) -> dict[str, Any]:
+    return {
+        "method": WEIGHTING,
+        "reference_rows": found.cover.rows,
+        "effective_rows": found.cover.worth,
+        "needed_rows": found.cover.needed,
+        "alone": found.cover.alone,
+        "supported": found.cover.supported,
+        "flags": list(found.flags),
+        "reason": found.cover.reason,
+        "sentence": found.sentence,
+        "metrics": {name: _both(each) for name, each in found.metrics.items()},
+    }
+
+
+def _both(found: BothEstimates) -> dict[str, Any]:
+    made = found.by_scores
+    return {
+        "title": found.metric.title,
+        WEIGHTING: measure_document(found.weighted),
+        CBPE: None
+        if made is None
+        else {
+            **measure_document(made.measure),
+            "flags": [str(flag.name).lower() for flag in made.flags],
+            "reasons": list(made.reasons),
+        },
         "sentence": found.sentence,
     }

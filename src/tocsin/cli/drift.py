@@ -79,7 +79,29 @@ def together_table(found: dict[str, Any]) -> RenderableType:
         f"{found['end']} and {found['reference_rows']:,} of the reference: AUC {found['auc']:.3f} "
         f"({found['low']:.3f} to {found['high']:.3f}), p {found['p_value']:.2g}"
     )
-    return Group(head, table)
+    parts: list[RenderableType] = [head, table]
+    if found["estimates"] is not None:
+        parts += ["", *_weighted_parts(found["estimates"])]
+    return Group(*parts)
+
+
+def _weighted_parts(found: dict[str, Any]) -> list[RenderableType]:
+    """What metrics are expected to be, by the weighted reference and by scores alone."""
+    table = Table("Before labels", "By weighting", "By scores", "Against the latter", box=None)
+    for each in found["metrics"].values():
+        made = each["cbpe"]
+        against = "" if made is None else ", ".join(made["flags"]).replace("_", " ")
+        numbers = (_expected(each["importance_weighting"]), _expected(made))
+        table.add_row(escape(each["title"]), *numbers, against)
+    return [escape(f"{found['sentence']}."), table]
+
+
+def _expected(found: dict[str, Any] | None) -> str:
+    if found is None or found["value"] is None:
+        return "unknown"
+    if found["low"] is None or found["high"] is None:
+        return f"{found['value']:.3f}"
+    return f"{found['value']:.3f} ({found['low']:.3f} to {found['high']:.3f})"
 
 
 def statistics_table(view: dict[str, Any], reference: str | None) -> RenderableType:

@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.progress import Progress
 
 from tocsin.cli.options import Url, remote_at
-from tocsin.cli.tables import importance_table
+from tocsin.cli.tables import attribution_table, importance_table
 from tocsin.remote import Remote
 from tocsin.settings import settings
 
@@ -32,7 +32,13 @@ def importance(
         bool, typer.Option("--compute", help="Load the model here and find it, unless it is known.")
     ] = False,
     again: Annotated[bool, typer.Option("--again", help="Find it even if it is known.")] = False,
-    rows: Annotated[int, typer.Option(min=2, max=100_000, help="Of the reference.")] = 2_000,
+    recent: Annotated[
+        str | None,
+        typer.Option(help="Find it on rows of so long, such as 7d, and compare; loads the model."),
+    ] = None,
+    rows: Annotated[
+        int, typer.Option(min=2, max=100_000, help="Of the reference, or of the recent ones.")
+    ] = 2_000,
     repeats: Annotated[int, typer.Option(min=1, help="How often a feature is shuffled.")] = 5,
     seed: Annotated[int, typer.Option(min=0, help="Of what is chance.")] = 0,
     tracking_uri: Annotated[
@@ -42,6 +48,13 @@ def importance(
 ) -> None:
     """Show how much a model relies on each feature; --compute finds it, in this process."""
     remote = remote_at(url)
+    if recent is not None:
+        from tocsin.explain import Method
+        from tocsin.explaining import Asked
+
+        asked = Asked(model, version, Method(method or "permutation"), rows, repeats, seed)
+        _compared(_out, remote, asked, span=recent, tracking_uri=tracking_uri)
+        return
     if compute or again:
         from tocsin.explain import Method
         from tocsin.explaining import Asked
@@ -62,8 +75,7 @@ def found_out(
 
     Raises: TocsinError when the server, the rows or the model cannot be had.
     """
-    # MLflow draws bars of its own, where a package for them is installed, for every file.
-    os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
+    _quiet_mlflow()
     from tocsin.explaining import computed
 
     known = None
@@ -84,6 +96,36 @@ def found_out(
             progress=lambda at, total: bar.update(task, completed=at, total=total),
         )
     console.print(importance_table(done.document))
-    for note in done.notes:
-        console.print(f"Note: {note}", markup=False, highlight=False)
+    _print_notes(console, done.notes)
     console.print(f"It took {time.monotonic() - began_s:.1f} s and is kept for this reference.")
+
+
+def _compared(
+    console: Console, remote: Remote, asked: "Asked", *, span: str, tracking_uri: str | None
+) -> None:
+    """Find the importance on recent rows here, store how it compares, and show it."""
+    _quiet_mlflow()
+    from tocsin.explaining import compared
+
+    with Progress(console=console, transient=True, disable=not console.is_terminal) as bar:
+        task = bar.add_task(f"{asked.method} importance on recent rows", total=None)
+        done = compared(
+            remote,
+            asked,
+            span=span,
+            tracking_uri=settings(tracking_uri=tracking_uri).tracking_uri,
+            progress=lambda at, total: bar.update(task, completed=at, total=total),
+        )
+    console.print(attribution_table(done.document))
+    _print_notes(console, done.notes)
+    console.print("It is kept with the importance, and the page of the model shows it.")
+
+
+def _quiet_mlflow() -> None:
+    # MLflow draws bars of its own, where a package for them is installed, for every file.
+    os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
+
+
+def _print_notes(console: Console, notes: tuple[str, ...]) -> None:
+    for note in notes:
+        console.print(f"Note: {note}", markup=False, highlight=False)

@@ -199,6 +199,28 @@ def quarantine_table(groups: list[dict[str, Any]]) -> RenderableType:
     return table
 
 
+def attribution_table(found: dict[str, Any]) -> RenderableType:
+    """The share of each feature in all importance, on the reference and on recent rows."""
+    recent = found["recent"]
+    table = Table("Feature", "Reference", "±", "Recent", "±", "Rank", "", box=None)
+    for each in recent["features"]:
+        ranks = f"{each['rank']} → {each['rank_now']}"
+        table.add_row(
+            escape(each["feature"]),
+            f"{each['share']:.1%}",
+            f"{each['error']:.1%}",
+            f"{each['share_now']:.1%}",
+            f"{each['error_now']:.1%}",
+            ranks if each["rank"] != each["rank_now"] else str(each["rank"]),
+            "differs" if each["differs"] else "",
+        )
+    head = (
+        f"Version {escape(found['version'])}, rows from {recent['start']} to {recent['end']}: "
+        f"{recent['described']}\n{escape(recent['sentence'].replace('`', ''))}."
+    )
+    return Group(head, table)
+
+
 def importance_table(found: dict[str, Any]) -> RenderableType:
     """The features by their importance, with a bar each."""
     table = Table("Feature", "Importance", "±", "", box=None)

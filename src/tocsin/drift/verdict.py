@@ -158,8 +158,8 @@ def _verdict(
 
 def _unseen(distance: float, ceiling: float, n: int, minimum: int) -> str:
     return (
-        f"JS distance {distance:.3f}, but in {n} of {minimum} rows one up to {ceiling:.2f} may go "
-        "unseen"
+        f"JS distance {distance:.3f}, but {n} rows can hide one up to {ceiling:.2f}; {minimum} "
+        "would not"
     )
 
 

@@ -14,6 +14,7 @@ from tocsin.estimation.backtest import (
     backtest,
 )
 from tocsin.estimation.estimate import (
+    CBPE,
     ESTIMATED,
     Estimate,
     estimate_of,
@@ -27,13 +28,27 @@ from tocsin.estimation.expected import Expected, Scale, interval
 from tocsin.estimation.judging import Judged, Track, joined, judged
 from tocsin.estimation.maturity import Maturity, label_maturity
 from tocsin.estimation.support import Outside, outside
-from tocsin.estimation.weighting import effective_rows, importance_weights, supports, weighted
+from tocsin.estimation.weighting import (
+    WEIGHTING,
+    Cover,
+    cover,
+    density_ratios,
+    effective_rows,
+    expected_in,
+    importance_weights,
+    supports,
+    weighted,
+    weighted_profile,
+)
 
 __all__ = [
+    "CBPE",
     "ESTIMATED",
     "LOOK_BACK",
     "RECENT",
+    "WEIGHTING",
     "Backtest",
+    "Cover",
     "Estimate",
     "Expected",
     "Flag",
@@ -45,9 +60,12 @@ __all__ = [
     "Surprises",
     "Track",
     "backtest",
+    "cover",
+    "density_ratios",
     "effective_rows",
     "estimate_of",
     "expectations",
+    "expected_in",
     "has_expectation",
     "importance_weights",
     "interval",
@@ -61,4 +79,5 @@ __all__ = [
     "stored",
     "supports",
     "weighted",
+    "weighted_profile",
 ]

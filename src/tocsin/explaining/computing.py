@@ -61,18 +61,27 @@ def computed(
     known = remote.get(*path)
     schema = Schema.from_dict(known["schema"])
     table, plan = remote.table(*path, "reference", rows=str(asked.rows), seed=str(asked.seed))
-    with loaded_model(_address(known, asked), tracking_uri=tracking_uri) as model:
-        _check_private(model, known)
-        found, notes = importance(model, schema, table, asked, progress)
+    with loaded_model(address(known, asked), tracking_uri=tracking_uri) as model:
+        check_private(model, known)
+        labels = reference_rows(schema, table).labels
+        found, notes = importance(model, schema, table, labels, asked, progress)
         request = {**found.to_dict(), "version": model.version, "plan": plan}
     return Computed(remote.put(*path, "importance", document=request), notes)
 
 
 def importance(
-    model: LoadedModel, schema: Schema, table: pa.Table, asked: Asked, progress: Progress
+    model: LoadedModel,
+    schema: Schema,
+    table: pa.Table,
+    labels: Floats | None,
+    asked: Asked,
+    progress: Progress,
 ) -> tuple[Importance, tuple[str, ...]]:
-    """What a loaded model relies on in rows of its reference; features it does not take have 0."""
-    labels = reference_rows(schema, table).labels
+    """What a loaded model relies on in some rows; features it does not take have 0.
+
+    labels: (n,) NaN where unknown; None if the output is to be looked at.
+    """
+    labels = np.full(table.num_rows, np.nan) if labels is None else labels
     labelled = np.flatnonzero(~np.isnan(labels))
     notes = []
     if len(labelled) and asked.method is Method.PERMUTATION:
@@ -129,7 +138,7 @@ def _permuted(
     )
 
 
-def _address(known: dict[str, Any], asked: Asked) -> str:
+def address(known: dict[str, Any], asked: Asked) -> str:
     """Where the version is kept. Raises: InvalidInputError when nobody said."""
     uri = known["model_uri"]
     if uri is None:
@@ -146,7 +155,8 @@ def _address(known: dict[str, Any], asked: Asked) -> str:
     return f"models:/{name}/{version}"
 
 
-def _check_private(model: LoadedModel, known: dict[str, Any]) -> None:
+def check_private(model: LoadedModel, known: dict[str, Any]) -> None:
+    """Raises: InvalidInputError when the model takes what is not stored as it came."""
     private = {*known["privacy"]["hash"], *known["privacy"]["drop"]}
     odd = next((name for name in model.inputs if name in private), None)
     if odd is not None:

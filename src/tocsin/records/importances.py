@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from tocsin.explain import Importance, Method
+from tocsin.explain import AttributionShift, Importance, Method
 from tocsin.records.models import ModelRecord
 from tocsin.records.tables import importances
 
@@ -15,11 +15,15 @@ _ORDER = sa.case((importances.c.method == str(Method.PERMUTATION), 0), else_=1)
 
 @dataclass(frozen=True)
 class StoredImportance:
-    """The importance of features for one version; computed_at: wall time."""
+    """The importance of features for one version; computed_at: wall time.
+
+    recent: the newest comparison of recent rows with it, None where nobody asked since.
+    """
 
     version: str
     importance: Importance
     computed_at: int
+    recent: AttributionShift | None = None
 
 
 def put(connection: Connection, record: ModelRecord, found: StoredImportance) -> None:
@@ -33,6 +37,8 @@ def put(connection: Connection, record: ModelRecord, found: StoredImportance) ->
     same = sa.and_(*(importances.c[name] == value for name, value in key.items()))
     connection.execute(importances.delete().where(same))
     document = found.importance.to_dict()
+    if found.recent is not None:
+        document["recent"] = found.recent.to_dict()
     row = {**key, "importance": document, "computed_at": found.computed_at}
     connection.execute(importances.insert().values(row))
 
@@ -58,4 +64,10 @@ def find(
     row = connection.execute(query.order_by(_ORDER, importances.c.computed_at.desc())).first()
     if row is None:
         return None
-    return StoredImportance(row.version, Importance.from_dict(row.importance), row.computed_at)
+    recent = row.importance.get("recent")
+    return StoredImportance(
+        row.version,
+        Importance.from_dict(row.importance),
+        row.computed_at,
+        None if recent is None else AttributionShift.from_dict(recent),
+    )

@@ -44,6 +44,11 @@ class EstimatedSeries:
         """The newest estimate, what speaks against it, and how estimates did, for a person."""
         point = self.latest
         if point is None or point.estimate is None:
+            if isinstance(self.reference, Undefined):
+                return (
+                    f"{self.metric.title} has no estimate: of the reference it is not known "
+                    f"({self.reference.reason})."
+                )
             return (
                 f"{self.metric.title} has no estimate yet: no window has closed since it has one."
             )

@@ -1,17 +1,19 @@
 """What models rely on: rows to find it out with, and what was found."""
 
 from collections import Counter
+from dataclasses import replace
 
 import numpy as np
 import pyarrow as pa
 
 from tocsin.declared import parse_monitor
 from tocsin.errors import InvalidInputError
-from tocsin.explain import Importance, Method
+from tocsin.explain import AttributionShift, Importance, Method
 from tocsin.lake import Lake
 from tocsin.records import Records, changes, importances, models
 from tocsin.records.importances import StoredImportance
 from tocsin.service.clock import Clock
+from tocsin.service.recent_rows import recent_rows
 
 
 class Importances:
@@ -36,6 +38,46 @@ class Importances:
             chance = np.random.default_rng(seed)
             table = table.take(np.sort(chance.choice(table.num_rows, rows, replace=False)))
         return table, digest
+
+    def recent(self, name: str, *, span: int, rows: int, seed: int) -> tuple[pa.Table, int, int]:
+        """At most so many rows of the last `span` of event time, as those of the reference are.
+
+        Outcomes that name their prediction are in it. Returns: the rows, and their start and end.
+        Raises: UnknownModelError; InvalidInputError without any.
+        """
+        with self._records.read() as connection:
+            record = models.model_named(connection, name)
+        monitor = parse_monitor(name, record.monitor)
+        if record.newest_event is None:
+            raise InvalidInputError(f"{name!r} has no predictions yet")
+        end = record.newest_event + 1
+        lake = self._lake.model(record.id, name, monitor.schema)
+        table = recent_rows(lake, monitor, end - span, end, rows, seed=seed)
+        return table, end - span, end
+
+    def put_recent(
+        self, name: str, version: str, shift: AttributionShift, *, plan: str
+    ) -> StoredImportance:
+        """Keep a comparison of recent rows with the importance that is known, until that changes.
+
+        Raises: UnknownModelError; InvalidInputError where no importance is known.
+        """
+        with self._records.write() as connection:
+            record = models.model_named(connection, name)
+            method = shift.then.method
+            known = importances.find(connection, record, version=version, method=method)
+            if known is None or plan != record.plan.digest:
+                raise InvalidInputError(
+                    f"no importance of version {version} is known on the reference of now to "
+                    f"compare with; find it first: tocsin importance {name} --compute"
+                )
+            schema = parse_monitor(name, record.monitor).schema
+            for each in (shift.then, shift.now):
+                _check_features(each, [feature.name for feature in schema.features])
+            found = replace(known, recent=shift)
+            importances.put(connection, record, found)
+            changes.announce(connection, f"model/{name}", now=self._clock())
+        return found
 
     def put(
         self, name: str, version: str, importance: Importance, *, plan: str

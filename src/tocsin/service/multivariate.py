@@ -13,6 +13,7 @@ from tocsin.engines.arrow import rows_of
 from tocsin.errors import InvalidInputError, UnavailableError
 from tocsin.lake import Lake
 from tocsin.records import Records, evaluations, models
+from tocsin.service.weighting import WeightedView, weighted_view
 from tocsin.service.windows import spec_of
 from tocsin.values import Window
 
@@ -26,13 +27,17 @@ _SURE = 0.01
 
 @dataclass(frozen=True)
 class TogetherView:
-    """How well rows of a window are told from the reference. rows, reference_rows: those used."""
+    """How well rows of a window are told from the reference. rows, reference_rows: those used.
+
+    estimates: what weighting the reference says of the window, None where it has no labels.
+    """
 
     window: Window
     rows: int
     reference_rows: int
     seed: int
     told: Told
+    estimates: WeightedView | None
 
     @property
     def sentence(self) -> str:
@@ -102,7 +107,10 @@ class Multivariate:
     def _compared(self, name: str, window: Window, seed: int) -> TogetherView:
         with self._records.read() as connection:
             record = models.model_named(connection, name)
-        schema = parse_monitor(name, record.monitor).schema
+            size = window.end - window.start
+            kept = evaluations.at(connection, record.id, size, [window.end])[window.end].estimates
+        monitor = parse_monitor(name, record.monitor)
+        schema = monitor.schema
         lake = self._lake.model(record.id, name, schema)
         now = lake.sample_predictions(window.start, window.end, MOST_ROWS, seed=seed)
         before = _sampled(lake.reference(record.plan.digest), seed)
@@ -115,7 +123,8 @@ class Multivariate:
         told = told_apart(
             reference_rows(schema, before).rows.features, rows_of(schema, now).features, seed=seed
         )
-        return TogetherView(window, now.num_rows, before.num_rows, seed, told)
+        estimates = weighted_view(record, monitor, before, told, kept)
+        return TogetherView(window, now.num_rows, before.num_rows, seed, told, estimates)
 
 
 def _sampled(table: pa.Table, seed: int) -> pa.Table:

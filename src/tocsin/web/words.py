@@ -38,6 +38,7 @@ from tocsin.values import (
 # Numbers that people know as percentages.
 SHARES = frozenset({"label_rate", "prediction_rate", "coverage"})
 _MOST_SPARKS = 120
+_MOST_PLACES = 4
 _DRIFTS = {
     DRIFT: "any feature or the output has drifted",
     PREDICTION_DRIFT: "the predicted classes have drifted",
@@ -173,7 +174,8 @@ def difference(metric: Metric, measure: Measure, reference: Measure) -> str | No
             return "as"
         size = f"{abs(apart) * 100:.1f}{_NO_BREAK}pt"
     else:
-        places = max(2, len(number(reference.value).partition(".")[2]))
+        # A reference of nearly nothing would ask for more digits than anybody reads.
+        places = min(max(2, len(number(reference.value).partition(".")[2])), _MOST_PLACES)
         if abs(apart) < 0.5 * 10**-places:
             return "as"
         size = f"{abs(apart):,.{places}f}"
