@@ -85,3 +85,17 @@ def test_auc_and_p_are_those_of_scikit_learn_and_scipy(digits: int) -> None:
     picks = [rng.integers(0, 400, 400) for _ in range(500)]
     spread = np.std([roc_auc_score(is_now[at], scores[at]) for at in picks])
     assert np.sqrt(variance) == pytest.approx(spread, rel=0.15)
+
+
+def test_columns_without_values_or_with_one_value_keep_no_other_from_being_told() -> None:
+    def world(seed: int, shift: float) -> dict[str, Column]:
+        return {
+            **columns(300, seed, shift=shift),
+            "void": NumericColumn(np.zeros(300), np.ones(300, bool)),
+            "constant": NumericColumn(np.ones(300), NO_NULLS),
+            "nobody": CategoryColumn(np.full(300, -1, np.int32), TextLevels(CITIES)),
+        }
+
+    told = told_apart(world(1, 0.0), world(2, 1.0))
+    assert next(iter(told.importances)) == "one"
+    assert told.importances["void"] == told.importances["nobody"] == 0

@@ -8,6 +8,7 @@ from scipy.stats import chi2_contingency, ks_2samp, kstest
 from tests.drift.world import categories, numbers
 
 from tocsin.drift import STATISTICS, statistic
+from tocsin.drift.pairs import Pair
 
 TESTS = [name for name, each in STATISTICS.items() if each.decides == "p_value"]
 tall = st.integers(2, 12).flatmap(
@@ -52,6 +53,15 @@ def test_the_z_test_needs_two_categories_and_says_so(counts, said: str) -> None:
 def test_a_rare_category_needs_more_rows_for_a_z_test() -> None:
     assert statistic("z").apart(categories([990, 10], [99, 1])).minimum_n(0.01)[0] == 500
     assert statistic("z").apart(categories([500, 500], [5, 5])).minimum_n(0.01)[0] == 20
+
+
+def test_a_window_whose_own_reference_lacks_a_category_has_no_z_test() -> None:
+    reference = np.array([[50.0, 50.0], [100.0, 0.0], [0.0, 0.0]])
+    found = statistic("z").apart(
+        Pair(reference, np.array([[40.0, 60.0], [90.0, 10.0], [5.0, 5.0]]))
+    )
+    assert found.minimum_n(0.01).tolist() == [20, np.inf, np.inf]
+    assert np.isfinite(found.p_value).all()
 
 
 def test_the_ks_test_of_rows_in_bins_is_no_surer_than_that_of_the_rows() -> None:

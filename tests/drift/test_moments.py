@@ -67,3 +67,12 @@ def test_one_value_is_no_distance_from_itself_and_all_of_it_from_another() -> No
     assert (found.js_distance[0], found.p_value[0]) == (0, 1)
     assert found.js_distance[1] > 0.9
     assert found.p_value[1] == 0
+
+
+def test_p_is_the_same_in_any_unit_that_profiles_can_sum() -> None:
+    before, now = np.random.default_rng(3).exponential(size=(2, 400)) / 20
+    found = moment_divergence(one(before), moments(now))
+    for unit in (1e-30, 1e70):
+        scaled = moment_divergence(one(before * unit), moments(now * unit))
+        assert scaled.p_value[0] == pytest.approx(found.p_value[0], rel=1e-6)
+        assert scaled.js_distance[0] == pytest.approx(found.js_distance[0], rel=1e-6)

@@ -7,6 +7,7 @@ import pytest
 from scipy.stats import binomtest
 from tests.profiles.synthetic import category, numeric, plan_of, rows
 
+from tocsin.drift import HISTORY
 from tocsin.profiles import Grouping, Profile, fold_predictions
 from tocsin.quality import (
     Declared,
@@ -274,6 +275,17 @@ def test_one_outage_does_not_hide_the_next() -> None:
 def test_too_few_earlier_windows_say_nothing_of_the_volume() -> None:
     assert volume_findings(np.array([1.0]), past_rows(100, 100, 100), Volume()) == [None]
     assert volume_findings(np.array([1.0]), np.empty((1, 0)), Volume()) == [None]
+
+
+def test_half_of_a_few_rows_is_chance_even_where_their_number_never_changed() -> None:
+    past = past_rows(*([30.0] * 12))
+    assert volume_findings(np.array([14.0]), past, Volume()) == [None]
+    assert volume_findings(np.array([1.0]), past, Volume()) != [None]
+
+
+def test_what_was_usual_for_the_volume_long_ago_is_forgotten() -> None:
+    past = past_rows(*([10.0] * 10), *([1_000.0] * HISTORY))
+    assert volume_findings(np.array([100.0]), past, Volume()) != [None]
 
 
 def test_declared_volumes_need_no_past() -> None:

@@ -67,9 +67,12 @@ def test_no_forecast_where_there_is_none(values, threshold):
 
 
 def test_more_questions_want_a_surer_trend():
-    values = 0.80 - 0.001 * np.arange(28) + 0.006 * np.random.default_rng(5).normal(size=28)
-    alone = [forecast(values, 0.77, below=True, tests=n) for n in (1, 10_000_000)]
-    assert alone[1] is None
+    values = 0.80 - 0.002 * np.arange(28) + 0.006 * np.random.default_rng(5).normal(size=28)
+    alone = forecast(values, 0.72, below=True)
+    assert alone is not None
+    enough = 0.01 / alone.p_value
+    assert forecast(values, 0.72, below=True, tests=int(enough * 0.9)) == alone
+    assert forecast(values, 0.72, below=True, tests=int(enough * 1.1) + 1) is None
 
 
 def test_only_the_newest_windows_count():

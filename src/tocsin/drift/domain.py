@@ -96,6 +96,8 @@ def _fitted(table: Floats, is_now: Ints, categorical: list[bool], seed: int) -> 
         early_stopping=False,
         random_state=seed,
     )
+    # Scikit-learn finds no bins for a column without any value.
+    table = np.where(np.isnan(table).all(axis=0), 0.0, table)
     with _one_thread():
         return trees.fit(table, is_now)
 

@@ -50,7 +50,9 @@ def z_test(pair: Pair) -> Apart:
     gap = np.abs(before / np.maximum(n, 1) - now / np.maximum(m, 1))
     z = np.where((spread > 0) & (m > 0), gap / np.where(spread > 0, spread, 1), 0)
     share = before / np.maximum(n, 1)
-    least = np.maximum(np.ceil(EXPECTED / np.minimum(share, 1 - share)), ENOUGH_ROWS)
+    # A trailing reference may lack one of the two in some window: no rows are enough there.
+    with np.errstate(divide="ignore"):
+        least = np.maximum(np.ceil(EXPECTED / np.minimum(share, 1 - share)), ENOUGH_ROWS)
     return Apart(z, np.zeros(m.shape), 2 * ndtr(-z), m, n, least=np.asarray(least))
 
 

@@ -77,14 +77,16 @@ def _wald(reference: Moments, current: Moments, h: Floats) -> Floats:
         return np.asarray((n * before + m * now) / (n + m))
 
     variance = shared(reference.variance, current.variance)
-    third = shared(reference.third, current.third)
-    spread = np.maximum(shared(reference.fourth, current.fourth) - variance**2, 0)
-    determinant = variance * spread - third**2
-    gap, wider = current.mean - reference.mean, current.variance - reference.variance
-    usual = determinant > 1e-12 * variance * spread
-    form = spread * gap**2 - 2 * third * gap * wider + variance * wider**2
+    # In standard deviations, as products of moments of large numbers are no floats any more.
+    scale = np.sqrt(np.where(variance > 0, variance, 1))
+    third = shared(reference.third, current.third) / scale**3
+    spread = np.maximum(shared(reference.fourth, current.fourth) / scale**4 - 1, 0)
+    determinant = spread - third**2
+    gap = (current.mean - reference.mean) / scale
+    wider = (current.variance - reference.variance) / scale**2
+    usual = determinant > 1e-12 * spread
+    form = spread * gap**2 - 2 * third * gap * wider + wider**2
     # Where one moment follows from the other, as of two values, the mean says it all.
-    alone = gap**2 / np.where(variance > 0, variance, 1)
-    wald = np.where(usual, form / np.where(usual, determinant, 1), alone) / h
+    wald = np.where(usual, form / np.where(usual, determinant, 1), gap**2) / h
     degrees = np.where(usual, 2, 1)
     return np.asarray(np.where(variance > 0, chdtrc(degrees, np.maximum(wald, 0)), gap == 0), float)

@@ -82,12 +82,13 @@ class Multivariate:
             )
         try:
             found = self._compared(name, Window(key[2] - key[3], key[2]), seed)
+            # Still the only one, as what is kept changes here alone.
+            while len(self._kept) >= _KEPT:
+                self._kept.pop(next(iter(self._kept)))
+            self._kept[key] = found
+            return found
         finally:
             self._one.release()
-        while len(self._kept) >= _KEPT:
-            self._kept.pop(next(iter(self._kept)))
-        self._kept[key] = found
-        return found
 
     def _look(
         self, name: str, window: int | None, seed: int
