@@ -68,6 +68,34 @@ def test_status_tells_of_the_server_and_of_the_rows_of_a_model(server: Server) -
     assert "quarantine" not in text
 
 
+@pytest.mark.parametrize(
+    ("command", "path"),
+    [
+        (["quality", "late"], "/models/late/quality"),
+        (["drift", "late"], "/models/late/drift"),
+        (["drift", "late", "--feature", "distance"], "/models/late/features/distance/drift"),
+        (["estimates", "late"], "/models/late/estimates"),
+        (["trends", "late"], "/models/late/trends"),
+    ],
+    ids=lambda part: " ".join(part) if isinstance(part, list) else "",
+)
+def test_signals_are_tables_for_people_and_json_for_programs(
+    server: Server, command: list[str], path: str
+) -> None:
+    shown = CliRunner().invoke(commands, [*command, "--url", server.url])
+    assert shown.exit_code == 0, shown.output
+    assert "{" not in shown.output
+    printed = CliRunner().invoke(commands, [*command, "--json", "--url", server.url])
+    assert printed.exit_code == 0, printed.output
+    answered = server.get(path)
+    document = json.loads(printed.output)
+    # The age of the newest prediction goes on.
+    for each in (answered, document):
+        if isinstance(each, dict):
+            each.pop("freshness", None)
+    assert document == answered
+
+
 def test_models_shows_condition_and_headline(server: Server) -> None:
     text = run("models", "--url", server.url).stdout
     assert "late" in text

@@ -13,11 +13,11 @@ from tocsin.cli import acting, rows, state, watching
 from tocsin.cli.auditing import audit_commands
 from tocsin.cli.capturing import serve as serve_model
 from tocsin.cli.drift import drift
+from tocsin.cli.estimates import estimates
 from tocsin.cli.importance import importance
 from tocsin.cli.options import Url, remote_at
 from tocsin.cli.quality import quality
 from tocsin.cli.tables import (
-    estimates_table,
     groups_table,
     incident_table,
     incidents_table,
@@ -41,7 +41,7 @@ commands = typer.Typer(
 )
 commands.add_typer(audit_commands, name="audit")
 commands.add_typer(test_commands, name="test")
-for _command in (acting.history, acting.promote, acting.rollback, trends):
+for _command in (acting.history, acting.promote, acting.rollback, estimates, trends):
     commands.command()(_command)
 _out = Console()
 
@@ -184,29 +184,6 @@ def metrics(
     asked = {"window": window, "segment": segment, "version": version, "as_of": as_of}
     chosen = {name: value for name, value in asked.items() if value is not None}
     _out.print(metrics_table(remote.get("models", model, "metrics", metric, **chosen), last))
-
-
-@commands.command()
-def estimates(
-    model: str,
-    metric: Annotated[str | None, typer.Option(help="(default: the first)")] = None,
-    window: Annotated[str | None, typer.Option(help="Such as 1h, 24h, 7d.")] = None,
-    span: Annotated[str, typer.Option(help="How far to look back.")] = "30d",
-    last: Annotated[int, typer.Option(min=1, help="How many windows.")] = 14,
-    url: Url = None,
-) -> None:
-    """Show what was estimated before labels, what came out, and how estimates did."""
-    chosen = {"span": span} | ({} if window is None else {"window": window})
-    found = remote_at(url).get("models", model, "estimates", **chosen)
-    if not found:
-        _out.print(f"No metric of {model} can be estimated without labels.", markup=False)
-        return
-    first = [each for each in found if metric in (None, each["metric"])]
-    if not first:
-        known = ", ".join(each["metric"] for each in found)
-        raise InvalidInputError(f"there is no estimate of {metric!r}; there are {known}")
-    rest = [each for each in found if each is not first[0]]
-    _out.print(estimates_table([first[0], *rest], last))
 
 
 @commands.command()

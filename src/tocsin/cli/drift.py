@@ -7,7 +7,7 @@ from rich.console import Console, Group, RenderableType
 from rich.markup import escape
 from rich.table import Table
 
-from tocsin.cli.options import Url, remote_at
+from tocsin.cli.options import AsJson, Url, print_json, remote_at
 
 _out = Console()
 _STYLES = {"drift": "bold red", "none": "green"}
@@ -30,6 +30,7 @@ def drift(
     multivariate: Annotated[
         bool, typer.Option("--multivariate", help="All features together, by a classifier.")
     ] = False,
+    as_json: AsJson = False,
     url: Url = None,
 ) -> None:
     """Show the drift of every column in the newest window, or of one by all statistics."""
@@ -38,20 +39,25 @@ def drift(
     remote = remote_at(url)
     if multivariate:
         known = {} if window is None else {"window": window}
-        _out.print(
-            together_table(
-                remote.post("models", model, "drift", "multivariate", document={}, **known)
-            )
-        )
+        found = remote.post("models", model, "drift", "multivariate", document={}, **known)
+        _shown(found, together_table(found), as_json=as_json)
         return
     if feature is not None:
         view = remote.get("models", model, "features", feature, "drift", **chosen)
-        _out.print(statistics_table(view, reference))
+        _shown(view, statistics_table(view, reference), as_json=as_json)
         return
     if reference is not None:
         chosen["reference"] = reference
     points = remote.get("models", model, "drift", **chosen)
-    _out.print(drift_table(points[-1]) if points else "No window has closed yet.")
+    table = drift_table(points[-1]) if points else "No window has closed yet."
+    _shown(points, table, as_json=as_json)
+
+
+def _shown(answer: object, table: RenderableType, *, as_json: bool) -> None:
+    if as_json:
+        print_json(answer)
+    else:
+        _out.print(table)
 
 
 def drift_table(point: dict[str, Any]) -> RenderableType:

@@ -1,5 +1,6 @@
 """What several commands are given: the server, and options of the form NAME=VALUE."""
 
+import json
 from collections.abc import Sequence
 from typing import Annotated
 
@@ -10,11 +11,17 @@ from tocsin.remote import Remote
 from tocsin.settings import settings
 
 Url = Annotated[str | None, typer.Option(help="The server (default: http://127.0.0.1:8765).")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print what the API answers.")]
 
 
 def remote_at(url: str | None) -> Remote:
     """The server of an option, or else of the settings."""
     return Remote(url or settings().url)
+
+
+def print_json(document: object) -> None:
+    """A document that other programs read: without colours, and not wrapped."""
+    typer.echo(json.dumps(document, indent=2))
 
 
 def pairs(options: Sequence[str], what: str) -> dict[str, str]:

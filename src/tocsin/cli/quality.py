@@ -1,12 +1,11 @@
 """`tocsin quality`: whether a model's data is as expected, and what is expected."""
 
-import json
 from typing import Annotated
 
 import typer
 from rich.console import Console
 
-from tocsin.cli.options import Url, remote_at
+from tocsin.cli.options import Url, print_json, remote_at
 from tocsin.cli.quality_tables import expectations_table, quality_table
 
 _out = Console()
@@ -39,8 +38,3 @@ def quality(
         print_json(found)
     else:
         _out.print(quality_table(model, found))
-
-
-def print_json(document: object) -> None:
-    """A document that other programs read: without colours, and not wrapped."""
-    _out.print(json.dumps(document, indent=2), soft_wrap=True, highlight=False, markup=False)

@@ -28,8 +28,8 @@ def _model_lines(model: dict[str, Any]) -> tuple[str, str]:
     return (
         f"{_styled(model['condition'])}  [bold]{escape(model['name'])}[/], "
         f"version {escape(model['version'])}" + (f", open: {incidents}" if incidents else ""),
-        f"    {model['metric']} {_number(model['latest'])}, reference "
-        f"{_number(model['reference'])}{labelled}",
+        f"    {model['metric']} {measure_words(model['latest'])}, reference "
+        f"{measure_words(model['reference'])}{labelled}",
     )
 
 
@@ -39,42 +39,22 @@ def metrics_table(series: dict[str, Any], last: int) -> RenderableType:
     for point in series["points"][-last:]:
         table.add_row(
             point["end"],
-            _number(point),
+            measure_words(point),
             f"{point['coverage']:.0%}",
             f"{point['rows']:,}",
             str(point["revision"]),
             point["state"],
         )
     known = series["reference"]["value"] is not None
-    has = f"the reference has {_number(series['reference'])}" if known else "without a reference"
+    has = (
+        f"the reference has {measure_words(series['reference'])}"
+        if known
+        else "without a reference"
+    )
     return Group(
         f"{series['window']} windows, each {series['every']}; {has}",
         table,
     )
-
-
-def estimates_table(found: list[dict[str, Any]], last: int) -> RenderableType:
-    """The newest windows of the first metric, and how the estimates of all did."""
-    table = Table("Window end", "Estimated", "Came out", "Labelled", "Rows", "Against it", box=None)
-    for point in found[0]["points"][-last:]:
-        table.add_row(
-            point["end"],
-            "" if point["estimate"] is None else _number(point["estimate"]),
-            _number(point["realised"]),
-            f"{point['coverage']:.0%}",
-            f"{point['rows']:,}",
-            ", ".join(flag.replace("_", " ") for flag in point["flags"]),
-        )
-    tests = Table("Metric", "Windows", "Off by", "No change", "Inside", "Skill", box=None)
-    for each in found:
-        tested = each["backtest"]
-        shown = (tested["mae"], tested["mae_no_change"], tested["coverage"], tested["skill"])
-        tests.add_row(
-            each["metric"],
-            str(tested["windows"]),
-            *("" if number is None else f"{number:.3g}" for number in shown),
-        )
-    return Group(escape(found[0]["sentence"]), table, "", tests)
 
 
 def operations_table(points: list[dict[str, Any]]) -> RenderableType:
@@ -111,13 +91,15 @@ def _priced(point: dict[str, Any]) -> str:
 
 def segments_table(view: dict[str, Any]) -> RenderableType:
     """A metric by the values of each segment."""
-    head = f"{view['metric']} of the window until {view['end']}: {_number(view['all'])}"
+    head = f"{view['metric']} of the window until {view['end']}: {measure_words(view['all'])}"
     if not view["segments"]:
         return f"{head}\nNo segments are declared: add `segments` to the monitor."
     table = Table("Segment", view["metric"], "Rows", box=None)
     for values in view["segments"].values():
         for value in values:
-            table.add_row(escape(value["segment"]), _number(value["measure"]), f"{value['rows']:,}")
+            table.add_row(
+                escape(value["segment"]), measure_words(value["measure"]), f"{value['rows']:,}"
+            )
     return Group(head, table)
 
 
@@ -128,7 +110,7 @@ def groups_table(view: dict[str, Any]) -> RenderableType:
         sides = (found["highest"], found["lowest"])
         between = "" if None in sides else escape(" and ".join(sides))
         p_value = "" if found["p_value"] is None else f"{found['p_value']:.2g}"
-        table.add_row(found["criterion"], _number(found["difference"]), between, p_value)
+        table.add_row(found["criterion"], measure_words(found["difference"]), between, p_value)
     head = f"Groups of {escape(view['attribute'])} in the window until {view['end']}"
     return Group(head, table)
 
@@ -174,7 +156,8 @@ def _no_cause(learning: dict[str, Any] | None) -> str:
     )
 
 
-def _number(measure: dict[str, Any] | None) -> str:
+def measure_words(measure: dict[str, Any] | None) -> str:
+    """A number with its interval, as one cell."""
     if measure is None:
         return "no window yet"
     if measure["value"] is None:

@@ -1,6 +1,5 @@
 """Where a model is going, in lines."""
 
-import json
 from collections.abc import Iterator
 from typing import Annotated, Any
 
@@ -8,7 +7,7 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 
-from tocsin.cli.options import Url, remote_at
+from tocsin.cli.options import AsJson, Url, print_json, remote_at
 
 _out = Console(highlight=False)
 _STYLES = {"changed": "bold red", "usual": "green", "learning": "yellow", "unknown": "dim"}
@@ -17,13 +16,13 @@ _STYLES = {"changed": "bold red", "usual": "green", "learning": "yellow", "unkno
 def trends(
     model: Annotated[str, typer.Argument(help="The model's name.")],
     *,
-    as_json: Annotated[bool, typer.Option("--json", help="Print the API's answer.")] = False,
+    as_json: AsJson = False,
     url: Url = None,
 ) -> None:
     """Say which series left what is usual, and which thresholds are ahead."""
     found = remote_at(url).get("models", model, "trends")
     if as_json:
-        typer.echo(json.dumps(found, indent=2))
+        print_json(found)
         return
     for line in trend_lines(found):
         _out.print(line)
