@@ -314,3 +314,14 @@ def test_what_a_message_says_is_about_its_own_alert(app: App) -> None:
         payloads = connection.execute(sa.select(outbox_table.c.payload)).scalars().all()
     assert {payload["title"][:7] for payload in payloads} == {"A fired", "B fired"}
     assert len({payload["incident_title"] for payload in payloads}) == 1
+
+
+@pytest.mark.parametrize(
+    "said",
+    ["2013-05-01T00:00:00", "yesterday", 17, None, [], {"at": 1}, "9999-12-31T23:59:59+14:00", ""],
+)
+def test_a_time_that_cannot_be_read_does_not_stop_the_fold(feed: Feed, said: Any) -> None:
+    feed.predictions({**prediction("odd"), "timestamp": said}, prediction("good"))
+    feed.work()
+    assert feed.total("n") >= 1
+    assert feed.app.worker.trouble == []

@@ -9,6 +9,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from tocsin.errors import InvalidInputError
 from tocsin.service.reasons import kind_of_reason
 from tocsin.values import from_datetime
 
@@ -58,13 +59,19 @@ def _count(
         found[bucket, kind] += times * number
 
 
+# Whatever is in a row that was put aside: nobody knows, and its time may be why.
+_UNREADABLE = (
+    InvalidInputError, msgspec.MsgspecError, RecursionError,
+    ValueError, TypeError, KeyError, IndexError, OverflowError,
+)  # fmt: skip
+
+
 def _event_time(row: dict[str, Any]) -> int:
     arrived = from_datetime(row["timestamp"])
     try:
         said = msgspec.json.decode(row["row"])
         moment = from_datetime(datetime.fromisoformat(said["timestamp"]))
-    # Whatever is in such a row: nobody knows.
-    except (ValueError, TypeError, KeyError, IndexError, OverflowError):
+    except _UNREADABLE:
         return arrived
     # What a clock far ahead says would be a bucket that nobody looks at.
     return moment if 0 <= moment <= arrived else arrived
