@@ -44,3 +44,13 @@ def test_a_surprise_below_a_tenth_of_the_loss_is_none_however_sure(windows: int)
         gap[-windows:] = part * loss
         past = Surprises(gap, np.full(LOOK_BACK, 1e-5), np.full(LOOK_BACK, 1e6))
         assert surprised(past, NEWEST_FIRST, loss).tolist() == [expected]
+
+
+def test_windows_from_before_there_were_estimates_say_nothing_of_the_spread() -> None:
+    unknown = np.full(LOOK_BACK - 1, np.nan)
+    gap, error = np.append(unknown, 0.3), np.append(unknown, SE)
+    past = Surprises(gap, error, np.full(LOOK_BACK, 100.0))
+    assert surprised(past, NEWEST_FIRST, 1.0).tolist() == [True]
+    # Six gaps are no spread: the newest is beyond its own sampling error all the same.
+    gap[-7:-1], error[-7:-1] = (-0.5, 0.5, -0.5, 0.5, -0.5, 0.5), 10.0
+    assert surprised(past, NEWEST_FIRST, 1.0).tolist() == [True]

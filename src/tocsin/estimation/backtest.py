@@ -181,7 +181,8 @@ def _surprised(past: Surprises, judged: Ints, before: Ints, loss: float) -> Mask
     error = np.sqrt((n**2 * np.where(there, past.error[judged], 0.0) ** 2).sum(1)) / total
     earlier = np.where(before >= 0, past.gap[before], np.nan)
     between = np.zeros(len(gap))
-    known = (before >= 0).sum(1) >= _LEAST_PAST
+    # Windows of before there were estimates have labels, but no gap.
+    known = np.isfinite(earlier).sum(1) >= _LEAST_PAST
     if known.any():
         middle = np.nanmedian(earlier[known], axis=1, keepdims=True)
         between[known] = 1.4826 * np.nanmedian(np.abs(earlier[known] - middle), axis=1)
