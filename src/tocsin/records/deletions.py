@@ -16,10 +16,14 @@ class Deletion:
     name: str
 
 
+# Letters of the id of an episode, which is a UUID.
+_EPISODE = 36
+
+
 def delete_model(connection: Connection, model_id: int, name: str, *, now: int) -> None:
     """Drop all that is known of a model, and remember that its folder has to go."""
     # An order key is the receiver, a slash and the episode, whose index is used so.
-    of_episode = sa.func.substr(outbox.c.order_key, sa.func.length(outbox.c.receiver) + 2)
+    of_episode = sa.func.substr(outbox.c.order_key, sa.func.length(outbox.c.receiver) + 2, _EPISODE)
     of_model = sa.exists().where(episodes.c.model_id == model_id, episodes.c.id == of_episode)
     connection.execute(outbox.delete().where(of_model))
     mine = sa.select(incidents.c.id).where(incidents.c.model_id == model_id)

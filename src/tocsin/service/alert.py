@@ -246,7 +246,7 @@ class Alerting:
                     connection,
                     receiver=receiver.name,
                     target=target,
-                    order_key=f"{receiver.name}/{target}/{episode.id}",
+                    order_key=f"{receiver.name}/{episode.id}{f'/{target}' if target else ''}",
                     message_id=f"{episode.id}.{event}",
                     payload=payload,
                     now=now,
