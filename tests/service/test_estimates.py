@@ -10,7 +10,7 @@ from starlette.testclient import TestClient
 from tests.world import HOUR, START, Feed, flights, monitor_document, outcome, prediction, reference
 
 from tocsin.api.server import application
-from tocsin.cli.tables import estimates_table
+from tocsin.cli.estimates import estimates_table
 from tocsin.errors import SchemaError
 from tocsin.estimation import Flag
 from tocsin.records import evaluations, models
