@@ -22,6 +22,7 @@ from tocsin.service.aliases import Aliases
 from tocsin.service.asking import Asking
 from tocsin.service.audit import Audit
 from tocsin.service.clock import Clock, wall_clock
+from tocsin.service.configure import Configure
 from tocsin.service.data_quality import DataQuality
 from tocsin.service.delete import Delete
 from tocsin.service.deliver import Deliver
@@ -63,6 +64,7 @@ class App:
     settings: Settings
     records: Records
     register: Register
+    configure: Configure
     ingest: Ingest
     room: Room
     quarantine: Quarantine
@@ -126,10 +128,12 @@ def opened(settings: Settings, clock: Clock = wall_clock) -> Iterator[App]:
         ingest = Ingest(records, clock, room, hash_key)
         forgetting = (ingest.forget, fold.forget, evaluate.forget, retain.forget)
         delete = Delete(records, lake, clock, forgetting)
+        register = Register(records, lake, clock, hash_key)
         yield App(
             settings=settings,
             records=records,
-            register=Register(records, lake, clock, hash_key),
+            register=register,
+            configure=Configure(records, register, delete, clock, settings.tracking_uri),
             ingest=ingest,
             room=room,
             quarantine=Quarantine(records, lake, clock, hash_key),

@@ -4,7 +4,6 @@ import json
 
 import jsonschema
 import pytest
-import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.declared.faulty import FAULTY, GOOD_RULE, HEAD, RECEIVERS, RULES, Faulty
@@ -12,8 +11,21 @@ from tests.declared.faulty import FAULTY, GOOD_RULE, HEAD, RECEIVERS, RULES, Fau
 from tocsin.declared.configuration import Checked, Source, check
 from tocsin.declared.json_schema import monitors_schema
 from tocsin.declared.strict_yaml import read
+from tocsin.declared.yaml_text import as_yaml
 from tocsin.errors import ConfigurationError
 
+WITH_NULLS = """\
+apiVersion: tocsin/v1
+monitors:
+- name: late
+  schema:
+    features: [{{name: carrier, kind: categorical, was: {}}}]
+    score: p
+    label: late
+  rules:
+  - alert: Nulls
+    expr: {{metric: null_rate, by: {}, window: 1h, value: auto}}
+"""
 GOOD = [
     "apiVersion: tocsin/v1\n",
     HEAD,
@@ -26,6 +38,8 @@ GOOD = [
     HEAD + "  quality: {features: {distance: {null_rate: 0.1, range: [0, 3000]}, carrier: off}}\n"
     .replace("off", '"off"'),
     HEAD + "  rules: []\n  publish: false\n  privacy: {hash: [tail]}\n",
+    WITH_NULLS.format("[airline]", "[feature]"),
+    WITH_NULLS.format("airline", "feature"),
     RECEIVERS + "- {name: ops, slack: {webhook_url_env: HOOK}}\n",
     RECEIVERS + "- {name: m, email: {to: [a@b.example], from: c@b.example, host: h}}\n",
 ]  # fmt: skip
@@ -153,10 +167,17 @@ _SCALARS = st.none() | st.booleans() | st.integers() | st.text() | st.floats(
 
 @settings(max_examples=40)
 @given(st.recursive(_SCALARS, lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner)))
-def test_what_another_writes_as_yaml_is_read_as_it_was(value: object) -> None:
-    node, faults = read(yaml.safe_dump(value), "a.yaml")
+def test_what_is_written_as_yaml_is_read_as_it_was(value: object) -> None:
+    node, faults = read(as_yaml(value), "a.yaml")
     assert node is not None
     assert (node.value, faults) == (value, [])
+
+
+@pytest.mark.parametrize("text", ["1e5", "0o17", "yes", "null", "007", ".inf", "=", "<<", "", " "])
+def test_text_that_looks_like_something_else_is_quoted(text: str) -> None:
+    node, faults = read(as_yaml({text: [text], "a": text}), "a.yaml")
+    assert node is not None
+    assert (node.value, faults) == ({text: [text], "a": text}, [])
 
 
 @settings(max_examples=60)

@@ -11,6 +11,7 @@ from starlette.routing import Route
 import tocsin
 from tocsin.api import (
     audit,
+    configuration,
     events,
     health,
     importance,
@@ -61,7 +62,7 @@ def application(app: App) -> FastAPI:
     )
     parts = (
         *(sources, models, multivariate, trends, quality, operations, rows, importance),
-        *(receivers, registry, audit, events),
+        *(receivers, registry, audit, events, configuration),
     )
     for part in parts:
         server.include_router(part.router(app), prefix=_PREFIX, responses=USUAL)

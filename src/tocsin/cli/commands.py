@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.progress import Progress
 
 import tocsin
-from tocsin.cli import acting, rows, state, watching
+from tocsin.cli import acting, configuring, rows, state, watching
 from tocsin.cli.auditing import audit_commands
 from tocsin.cli.capturing import serve as serve_model
 from tocsin.cli.drift import drift
@@ -253,6 +253,10 @@ for command in (
     rows.erase,
     importance,
     quality,
+    configuring.check,
+    configuring.plan,
+    configuring.apply,
+    configuring.export,
 ):
     commands.command()(command)
 

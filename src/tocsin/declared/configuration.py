@@ -37,11 +37,15 @@ class Source:
 
 @dataclass(frozen=True)
 class DeclaredMonitor:
-    """A monitor as its file has it. reference: `file`, `dataset` or `sha256`, None to keep it."""
+    """A monitor as its file has it.
+
+    reference: `file`, `dataset` or `sha256`, None to keep it. file: in which the monitor is.
+    """
 
     name: str
     document: Mapping[str, Any]
     reference: Mapping[str, str] | None = None
+    file: str = ""
 
 
 @dataclass(frozen=True)
@@ -99,7 +103,14 @@ class Checked:
                 if each.value.get("name") == name:
                     full = (kind, i, *path)
                     return Fault(node.place_of(full), _label(node, full), message, full)
-        return Fault(Place(self.nodes[0].place.file if self.nodes else ""), kind, message)
+        return self.fault_at((kind,), message)
+
+    def fault_at(self, path: Path, message: str) -> Fault:
+        """A fault in what a file has once, with its place in the file that has it."""
+        having = [node for node in self.nodes if path and node.child(path[0]) is not None]
+        for node in having or self.nodes[:1]:
+            return _fault(node, path, message)
+        return Fault(Place(""), ".".join(map(str, path)), message, path)
 
 
 def refused(faults: Sequence[Fault]) -> ConfigurationError:
@@ -253,7 +264,8 @@ def _configuration(nodes: Sequence[Node]) -> Configuration:
             reference = each.value.get("reference")
             if isinstance(reference, str):
                 reference = {"file": reference}
-            monitors.append(DeclaredMonitor(str(each.value.get("name")), rest, reference))
+            name, file = str(each.value.get("name")), each.place.file
+            monitors.append(DeclaredMonitor(name, rest, reference, file))
         for each in _listed(node, "receivers"):
             rest = {key: part for key, part in each.value.items() if key != "name"}
             receivers[str(each.value.get("name"))] = rest

@@ -98,6 +98,12 @@ def read(text: str, file: str) -> tuple[Node | None, list[Fault]]:
         return None, [Fault(builder.place(error.made), "", str(error))]
 
 
+def is_plain_text(text: str) -> bool:
+    """Whether this, written without quotes, is read as text."""
+    others = (_NULL, _TRUE, _FALSE, _OTHERWISE_BOOLEAN, _OTHERWISE_NUMBER, _NOT_FINITE, _NUMBER)
+    return not any(other.fullmatch(text) for other in others)
+
+
 def _unreadable(error: yaml.MarkedYAMLError) -> str:
     problem = " ".join(str(error.problem or error.context).split())
     if "single document" in str(error.context):

@@ -45,6 +45,19 @@ models = sa.Table(
     # How many days of the lake a rebuild reads, and has read; null while there is none.
     sa.Column("rebuild_days", sa.Integer),
     sa.Column("rebuild_days_done", sa.Integer),
+    # Of the rows that were given as the reference; null where nobody noted it.
+    sa.Column("reference_digest", sa.String),
+)
+
+# Every configuration that was applied from files, the newest of which holds.
+applied = sa.Table(
+    "applied",
+    metadata,
+    sa.Column("number", _Key, primary_key=True),
+    sa.Column("actor", sa.String, nullable=False),
+    sa.Column("applied_at", _Time, nullable=False),
+    sa.Column("document", sa.JSON, nullable=False),
+    sa.Column("digest", sa.String, nullable=False),
 )
 
 inbox = sa.Table(
