@@ -172,3 +172,16 @@ def test_a_window_of_which_nobody_knows_how_far_off_it_is_says_nothing():
     surprises.n[25], surprises.error[25] = 0.0, np.inf
     found = flags(track(values, values, surprises=surprises))
     assert not any(Flag.CONCEPT_DRIFT_SUSPECTED in flag for flag in found)
+
+
+def test_a_window_without_an_estimate_tells_nothing_of_how_far_others_differ() -> None:
+    realised = np.random.default_rng(6).normal(0.8, 5 * SE, 40)
+    value = np.full(40, 0.8)
+    value[5] = np.nan
+    found = judged(
+        track(value, realised),
+        np.arange(20, 40), references=[0.8], scales=[Scale.SHARE], loss=0.2, lag=1, stride=1,
+    )  # fmt: skip
+    assert np.isfinite(found.low).all()
+    # Those around it do all the same.
+    assert (found.high - found.low > 10 * SE).all()
