@@ -32,6 +32,7 @@ from tocsin.service.importance import Importances
 from tocsin.service.ingest import Ingest
 from tocsin.service.mlflow_webhook import MlflowWebhook
 from tocsin.service.multivariate import Multivariate
+from tocsin.service.notify import Notify
 from tocsin.service.operations import Operations
 from tocsin.service.profile_source import ProfileSource
 from tocsin.service.publish import Publish
@@ -108,7 +109,7 @@ def opened(settings: Settings, clock: Clock = wall_clock) -> Iterator[App]:
         due = Due(settings.seal_rows, settings.seal_age)
         fold = Fold(records, lake, clock, due)
         evaluate = Evaluate(
-            records, Alerting(settings.url), clock, revise_after=settings.revise_after
+            records, Alerting(Notify(settings.url)), clock, revise_after=settings.revise_after
         )
         outside = Outside(settings.allow_networks, secrets=secret)
         deliver = Deliver(records, clock, outside)

@@ -266,3 +266,16 @@ def test_buckets_too_fine_or_too_coarse_are_refused(
 ) -> None:
     with pytest.raises(SchemaError, match=named):
         parse_monitor("late", document(granularity=granularity, windows=[size]))
+
+
+@pytest.mark.parametrize(
+    ("labels", "named"),
+    [
+        ({"model": "other"}, "every alert has `model` by itself"),
+        ({"a-team": "x"}, "a-team"),
+        ({"team": 3}, "team"),
+    ],
+)
+def test_labels_that_alerts_cannot_have_are_refused(labels: dict[str, object], named: str) -> None:
+    with pytest.raises(SchemaError, match=named):
+        parse_monitor("late", rule(labels=labels))

@@ -124,3 +124,32 @@ def test_a_rule_may_be_on_any_metric(app: App, metric: str) -> None:
     feed.work()
 
     assert len(app.read.incidents(open_only=True)) == 1
+
+
+def test_an_alert_carries_the_labels_and_the_annotations_of_its_rule(app: App) -> None:
+    drift = DRIFT | {
+        "labels": {"severity": "critical", "team": "flights"},
+        "annotations": {"summary": "Ask the feed", "runbook_url": "https://example.com/runbook"},
+    }
+    feed = _feed(app, drift)
+    feed.hours(0, 24 * 9)
+    feed.hours(24 * 9, 24 * 9 + 3, distance_factor=1.6)
+    feed.work()
+
+    (incident,) = app.read.incidents()
+    detail = app.read.incident(incident.id)
+    assert detail is not None
+    distance = next(e for e in detail.episodes if e.instance == "distance")
+    assert distance.labels == {
+        "alert": "Drift",
+        "model": "late",
+        "severity": "critical",
+        "category": "drift",
+        "team": "flights",
+        "instance": "distance",
+        "feature": "distance",
+    }
+    assert (distance.summary, distance.runbook_url) == (
+        "Ask the feed",
+        "https://example.com/runbook",
+    )

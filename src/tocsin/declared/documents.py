@@ -123,11 +123,42 @@ class ExpressionDocument(_Strict):
     clear: float | None = None
 
 
-class RuleLabelsDocument(_Strict):
-    """How urgent a rule is, and what it is about: `performance`, or `early` of an estimate."""
+_LabelName = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$", max_length=64)]
+_LabelValue = Annotated[str, Field(max_length=256)]
+# What every alert is labelled with by itself.
+_OWN_LABELS = ("alert", "model", "instance", "feature", "segment", "version")
+
+
+class RuleLabelsDocument(BaseModel):
+    """How urgent a rule is, and what it is about: `performance`, or `early` of an estimate.
+
+    Others are free, such as `team`.
+    """
+
+    model_config = ConfigDict(extra="allow", frozen=True)
+    __pydantic_extra__: dict[_LabelName, _LabelValue]
 
     severity: Literal["info", "warning", "critical"] = "warning"
     category: str | None = None
+
+    @model_validator(mode="after")
+    def _not_own(self) -> Self:
+        for name in self.own:
+            if name in _OWN_LABELS:
+                raise ValueError(f"every alert has `{name}` by itself; choose another name")
+        return self
+
+    @property
+    def own(self) -> dict[str, str]:
+        """Those that are free."""
+        return dict(sorted(self.__pydantic_extra__.items()))
+
+
+class AnnotationsDocument(_Strict):
+    """What a person is told first, and where it says what to do."""
+
+    summary: Annotated[str, Field(max_length=1_000)] = ""
+    runbook_url: Annotated[str, Field(pattern=r"^https?://[^\s]+$")] | None = None
 
 
 class RuleDocument(_Strict):
@@ -140,7 +171,8 @@ class RuleDocument(_Strict):
     min_samples: Annotated[int, Field(ge=1)] = 1
     min_coverage: Annotated[float, Field(ge=0, le=1)] = 0.5
     confidence: Literal["interval", "none"] = "interval"
-    labels: RuleLabelsDocument = RuleLabelsDocument()
+    labels: RuleLabelsDocument = RuleLabelsDocument.model_validate({})
+    annotations: AnnotationsDocument = AnnotationsDocument()
 
 
 class DriftMethodDocument(_Strict):

@@ -387,6 +387,9 @@ def _rule(
         confident=parsed.confidence == "interval",
         severity=parsed.labels.severity,
         category=_category(parsed),
+        labels=tuple(parsed.labels.own.items()),
+        summary=parsed.annotations.summary,
+        runbook_url=parsed.annotations.runbook_url or "",
     )
 
 

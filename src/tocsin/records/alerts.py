@@ -1,6 +1,6 @@
 """Alert states, their episodes, and the incidents that group them."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import sqlalchemy as sa
@@ -13,7 +13,10 @@ from tocsin.rules import Phase, State
 
 @dataclass(frozen=True)
 class Episode:
-    """One run of an alert from firing to resolved; times are window ends."""
+    """One run of an alert from firing to resolved; times are window ends.
+
+    labels: what routes, silences and inhibition go by. summary, runbook_url: as the rule has them.
+    """
 
     id: str
     incident_id: int
@@ -25,6 +28,9 @@ class Episode:
     fired: int
     resolved: int | None
     text: str
+    labels: dict[str, str] = field(default_factory=dict)
+    summary: str = ""
+    runbook_url: str = ""
 
 
 @dataclass(frozen=True)

@@ -254,6 +254,9 @@ episodes = sa.Table(
     sa.Column("fired", _Time, nullable=False),
     sa.Column("resolved", _Time),
     sa.Column("text", sa.String, nullable=False),
+    sa.Column("labels", sa.JSON, nullable=False, server_default="{}"),
+    sa.Column("summary", sa.String, nullable=False, server_default=""),
+    sa.Column("runbook_url", sa.String, nullable=False, server_default=""),
 )
 
 timeline = sa.Table(

@@ -34,6 +34,8 @@ class Rule:
     for_windows: consecutive breached windows before it fires. keep_firing_windows: good ones before
     it resolves. min_samples: fewer rows hold the state. min_coverage: labelled share to wait for.
     confident: the 95 % interval must lie beyond the threshold, not the value alone.
+    labels: of its owners, for routes and silences, in the order of their names. summary: what a
+    person is told first. runbook_url: what to do about it.
     """
 
     name: str
@@ -50,6 +52,9 @@ class Rule:
     severity: str = "warning"
     category: str = "performance"
     auto: bool = False
+    labels: tuple[tuple[str, str], ...] = ()
+    summary: str = ""
+    runbook_url: str = ""
 
     def __post_init__(self) -> None:
         if self.metric in _VERDICTS:

@@ -8,7 +8,7 @@ from sqlalchemy.engine import Connection
 
 from tocsin.declared import Monitor
 from tocsin.ids import uuid7
-from tocsin.records import alerts, changes, models, outbox
+from tocsin.records import alerts, changes, models
 from tocsin.records.alerts import AlertState, Episode
 from tocsin.records.evaluations import Evaluation
 from tocsin.records.models import ModelRecord
@@ -23,7 +23,8 @@ from tocsin.rules import (
     transition,
 )
 from tocsin.service.diagnose import Cause, diagnose
-from tocsin.service.message import describe, notification
+from tocsin.service.message import describe
+from tocsin.service.notify import Notify
 from tocsin.service.quality import column_of
 from tocsin.service.signals import REST, readings, title
 from tocsin.values import Window, WindowSpec
@@ -46,8 +47,8 @@ class _Step:
 class Alerting:
     """The rules of all models; state lives in the records only."""
 
-    def __init__(self, base_url: str) -> None:
-        self._base_url = base_url
+    def __init__(self, notify: Notify) -> None:
+        self._notify = notify
 
     def step(
         self,
@@ -159,6 +160,9 @@ class Alerting:
             fired=window.end,
             resolved=None,
             text=step.moved.reason,
+            labels=labels_of(step.rule, step.instance, record.name),
+            summary=step.rule.summary,
+            runbook_url=step.rule.runbook_url,
         )
         alerts.add_episode(connection, record.id, episode)
         self._tell(connection, record, episode, "fired", window.end, now)
@@ -237,20 +241,7 @@ class Alerting:
             kind=event,
             text=describe(episode, event),
         )
-        payload = notification(
-            incident, episode, event, window_end=window_end, base_url=self._base_url
-        )
-        for receiver in outbox.all_receivers(connection):
-            for target in receiver.targets:
-                outbox.put(
-                    connection,
-                    receiver=receiver.name,
-                    target=target,
-                    order_key=f"{receiver.name}/{episode.id}{f'/{target}' if target else ''}",
-                    message_id=f"{episode.id}.{event}",
-                    payload=payload,
-                    now=now,
-                )
+        self._notify.tell(connection, incident, episode, event, window_end=window_end, now=now)
         models.count(connection, record.id, **{f"alerts_{event}": 1})
         changes.announce(connection, f"incident/{incident.id}", now=now)
 
@@ -281,6 +272,21 @@ def _caught_up(
     ends = (before.state.last_window, others.state.last_window)
     last = max((end for end in ends if end is not None), default=None)
     return replace(before, state=replace(before.state, last_window=last))
+
+
+def labels_of(rule: Rule, instance: str, model: str) -> dict[str, str]:
+    """What routes, silences and inhibition go by; those of the rule's own come first."""
+    found = {
+        **dict(rule.labels),
+        "alert": rule.name,
+        "model": model,
+        "severity": rule.severity,
+        "category": rule.category,
+    }
+    if instance:
+        found["instance"] = instance
+    feature = column_of(instance)
+    return {**found, "feature": feature} if feature else found
 
 
 def _about(connection: Connection, record: ModelRecord, *more: str) -> frozenset[str]:
