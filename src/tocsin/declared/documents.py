@@ -10,9 +10,9 @@ from pydantic import (
     model_validator,
 )
 
-from tocsin.declared.durations import Duration, Span
+from tocsin.declared.durations import Duration, Patience, Span, Windows
 from tocsin.declared.quality import QualityDocument
-from tocsin.rules import Operator
+from tocsin.rules import NoData, Operator
 from tocsin.schema import Kind, Task
 from tocsin.values import DAY, HOUR, MINUTE
 
@@ -115,14 +115,30 @@ class PricesDocument(_Strict):
 
 
 class ExpressionDocument(_Strict):
-    """What a rule looks at."""
+    """What a rule looks at: a metric, or an expression over several.
 
-    metric: str
+    relative_to: what is subtracted from the metric.
+    """
+
+    metric: str | None = None
+    expression: _Name | None = None
+    relative_to: Literal["reference", "previous", "version"] | None = None
     window: Span
-    by: Annotated[tuple[Literal["feature"], ...], BeforeValidator(_names)] = ()
+    by: Annotated[tuple[_Name, ...], BeforeValidator(_names)] = ()
     op: Operator | None = None
     value: float | Literal["auto"] | None = None
     clear: float | None = None
+
+    @model_validator(mode="after")
+    def _one_of_two(self) -> Self:
+        if (self.metric is None) == (self.expression is None):
+            raise ValueError("needs either `metric` or `expression`")
+        return self
+
+    @property
+    def looked_at(self) -> str:
+        """The name of the metric, or the expression."""
+        return self.metric or self.expression or ""
 
 
 _LabelName = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$", max_length=64)]
@@ -168,11 +184,12 @@ class RuleDocument(_Strict):
 
     alert: str = Field(min_length=1, max_length=128)
     expr: ExpressionDocument
-    for_windows: Annotated[int, Field(ge=1, alias="for")] = 1
-    keep_firing_for: Annotated[int, Field(ge=1)] = 1
+    patience: Annotated[Windows, Field(alias="for")] = Patience(windows=1)
+    keep_firing_for: Windows = Patience(windows=1)
     min_samples: Annotated[int, Field(ge=1)] = 1
     min_coverage: Annotated[float, Field(ge=0, le=1)] = 0.5
     confidence: Literal["interval", "none"] = "interval"
+    no_data: NoData = NoData.KEEP_LAST
     labels: RuleLabelsDocument = RuleLabelsDocument.model_validate({})
     annotations: AnnotationsDocument = AnnotationsDocument()
 

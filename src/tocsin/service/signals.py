@@ -20,13 +20,14 @@ from tocsin.rules import (
     read_quality,
 )
 from tocsin.schema import Schema
-from tocsin.service.quality import cells, column_of, counts_of, findings_of, unsure_of
+from tocsin.service.derived import parts_of
+from tocsin.service.quality import NO_ROWS, cells, column_of, counts_of, findings_of, unsure_of
 from tocsin.values import Bounded, Measure, Undefined, format_duration
 
 _NOT_TRUSTED = Undefined("this window has no estimate that is trusted")
 _NOT_MEASURED = Undefined("this window was measured before the metric was declared")
 _NOT_COUNTED = Undefined("this window was measured before there were rates")
-_NO_ROWS = Undefined("no rows to take a share of")
+_OF_NO_ROWS = Undefined("no rows to take a share of")
 _RATES = FEATURE_CHECKS | MODEL_CHECKS
 # The instance that stands for all checks of the data that nothing was found of.
 REST = ""
@@ -38,8 +39,8 @@ def readings(
 ) -> Iterator[tuple[str, Reading]]:
     """The instances of a rule in one window, and how each reads.
 
-    known: instances of the rule that are not at rest; of the checks of the data the others are told
-    only when something was found.
+    known: instances of which something was found before; of the checks of the data the others are
+    told only when something is.
     """
     if rule.metric in _OF_DRIFT:
         for column, shift in evaluation.shifts.items():
@@ -108,6 +109,8 @@ def numbers(name: str, evaluation: Evaluation, monitor: Monitor) -> Iterator[tup
     elif is_estimate(name):
         found = estimate_of(evaluation.estimates, plain_name(name))
         yield "", _NOT_TRUSTED if found is None or not found.trusted else found.measure
+    elif name in monitor.derived and monitor.derived[name].by:
+        yield from parts_of(monitor.derived[name], evaluation.measures)
     else:
         yield "", evaluation.measures.get(name, _NOT_MEASURED)
 
@@ -128,7 +131,7 @@ def _rates(name: str, evaluation: Evaluation, monitor: Monitor) -> Iterator[tupl
         at, counts.tolist(), n.tolist(), low.tolist(), high.tolist(), strict=True
     ):
         if rows == 0:
-            yield of[i].feature, _NO_ROWS
+            yield of[i].feature, _OF_NO_ROWS
         elif share:
             yield of[i].feature, Bounded(count / rows, 0.0, least, most, round(rows))
         else:
@@ -151,7 +154,8 @@ def instances(name: str, monitor: Monitor) -> int:
 
 def needs_labels(name: str, monitor: Monitor) -> bool:
     """Whether these numbers wait for outcomes."""
-    return name in monitor.metrics and monitor.metrics[name].needs_labels
+    named = monitor.named
+    return name in named and named[name].needs_labels
 
 
 def sides(rule: Rule, monitor: Monitor) -> tuple[float, ...]:
@@ -162,13 +166,15 @@ def sides(rule: Rule, monitor: Monitor) -> tuple[float, ...]:
         return (1.0,) if _RATES[rule.metric].share else (-1.0,)
     if rule.metric == VOLUME:
         return (1.0, -1.0)
-    better = monitor.metrics[plain_name(rule.metric)].higher_is_better
+    better = monitor.named[plain_name(rule.metric)].higher_is_better
     return (1.0, -1.0) if better is None else (-1.0,) if better else (1.0,)
 
 
 def title(rule: Rule, instance: str, monitor: Monitor) -> str:
     """What an incident is called that an instance of this rule opens."""
     size = format_duration(rule.window)
+    if instance == NO_ROWS:
+        return f"No predictions over {size}"
     if rule.metric in _OF_DRIFT:
         return f"{instance} has drifted over {size}"
     if rule.metric == QUALITY:
@@ -196,6 +202,8 @@ def check_title(check: str) -> str:
 def _named(metric: str, instance: str, monitor: Monitor) -> str:
     if is_estimate(metric):
         return f"{monitor.metrics[plain_name(metric)].title}, estimated before labels,"
-    if metric in monitor.metrics:
-        return monitor.metrics[metric].title
+    named = monitor.named
+    if metric in named:
+        of = f" of {instance}" if instance else ""
+        return named[metric].title + of
     return f"{check_title(metric)} of {instance}" if instance else check_title(metric)
