@@ -29,6 +29,7 @@ from tocsin.service.deliver import Deliver
 from tocsin.service.erase import Erase
 from tocsin.service.evaluate import Evaluate
 from tocsin.service.fold import Due, Fold
+from tocsin.service.follow_files import FollowFiles
 from tocsin.service.importance import Importances
 from tocsin.service.ingest import Ingest
 from tocsin.service.mlflow_webhook import MlflowWebhook
@@ -53,6 +54,7 @@ from tocsin.worker import Worker
 # The entry points by which packages bring metrics of their own.
 _METRICS = "tocsin.metrics"
 _KEY_BYTES = 32
+_LOOK_AT_FILES_S = 1.0
 # delta-rs makes a host name of a table's path, and these may not be in one.
 _NOT_IN_PATHS = frozenset("[]^|")
 
@@ -89,6 +91,7 @@ class App:
     worker: Worker
     watcher: Watcher
     publisher: Watcher
+    follower: Watcher | None
 
 
 @contextmanager
@@ -129,11 +132,12 @@ def opened(settings: Settings, clock: Clock = wall_clock) -> Iterator[App]:
         forgetting = (ingest.forget, fold.forget, evaluate.forget, retain.forget)
         delete = Delete(records, lake, clock, forgetting)
         register = Register(records, lake, clock, hash_key)
+        configure = Configure(records, register, delete, clock, settings.tracking_uri)
         yield App(
             settings=settings,
             records=records,
             register=register,
-            configure=Configure(records, register, delete, clock, settings.tracking_uri),
+            configure=configure,
             ingest=ingest,
             room=room,
             quarantine=Quarantine(records, lake, clock, hash_key),
@@ -157,9 +161,19 @@ def opened(settings: Settings, clock: Clock = wall_clock) -> Iterator[App]:
             webhook=MlflowWebhook(records, clock, settings.webhook_secret),
             watcher=Watcher("registry", aliases.look_at_all, every_s=every_s),
             publisher=Watcher("results", publish.publish, every_s=every_s),
+            follower=_follower(configure, settings),
             worker=Worker(rebuild, fold, evaluate, retain, delete, deliver, trouble),
         )
         records.close()
+
+
+def _follower(configure: Configure, settings: Settings) -> Watcher | None:
+    """What looks whether the files of monitors changed, where there are any."""
+    if not settings.config:
+        return None
+    files = FollowFiles(configure, settings.config)
+    every_s = _LOOK_AT_FILES_S
+    return Watcher("configuration", files.look, every_s=every_s, longest_s=every_s)
 
 
 def _hash_key(path: Path) -> bytes:

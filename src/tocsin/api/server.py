@@ -45,9 +45,13 @@ def application(app: App) -> FastAPI:
         app.worker.start()
         app.watcher.start()
         app.publisher.start()
+        if app.follower is not None:
+            app.follower.start()
         try:
             yield
         finally:
+            if app.follower is not None:
+                app.follower.stop()
             app.publisher.stop()
             app.watcher.stop()
             app.worker.stop()

@@ -59,6 +59,7 @@ TrackingUri = Annotated[
 
 
 @commands.command()
+@commands.command(name="up")
 def server(
     data: Data = None,
     host: Host = None,
@@ -68,6 +69,10 @@ def server(
     allowed_hosts: Annotated[
         str | None,
         typer.Option(help="Names by which browsers reach it, with commas between."),
+    ] = None,
+    config: Annotated[
+        list[Path] | None,
+        typer.Option(help="Files of monitors, or a folder: applied now, and when they change."),
     ] = None,
 ) -> None:
     """Run Tocsin: API, pages and worker in one process."""
@@ -83,6 +88,7 @@ def server(
         tracking_uri=tracking_uri,
         lake=lake,
         allowed_hosts=allowed_hosts,
+        config=config or (),
     )
     serve(chosen, ready=lambda url: _out.print(f"Tocsin runs at {url} on data in {chosen.data}"))
 

@@ -19,11 +19,12 @@ _ENDINGS = (".yaml", ".yml")
 class Loaded:
     """Files as they were checked, with the SHA-256 of every reference that they name by its file.
 
-    tables: the rows of these by SHA-256.
+    tables: the rows of these by SHA-256. references: where they are.
     """
 
     checked: Checked
     tables: Mapping[str, pa.Table]
+    references: tuple[Path, ...] = ()
 
 
 def load(paths: Sequence[Path], *, new: bool = False) -> Loaded:
@@ -36,6 +37,7 @@ def load(paths: Sequence[Path], *, new: bool = False) -> Loaded:
     tables: dict[str, pa.Table] = {}
     faults: list[Fault] = []
     monitors = []
+    places = [place for m in checked.configuration.monitors if (place := _place(m)) is not None]
     for monitor in checked.configuration.monitors:
         try:
             found, table = _with_digest(monitor)
@@ -47,7 +49,7 @@ def load(paths: Sequence[Path], *, new: bool = False) -> Loaded:
         monitors.append(found)
     configuration = replace(checked.configuration, monitors=tuple(monitors))
     told = in_order([*checked.faults, *faults])
-    return Loaded(replace(checked, configuration=configuration, faults=told), tables)
+    return Loaded(replace(checked, configuration=configuration, faults=told), tables, tuple(places))
 
 
 def files_of(paths: Sequence[Path]) -> list[Path]:
@@ -76,12 +78,19 @@ def _source(path: Path) -> Source:
         raise InvalidInputError(f"{path} cannot be read as UTF-8 text: {error}") from error
 
 
+def _place(monitor: DeclaredMonitor) -> Path | None:
+    """Where the rows of a reference are, if its monitor names a file."""
+    said = monitor.reference
+    if not isinstance(said, dict) or not isinstance(said.get("file"), str):
+        return None
+    return Path(monitor.file).parent / str(said["file"])
+
+
 def _with_digest(monitor: DeclaredMonitor) -> tuple[DeclaredMonitor, pa.Table | None]:
     """A monitor whose reference has its digest, and the rows. Raises: InvalidInputError."""
-    said = monitor.reference
-    if not isinstance(said, dict) or "file" not in said:
+    said, path = monitor.reference, _place(monitor)
+    if said is None or path is None:
         return monitor, None
-    path = Path(monitor.file).parent / str(said["file"])
     try:
         table = pq.read_table(path)
     except FileNotFoundError as error:
