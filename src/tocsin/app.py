@@ -26,6 +26,7 @@ from tocsin.service.configure import Configure
 from tocsin.service.data_quality import DataQuality
 from tocsin.service.delete import Delete
 from tocsin.service.deliver import Deliver
+from tocsin.service.drafts import Drafts
 from tocsin.service.erase import Erase
 from tocsin.service.evaluate import Evaluate
 from tocsin.service.fold import Due, Fold
@@ -67,6 +68,7 @@ class App:
     records: Records
     register: Register
     configure: Configure
+    drafts: Drafts
     ingest: Ingest
     room: Room
     quarantine: Quarantine
@@ -138,6 +140,7 @@ def opened(settings: Settings, clock: Clock = wall_clock) -> Iterator[App]:
             records=records,
             register=register,
             configure=configure,
+            drafts=Drafts(records, register),
             ingest=ingest,
             room=room,
             quarantine=Quarantine(records, lake, clock, hash_key),

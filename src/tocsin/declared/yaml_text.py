@@ -6,8 +6,8 @@ import yaml
 
 from tocsin.declared.strict_yaml import is_plain_text
 
-# Mappings of this length stand in one line.
-_SHORT = 72
+# Mappings and lists of this length stand in one line.
+_SHORT = 76
 
 
 def as_yaml(document: Any) -> str:
@@ -37,14 +37,14 @@ def _text(dumper: _Dumper, text: str) -> yaml.Node:
 def _mapping(dumper: _Dumper, mapping: dict[str, Any]) -> yaml.Node:
     node = dumper.represent_mapping("tag:yaml.org,2002:map", mapping.items())
     small = not any(isinstance(value, dict | list) for value in mapping.values())
-    node.flow_style = small and len(str(mapping)) < _SHORT
+    node.flow_style = small and sum(len(f"{k}: {v}, ") for k, v in mapping.items()) < _SHORT
     return node
 
 
 def _sequence(dumper: _Dumper, sequence: list[Any]) -> yaml.Node:
     node = dumper.represent_sequence("tag:yaml.org,2002:seq", sequence)
     small = not any(isinstance(value, dict | list) for value in sequence)
-    node.flow_style = small and len(str(sequence)) < _SHORT
+    node.flow_style = small and sum(len(f"{each}, ") for each in sequence) < _SHORT
     return node
 
 
