@@ -21,6 +21,7 @@ from tocsin.service.alert import Alerting
 from tocsin.service.aliases import Aliases
 from tocsin.service.asking import Asking
 from tocsin.service.audit import Audit
+from tocsin.service.backtest import Backtest
 from tocsin.service.clock import Clock, wall_clock
 from tocsin.service.configure import Configure
 from tocsin.service.data_quality import DataQuality
@@ -37,6 +38,7 @@ from tocsin.service.mlflow_webhook import MlflowWebhook
 from tocsin.service.multivariate import Multivariate
 from tocsin.service.notify import Notify
 from tocsin.service.operations import Operations
+from tocsin.service.people import People
 from tocsin.service.profile_source import ProfileSource
 from tocsin.service.publish import Publish
 from tocsin.service.quarantine import Quarantine
@@ -85,6 +87,8 @@ class App:
     receivers: Receivers
     deliver: Deliver
     operations: Operations
+    backtest: Backtest
+    people: People
     read: Read
     audit: Audit
     aliases: Aliases
@@ -157,6 +161,8 @@ def opened(settings: Settings, clock: Clock = wall_clock) -> Iterator[App]:
             receivers=Receivers(records, outside, clock, settings.url),
             deliver=deliver,
             operations=Operations(records, clock),
+            backtest=Backtest(records),
+            people=People(records, clock),
             read=Read(records, lake),
             audit=Audit(records),
             aliases=aliases,

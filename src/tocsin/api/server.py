@@ -11,6 +11,7 @@ from starlette.routing import Route
 import tocsin
 from tocsin.api import (
     audit,
+    backtest,
     configuration,
     events,
     health,
@@ -19,6 +20,7 @@ from tocsin.api import (
     models,
     multivariate,
     operations,
+    people,
     quality,
     receivers,
     registry,
@@ -66,7 +68,7 @@ def application(app: App) -> FastAPI:
     )
     parts = (
         *(sources, models, multivariate, trends, quality, operations, rows, importance),
-        *(receivers, registry, audit, events, configuration),
+        *(people, backtest, receivers, registry, audit, events, configuration),
     )
     for part in parts:
         server.include_router(part.router(app), prefix=_PREFIX, responses=USUAL)

@@ -11,11 +11,13 @@ from rich.progress import Progress
 import tocsin
 from tocsin.cli import acting, configuring, rows, state, watching
 from tocsin.cli.auditing import audit_commands
+from tocsin.cli.backtesting import backtest
 from tocsin.cli.capturing import serve as serve_model
 from tocsin.cli.drift import drift
 from tocsin.cli.estimates import estimates
 from tocsin.cli.importance import importance
 from tocsin.cli.options import Url, remote_at
+from tocsin.cli.people import incident_commands
 from tocsin.cli.quality import quality
 from tocsin.cli.tables import (
     groups_table,
@@ -40,6 +42,7 @@ commands = typer.Typer(
     pretty_exceptions_enable=False,
 )
 commands.add_typer(audit_commands, name="audit")
+commands.add_typer(incident_commands, name="incident")
 commands.add_typer(test_commands, name="test")
 for _command in (acting.history, acting.promote, acting.rollback, estimates, trends):
     commands.command()(_command)
@@ -265,6 +268,8 @@ for command in (
     configuring.export,
 ):
     commands.command()(command)
+
+commands.command()(backtest)
 
 
 @commands.command()
