@@ -254,8 +254,9 @@ def test_the_example_of_monitors_as_code_is_applied(server: Server, tmp_path: Pa
     page = (ROOT / "docs/monitors.md").read_text()
     (making,) = blocks("docs/monitors.md")
     run(making, server.url, tmp_path)
-    (example,) = re.findall(r"```yaml\n(.*?)```", page, re.DOTALL)
+    example, tests = re.findall(r"```yaml\n(.*?)```", page, re.DOTALL)
     (tmp_path / "monitors.yaml").write_text(example)
+    (tmp_path / "monitors.test.yaml").write_text(tests)
     said = {}
     for command in re.findall(r"```sh\n(.*?)\n```", page):
         program, name, *arguments = shlex.split(command)
@@ -274,6 +275,10 @@ def test_the_example_of_monitors_as_code_is_applied(server: Server, tmp_path: Pa
     assert said["plan"][0] == 2
     assert "3 changes." in said["plan"][1]
     assert said["apply"][0] == 0
+    assert said["test"] == (
+        0,
+        "ok     one bad window wakes nobody, two do\n1 of 1 tests passed.\n",
+    )
     (tmp_path / "exported.yaml").write_text(said["export"][1])
     (monitor,) = load([tmp_path / "exported.yaml"]).checked.good().monitors
     assert [rule["alert"] for rule in monitor.document["rules"]] == [

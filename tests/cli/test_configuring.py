@@ -59,6 +59,16 @@ def test_check_looks_for_references(file: Path) -> None:
     assert "there is no file" in str(tocsin("check", file.parent / "none.yaml").exception)
 
 
+def test_a_folder_is_all_of_its_files_but_the_tests(file: Path) -> None:
+    inner = file.parent / "more"
+    inner.mkdir()
+    (inner / "ops.yml").write_text("apiVersion: tocsin/v1\n" + OPS.replace("ops", "others"))
+    (inner / "late.test.yaml").write_text("tests: []\n")
+    assert tocsin("check", file.parent).stdout == "No faults: 1 monitor, 2 receivers.\n"
+    (inner / "empty").mkdir()
+    assert "no .yaml file" in str(tocsin("check", inner / "empty").exception)
+
+
 def test_check_prints_the_schema() -> None:
     printed = json.loads(tocsin("check", "--schema").stdout)
     assert printed["properties"]["monitors"]["type"] == "array"

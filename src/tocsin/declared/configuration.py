@@ -1,7 +1,7 @@
 """Files of monitors: read, checked as a whole, and put together to one configuration."""
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from hashlib import sha256
 from typing import Any
@@ -291,6 +291,11 @@ def _within(path: Path, other: Path) -> bool:
 
 def _fault(node: Node, path: Path, message: str) -> Fault:
     return Fault(node.place_of(path), _label(node, path), message, path)
+
+
+def faults_in(node: Node, found: Iterable[tuple[Path, str]]) -> tuple[Fault, ...]:
+    """Faults of paths, with the places of these."""
+    return in_order(_fault(node, path, message) for path, message in found)
 
 
 def _label(node: Node, path: Path) -> str:

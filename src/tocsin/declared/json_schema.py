@@ -64,10 +64,9 @@ def _tidy(part: Any) -> Any:
     }
 
 
-def known_keys(path: tuple[str | int, ...]) -> list[str]:
-    """The keys that the mapping at a path may have; none where any may be there."""
+def known_keys(path: tuple[str | int, ...], whole: dict[str, Any]) -> list[str]:
+    """The keys that the mapping at a path may have by a schema; none where any may be there."""
     found: set[str] = set()
-    whole = monitors_schema()
     for part in _at([whole], path, whole):
         found |= set(part.get("properties", {}))
     return sorted(found)

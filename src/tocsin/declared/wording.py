@@ -8,7 +8,7 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from tocsin.declared.fault import Path
-from tocsin.declared.json_schema import known_keys
+from tocsin.declared.json_schema import known_keys, monitors_schema
 from tocsin.declared.strict_yaml import Node
 
 _OF_A_KIND = {
@@ -25,9 +25,12 @@ _OF_A_KIND = {
 }
 
 
-def faults(error: ValidationError, node: Node) -> list[tuple[Path, str]]:
+def faults(
+    error: ValidationError, node: Node, schema: dict[str, Any] | None = None
+) -> list[tuple[Path, str]]:
     """The faults as paths of the document, each with what is wrong and what to do.
 
+    schema: the JSON Schema of the document, of a file of monitors if it is None.
     Where a value may be of several kinds, only the faults of the kind that it is of are told.
     """
     found: dict[Path, list[tuple[bool, ErrorDetails]]] = {}
@@ -37,7 +40,7 @@ def faults(error: ValidationError, node: Node) -> list[tuple[Path, str]]:
             path = (*path, str(detail["loc"][-1])) if path[-1:] != detail["loc"][-1:] else path
         found.setdefault(path, []).append((branch, detail))
     return [
-        (path, _words(path, [d for _, d in details], node))
+        (path, _words(path, [d for _, d in details], node, schema or monitors_schema()))
         for path, details in found.items()
         # The value is of another kind than a branch wants, and has faults of its own kind deeper.
         if not (
@@ -76,14 +79,14 @@ def _of_a_kind(detail: ErrorDetails) -> bool:
     return detail["type"].endswith(("_type", "_parsing")) or detail["type"] == "literal_error"
 
 
-def _words(path: Path, details: Sequence[ErrorDetails], node: Node) -> str:
+def _words(path: Path, details: Sequence[ErrorDetails], node: Node, schema: dict[str, Any]) -> str:
     first = next((detail for detail in details if not _of_a_kind(detail)), details[0])
     key = str(path[-1]) if path else "the file"
     kind = first["type"]
     if kind == "missing":
         return f"`{key}` is required; add it"
     if kind == "extra_forbidden":
-        return f"there is no `{key}` here; {nearest(key, known_keys(path[:-1]))}"
+        return f"there is no `{key}` here; {nearest(key, known_keys(path[:-1], schema))}"
     if len(details) > 1 and all(_of_a_kind(detail) for detail in details):
         wanted = list(dict.fromkeys(_wanted(detail) for detail in details))
         return f"{_given(path, node)} should be {' or '.join(wanted)}"

@@ -13,6 +13,7 @@ from tocsin.engines import reference_digest
 from tocsin.errors import InvalidInputError
 
 _ENDINGS = (".yaml", ".yml")
+_OF_TESTS = ".test"
 
 
 @dataclass(frozen=True)
@@ -53,14 +54,14 @@ def load(paths: Sequence[Path], *, new: bool = False) -> Loaded:
 
 
 def files_of(paths: Sequence[Path]) -> list[Path]:
-    """The files of a list of files and folders, those of a folder by name.
+    """The files of a list of files and folders, those of a folder by name, without tests of rules.
 
     Raises: InvalidInputError for what is not there, or a folder without any.
     """
     found: list[Path] = []
     for path in paths:
         if path.is_dir():
-            inside = sorted(p for p in path.rglob("*") if p.suffix in _ENDINGS and p.is_file())
+            inside = sorted(p for p in path.rglob("*") if _is_of_monitors(p) and p.is_file())
             if not inside:
                 raise InvalidInputError(f"there is no .yaml file in {path}")
             found += inside
@@ -69,6 +70,11 @@ def files_of(paths: Sequence[Path]) -> list[Path]:
         else:
             found.append(path)
     return found
+
+
+def _is_of_monitors(path: Path) -> bool:
+    """Whether a file in a folder is one of monitors, by its name."""
+    return path.suffix in _ENDINGS and not path.stem.endswith(_OF_TESTS)
 
 
 def _source(path: Path) -> Source:
