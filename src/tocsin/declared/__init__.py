@@ -2,6 +2,7 @@
 
 from tocsin.declared.drift import DriftSettings, ReferenceKind
 from tocsin.declared.monitor import Monitor, Prices, Privacy, parse_monitor, parse_receiver
+from tocsin.declared.routing import parse_routing, parse_silence, path_words, routing_document
 
 __all__ = [
     "DriftSettings",
@@ -11,4 +12,8 @@ __all__ = [
     "ReferenceKind",
     "parse_monitor",
     "parse_receiver",
+    "parse_routing",
+    "parse_silence",
+    "path_words",
+    "routing_document",
 ]

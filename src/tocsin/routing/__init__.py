@@ -1,6 +1,7 @@
 """Who is told of an alert, when and with which others: pure, without clock and records."""
 
 from tocsin.routing.alert import Alert
+from tocsin.routing.configured import Routing
 from tocsin.routing.inhibition import DEFAULT_INHIBIT_RULES, Inhibited, InhibitRule, inhibited_by
 from tocsin.routing.matchers import (
     Labels,
@@ -47,6 +48,7 @@ __all__ = [
     "Notice",
     "Reason",
     "Route",
+    "Routing",
     "Silence",
     "Tell",
     "all_match",
