@@ -21,7 +21,9 @@ from tocsin.api import (
     quality,
     receivers,
     registry,
+    routing,
     rows,
+    silences,
     sources,
     trends,
 )
@@ -61,7 +63,7 @@ def application(app: App) -> FastAPI:
     )
     parts = (
         *(sources, models, multivariate, trends, quality, operations, rows, importance),
-        *(receivers, registry, audit, events),
+        *(receivers, routing, silences, registry, audit, events),
     )
     for part in parts:
         server.include_router(part.router(app), prefix=_PREFIX, responses=USUAL)

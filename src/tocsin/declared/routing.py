@@ -53,10 +53,10 @@ _LONGEST_SILENCE = 366 * DAY
 _USUAL = Route(None, (), False, ("model",), GROUP_WAIT, GROUP_INTERVAL, REPEAT_INTERVAL)  # noqa: FBT003
 
 
-def parse_routing(document: object, receivers: Collection[str]) -> Routing:
+def parse_routing(document: object, receivers: Collection[str] | None) -> Routing:
     """The routing of a document.
 
-    receivers: the names that routes may use. Raises: SchemaError with all faults.
+    receivers: the names that routes may use, None for any. Raises: SchemaError with all faults.
     """
     try:
         parsed = RoutingDocument.model_validate(document)
@@ -144,7 +144,9 @@ def path_words(path: tuple[int, ...]) -> str:
     return "".join(["route", *(f".routes.{i}" for i in path)])
 
 
-def _of_tree(root: Route, receivers: Collection[str], document: RoutingDocument) -> Iterator[str]:
+def _of_tree(
+    root: Route, receivers: Collection[str] | None, document: RoutingDocument
+) -> Iterator[str]:
     if root.receiver is None:
         yield "`route.receiver`: the root needs one, which is told what no other route takes"
     if root.matchers or root.continues:
@@ -156,10 +158,12 @@ def _of_tree(root: Route, receivers: Collection[str], document: RoutingDocument)
         yield f"`{path_words(path)}`: no alert can come here: {why}"
 
 
-def _of_node(branch: Branch, receivers: Collection[str], mute_times: set[str]) -> Iterator[str]:
+def _of_node(
+    branch: Branch, receivers: Collection[str] | None, mute_times: set[str]
+) -> Iterator[str]:
     route, here = branch.route, path_words(branch.path)
-    if route.receiver is not None and route.receiver not in receivers:
-        known = ", ".join(sorted(receivers)) or "none yet"
+    if None not in (receivers, route.receiver) and route.receiver not in (receivers or ()):
+        known = ", ".join(sorted(receivers or ())) or "none yet"
         yield f"`{here}.receiver`: there is no receiver {route.receiver!r}; there are {known}"
     if route.repeat_interval < route.group_interval:
         yield (

@@ -96,10 +96,11 @@ def decide(
 def next_flush(*, flushed_at: int | None, waiting: int | None, route: Route, now: int) -> int:
     """When a group with news is looked at next.
 
-    flushed_at: when it was last, None for a group that is new or has nothing open. waiting: when it
-    will be anyhow, None where that is not set.
+    flushed_at: when it was last, None for a group that begins. waiting: when it will be anyhow,
+    None where that is not set.
     """
-    if flushed_at is None:
-        first = now + route.group_wait
-        return first if waiting is None else min(first, waiting)
-    return waiting if waiting is not None else max(now, flushed_at + route.group_interval)
+    first = now + route.group_wait
+    # A clock that was put back since then lets nobody wait for longer.
+    since = None if flushed_at is None else min(flushed_at, now)
+    at = first if since is None else max(now, since + route.group_interval)
+    return at if waiting is None else min(at, waiting)

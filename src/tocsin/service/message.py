@@ -1,11 +1,22 @@
 """What is told about an alert: one sentence, and the payload of a notification."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from tocsin.records.alerts import Episode, Incident
+from tocsin.routing import Tell
 from tocsin.values import isoformat
 
 PAYLOAD_VERSION = 1
+_SEVERITIES = ("info", "warning", "critical")
+# What is said of an alert that fired before, in place of that it fired.
+_SAID = {
+    Tell.REPEATED: "still fires",
+    Tell.RELEASED: "fires, as was held back",
+    Tell.CHANGED: "fires, with news",
+}
+# As many alerts of a group as a title names.
+_MOST_NAMED = 3
 
 
 def describe(episode: Episode, event: str) -> str:
@@ -15,10 +26,32 @@ def describe(episode: Episode, event: str) -> str:
     return f"{episode.rule} {event}{about}{why}"
 
 
+def announced(episode: Episode, event: str, tell: Tell) -> str:
+    """The title of a notification: the sentence, but for what was told before in other words."""
+    said = _SAID.get(tell)
+    if event != "fired" or said is None:
+        return describe(episode, event)
+    return f"{_named(episode)} {said}: {episode.text}"
+
+
+def _named(episode: Episode) -> str:
+    return f"{episode.rule} for `{episode.instance}`" if episode.instance else episode.rule
+
+
 def notification(
-    incident: Incident, episode: Episode, event: str, *, window_end: int, base_url: str
+    incident: Incident,
+    episode: Episode,
+    event: str,
+    *,
+    window_end: int,
+    base_url: str,
+    tell: Tell = Tell.NEW,
+    reason: str = "",
 ) -> dict[str, Any]:
-    """The payload that receivers get; its fields only ever grow."""
+    """The payload that receivers get of one alert; its fields only ever grow.
+
+    tell, reason: why they get it now, where that is not only that it fired or is over.
+    """
     causes = [
         {key: cause[key] for key in ("kind", "feature", "score", "verdict", "sentence")}
         for cause in incident.causes[:3]
@@ -28,14 +61,16 @@ def notification(
         "event": event,
         "model": incident.model,
         "incident": incident.id,
-        "title": describe(episode, event),
+        "notice": str(tell),
+        "reason": reason,
+        "title": announced(episode, event, tell),
         "incident_title": incident.title,
         "episode": episode.id,
         "alert": episode.rule,
         "instance": episode.instance,
         "severity": episode.severity,
         "category": episode.category,
-        "text": episode.text,
+        "text": f"{episode.text}. {reason}" if reason else episode.text,
         "labels": episode.labels,
         "summary": episode.summary,
         "runbook_url": episode.runbook_url,
@@ -43,3 +78,53 @@ def notification(
         "causes": causes,
         "url": f"{base_url}/incidents/{incident.id}",
     }
+
+
+def group_notification(
+    alerts: Sequence[dict[str, Any]], labels: dict[str, str], *, base_url: str
+) -> dict[str, Any]:
+    """The payload of several alerts: that of the worst, with what is said of all in its place.
+
+    alerts: payloads of one alert each. labels: those that the group is made by.
+    """
+    fired = [each for each in alerts if each["event"] == "fired"]
+    ordered = sorted(alerts, key=_urgency)
+    first = ordered[0]
+    models = sorted({each["model"] for each in alerts})
+    incidents = {each["incident"] for each in alerts}
+    return {
+        **first,
+        "model": models[0] if len(models) == 1 else f"{len(models)} models",
+        "title": _group_title(ordered, len(fired)),
+        "text": "\n".join(_line(each, with_model=len(models) > 1) for each in ordered),
+        "instance": "",
+        "window_end": max(each["window_end"] for each in alerts),
+        "url": first["url"] if len(incidents) == 1 else f"{base_url}/incidents",
+        "group": labels,
+        "alerts": ordered,
+    }
+
+
+def _urgency(alert: dict[str, Any]) -> tuple[bool, int]:
+    """What fires comes first, and of that the most severe."""
+    return alert["event"] != "fired", -_SEVERITIES.index(alert["severity"])
+
+
+def _group_title(alerts: Sequence[dict[str, Any]], fired: int) -> str:
+    over = len(alerts) - fired
+    counts = [f"{fired} alerts fire" if fired > 1 else "1 alert fires"] if fired else []
+    if over:
+        counts.append(f"{over} resolved" if fired else f"{over} alerts resolved")
+    names = [
+        f"{each['alert']} for `{each['instance']}`" if each["instance"] else each["alert"]
+        for each in alerts[:_MOST_NAMED]
+    ]
+    more = len(alerts) - len(names)
+    return f"{', '.join(counts)}: {', '.join(names)}" + (f" and {more} more" if more else "")
+
+
+def _line(alert: dict[str, Any], *, with_model: bool) -> str:
+    of = f"{alert['model']}: " if with_model else ""
+    told = alert["title"] if alert["event"] == "fired" else alert["title"] + "."
+    why = f" ({alert['reason']})" if alert["reason"] else ""
+    return f"{alert['severity']}: {of}{told}{why}"

@@ -16,7 +16,7 @@ from tocsin.records.importances import StoredImportance
 from tocsin.service.multivariate import TogetherView
 from tocsin.service.views import ModelDetail
 from tocsin.values import DAY, HOUR, MINUTE, WindowSpec, parse_duration
-from tocsin.web import assets, pictures, registry_pages, words
+from tocsin.web import assets, pictures, registry_pages, silence_pages, words
 from tocsin.web.rendering import failed, not_found, page
 from tocsin.web.route import PageRoute
 
@@ -36,6 +36,7 @@ def add_pages(server: FastAPI, app: App) -> None:
     server.include_router(assets.router())
     server.include_router(router(app))
     server.include_router(registry_pages.router(app))
+    server.include_router(silence_pages.router(app))
     server.add_exception_handler(HTTPException, _no_such_page)
     server.add_exception_handler(Exception, _failed)
 
