@@ -41,7 +41,9 @@ def _show(told: dict[str, Any]) -> None:
     now = "would be told" if held is None else f"would not be told now: {held['words']}"
     _out.print(f"[bold]{escape(told['receiver'])}[/] {escape(now)}", soft_wrap=True)
     matched = ", ".join(told["matchers"]) or "everything"
-    _out.print(f"    by {told['route']}, which takes {escape(matched)}", soft_wrap=True)
+    way = f"by {told['route']}, which takes {matched}"
+    way = way if told["route"] else "as every receiver is while no route is written"
+    _out.print(f"    {escape(way)}", soft_wrap=True)
     group = ", ".join(f"{name}={value}" for name, value in told["group"].items()) or "all alerts"
     _out.print(
         f"    with others of {escape(group)}: first after {told['group_wait']}, then each "

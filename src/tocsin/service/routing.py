@@ -29,7 +29,7 @@ from tocsin.routing import (
     told_by,
 )
 from tocsin.service.clock import Clock
-from tocsin.values import isoformat
+from tocsin.values import SECOND, isoformat
 
 _log = logging.getLogger(__name__)
 MOST_LABELS = 100
@@ -49,8 +49,8 @@ class InForce:
 class WouldBeTold:
     """A receiver of an alert.
 
-    where: the node, as its document has it. matchers: of the nodes on the way to it. hold: why it
-    would not be told now.
+    where: the node, as its document has it; empty where nobody wrote one. matchers: of the nodes on
+    the way to it. hold: why it would not be told now.
     """
 
     receiver: str
@@ -115,9 +115,7 @@ class Routings:
         return [
             WouldBeTold(
                 receiver,
-                path_words(branch.path)
-                if force.routing.root is not None
-                else "no route is written",
+                path_words(branch.path) if force.routing.root is not None else "",
                 _matchers_on(force.tree, branch.path),
                 branch.route.group(labels),
                 branch.route,
@@ -148,7 +146,8 @@ def hold_of(
     """Why nobody is told of an alert by this route now, if that is so."""
     silence = silenced_by(active, alert.labels, now)
     if silence is not None:
-        words = f"silenced by {silence.author} until {isoformat(silence.end)}: {silence.comment}"
+        until = isoformat(silence.end // SECOND * SECOND)
+        words = f"silenced by {silence.author} until {until}: {silence.comment}"
         return Hold(Reason.SILENCED, words)
     found = inhibited_by(in_force.inhibit_rules, sources, alert, now)
     if found is not None:
