@@ -140,7 +140,15 @@ class Alarm:
         connection.execute(alert_states.delete().where(mine))
         connection.execute(
             alert_states.insert().values(
-                model_id=model_id, rule=rule, instance="", phase="firing", streak=0, last_window=end
+                model_id=model_id,
+                rule=rule,
+                instance="",
+                phase="firing",
+                last_window=end,
+                base={},
+                first_window=end,
+                every=HOUR,
+                letters="b",
             )
         )
 

@@ -110,9 +110,10 @@ def test_what_still_fires_is_told_again_after_the_repeat_interval(alarm: Alarm) 
 def test_news_of_an_alert_goes_to_those_who_know_of_it(alarm: Alarm) -> None:
     episode = alarm.fire("flights")
     after(alarm, 0)
-    alarm.news(episode)
+    alarm.news(episode, "flapping")
     (changed,) = after(alarm, 5 * MINUTE)
     assert changed.what == ("fired", "changed")
+    assert changed.payload["title"].startswith("Low goes to and fro")
 
 
 def test_a_silenced_alert_is_kept_and_told_with_the_reason_when_the_silence_ends(
@@ -268,3 +269,17 @@ def test_a_deleted_model_leaves_messages_that_are_about_others_too(alarm: Alarm)
     assert (left.payload["model"], left.payload["title"].split()[0]) == ("fraud", "Low")
     alarm.resolve(kept)
     assert [s.what[0] for s in after(alarm, 5 * MINUTE)] == ["resolved"]
+
+
+def test_a_group_that_was_over_waits_for_company_again(alarm: Alarm) -> None:
+    routed(alarm, route={"receiver": "log", "group_by": ["model"], "group_wait": "30s"})
+    low = alarm.fire("flights", "Low")
+    assert len(after(alarm, 30 * SECOND)) == 1
+    alarm.resolve(low)
+    assert len(after(alarm, 5 * MINUTE)) == 1
+    alarm.clock.now += HOUR
+    alarm.fire("flights", "Slow")
+    assert after(alarm, 20 * SECOND) == []
+    alarm.fire("flights", "Late")
+    assert len({said.row for said in after(alarm, 10 * SECOND)}) == 1
+    assert len(alarm.said()) == 4

@@ -39,12 +39,13 @@ class Group:
 class Standing:
     """An episode with what its news say of it.
 
-    news_id, window_end: of the newest. fired_at: wall time at which it fired, the last time.
+    news_id, event, window_end: of the newest. fired_at: wall time at which it fired, the last time.
     judged: end of the newest window that its rule looked at.
     """
 
     episode: Episode
     news_id: int
+    event: str
     window_end: int
     fired_at: int
     judged: int | None
@@ -202,6 +203,7 @@ _STANDING = (
     sa.select(
         episodes,
         news.c.id.label("news_id"),
+        news.c.event.label("news_event"),
         news.c.window_end.label("news_window_end"),
         _FIRED_AT.label("fired_at"),
         alert_states.c.last_window.label("judged"),
@@ -252,9 +254,8 @@ def _held(row: sa.RowMapping) -> Hold | None:
 
 def _standing(row: sa.RowMapping) -> Standing:
     fields = {c.name: row[c] for c in episodes.c if c.name != "model_id"}
-    return Standing(
-        Episode(**fields), row["news_id"], row["news_window_end"], row["fired_at"], row["judged"]
-    )
+    newest = row["news_id"], row["news_event"], row["news_window_end"]
+    return Standing(Episode(**fields), *newest, row["fired_at"], row["judged"])
 
 
 def _groups(

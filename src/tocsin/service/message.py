@@ -13,21 +13,34 @@ _SEVERITIES = ("info", "warning", "critical")
 _SAID = {
     Tell.REPEATED: "still fires",
     Tell.RELEASED: "fires, as was held back",
-    Tell.CHANGED: "fires, with news",
 }
 # As many alerts of a group as a title names.
 _MOST_NAMED = 3
 
 
-def describe(episode: Episode, event: str) -> str:
-    """One sentence for the timeline."""
+_WORDS = {
+    "fired": "fired",
+    "flapping": "goes to and fro; it stays open and quiet until that ends",
+    "resolved": "resolved",
+    "revised": "was looked at again",
+}
+
+
+def describe(episode: Episode, event: str, why: str = "") -> str:
+    """One sentence for the timeline. why: what is said beside the event."""
     about = f" for `{episode.instance}`" if episode.instance else ""
-    why = f": {episode.text}" if event == "fired" else ""
-    return f"{episode.rule} {event}{about}{why}"
+    late = " late" if event == "fired" and episode.late else ""
+    told = why or (episode.text if event == "fired" else "")
+    return f"{episode.rule} {_WORDS[event]}{late}{about}" + (f": {told}" if told else "")
 
 
-def announced(episode: Episode, event: str, tell: Tell) -> str:
-    """The title of a notification: the sentence, but for what was told before in other words."""
+def announced(episode: Episode, event: str, tell: Tell, news: str = "") -> str:
+    """The title of a notification: the sentence, but for what was told before in other words.
+
+    news: what happened last, which is told to those who know that it fires.
+    """
+    if tell is Tell.CHANGED and news in _WORDS:
+        return describe(episode, news)
     said = _SAID.get(tell)
     if event != "fired" or said is None:
         return describe(episode, event)
@@ -47,10 +60,12 @@ def notification(
     base_url: str,
     tell: Tell = Tell.NEW,
     reason: str = "",
+    news: str = "",
 ) -> dict[str, Any]:
     """The payload that receivers get of one alert; its fields only ever grow.
 
-    tell, reason: why they get it now, where that is not only that it fired or is over.
+    tell, reason: why they get it now, where that is not only that it fired or is over. news: what
+    happened last.
     """
     causes = [
         {key: cause[key] for key in ("kind", "feature", "score", "verdict", "sentence")}
@@ -63,7 +78,8 @@ def notification(
         "incident": incident.id,
         "notice": str(tell),
         "reason": reason,
-        "title": announced(episode, event, tell),
+        "title": announced(episode, event, tell, news),
+        "late": episode.late,
         "incident_title": incident.title,
         "episode": episode.id,
         "alert": episode.rule,

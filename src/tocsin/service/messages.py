@@ -116,4 +116,5 @@ class Messages:
             base_url=self._base_url,
             tell=letter.tell,
             reason=letter.reason,
+            news=standing.event,
         )

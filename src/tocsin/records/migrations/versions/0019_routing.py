@@ -8,8 +8,8 @@ import sqlalchemy as sa
 from alembic import op
 from sqlalchemy.engine import Connection
 
-revision = "0016"
-down_revision = "0015"
+revision = "0019"
+down_revision = "0016"
 
 _KEY = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 
