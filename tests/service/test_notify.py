@@ -47,10 +47,8 @@ def test_without_a_route_the_first_alert_is_told_at_once_and_others_with_the_nex
     assert low.payload["episode"] == slow.alert["episode"]
     assert (low.payload["severity"], low.payload["event"]) == ("critical", "fired")
     assert low.payload["group"] == {"model": "flights"}
-    assert low.payload["text"].splitlines() == [
-        "critical: Slow fired: Slow is 0.6, under 0.7",
-        "warning: Low fired: Low is 0.6, under 0.7",
-    ]
+    assert low.payload["text"] == "Slow: Slow is 0.6, under 0.7"
+    assert [each["alert"] for each in low.payload["alerts"]] == ["Slow", "Low"]
 
     alarm.fire("flights", "Late")
     alarm.fire("fraud", "Low")
@@ -104,7 +102,7 @@ def test_what_still_fires_is_told_again_after_the_repeat_interval(alarm: Alarm) 
     (again,) = after(alarm, 5 * MINUTE)
     assert again.what == ("fired", "repeated")
     assert again.payload["title"] == "Low still fires: Low is 0.6, under 0.7"
-    assert "reminded" in again.payload["text"]
+    assert again.payload["reason"] == "nobody has acknowledged it"
 
 
 def test_news_of_an_alert_goes_to_those_who_know_of_it(alarm: Alarm) -> None:
@@ -130,7 +128,10 @@ def test_a_silenced_alert_is_kept_and_told_with_the_reason_when_the_silence_ends
     (told,) = after(alarm, 5 * MINUTE)
     # The other was never told to fire, and is not told to be over.
     assert (told.alert["episode"], told.what) == (low, ("fired", "released"))
-    assert "silenced by ann until 2026-01-01T14:00:00Z: we deploy" in told.payload["text"]
+    assert told.payload["title"] == (
+        "Low fires (it was silenced by ann until 2026-01-01T14:00:00Z: we deploy): "
+        "Low is 0.6, under 0.7"
+    )
 
 
 def test_what_was_told_before_a_silence_is_told_to_be_over_within_it(alarm: Alarm) -> None:
@@ -159,7 +160,7 @@ def test_bad_data_keeps_performance_quiet_until_its_rule_has_looked_once_more(
     alarm.look("flights")
     (told,) = after(alarm, 5 * MINUTE)
     assert (told.alert["episode"], told.what) == (low, ("fired", "released"))
-    assert "inhibited by Bad of flights" in told.payload["text"]
+    assert "(it was inhibited by Bad of flights" in told.payload["title"]
 
 
 def test_what_was_kept_quiet_and_is_over_with_its_source_is_never_told(alarm: Alarm) -> None:
@@ -185,7 +186,7 @@ def test_a_mute_time_keeps_alerts_until_it_ends(alarm: Alarm) -> None:
     assert after(alarm, 59 * MINUTE) == []
     (told,) = after(alarm, 5 * MINUTE)
     assert told.what == ("fired", "released")
-    assert "in the mute time noon" in told.payload["text"]
+    assert "(it was in the mute time noon)" in told.payload["title"]
 
 
 def test_a_changed_route_tells_new_receivers_and_lets_old_ones_know_the_end(
@@ -282,4 +283,19 @@ def test_a_group_that_was_over_waits_for_company_again(alarm: Alarm) -> None:
     assert after(alarm, 20 * SECOND) == []
     alarm.fire("flights", "Late")
     assert len({said.row for said in after(alarm, 10 * SECOND)}) == 1
-    assert len(alarm.said()) == 4
+    first, _, again, _ = alarm.said()
+    # Another conversation than the one that is over.
+    assert first.order_key != again.order_key
+
+
+def test_an_alert_stays_in_the_group_that_it_was_told_in(alarm: Alarm) -> None:
+    routed(alarm, route={"receiver": "log", "group_by": ["model"], "group_wait": "0s"})
+    low, slow = alarm.fire("flights", "Low"), alarm.fire("flights", "Slow")
+    after(alarm, 0)
+    routed(alarm, route={"receiver": "log", "group_by": ["alert"], "group_wait": "0s"})
+    alarm.resolve(low)
+    after(alarm, 5 * MINUTE)
+    alarm.resolve(slow)
+    over = after(alarm, 5 * MINUTE)
+    assert [said.alert["episode"] for said in over] == [slow]
+    assert len({said.order_key for said in alarm.said()}) == 1

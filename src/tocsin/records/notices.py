@@ -92,15 +92,19 @@ def add_news(
 
 
 def group_of(connection: Connection, receiver: str, labels: Mapping[str, str]) -> Group:
-    """The group of a receiver and labels; it is made when it is asked for first."""
+    """The group of a receiver and labels that has something open, or a new one.
+
+    One that is over is not taken up again: a conversation of last month is another one.
+    """
     key = json.dumps(labels, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
-    mine = (alert_groups.c.receiver == receiver) & (alert_groups.c.labels == key)
+    g = alert_groups.c
+    mine = (g.receiver == receiver) & (g.labels == key) & g.flush_at.is_not(None)
     found = _groups(connection, mine)
     if found:
-        return found[0]
+        return max(found, key=lambda group: group.id)
     values = {"id": uuid7(), "receiver": receiver, "labels": key, "messages": 0}
     connection.execute(alert_groups.insert().values(values))
-    return _groups(connection, mine)[0]
+    return _groups(connection, g.id == values["id"])[0]
 
 
 def groups(connection: Connection, ids: Collection[str]) -> list[Group]:
@@ -132,9 +136,12 @@ def flushed(
 
 
 def open_notice(connection: Connection, episode_id: str, receiver: str, group_id: str) -> None:
-    """Let a receiver be told of an episode; one that it knew to be over fires again."""
+    """Let a receiver be told of an episode; one that it knew to be over fires again.
+
+    That stays in its group, so that its new trigger does not overtake its old resolve.
+    """
     mine = _of(episode_id, receiver)
-    again = {"told": False, "closed": False, "group_id": group_id, "rounds": notices.c.rounds + 1}
+    again = {"told": False, "closed": False, "rounds": notices.c.rounds + 1}
     reopened = (
         notices.update()
         .where(mine, notices.c.closed)

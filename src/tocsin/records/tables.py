@@ -331,7 +331,8 @@ news = sa.Table(
     sa.Column("recorded_at", _Time, nullable=False),
 )
 
-# Alerts that one receiver is told of in one message, by the labels that they share.
+# Alerts that one receiver is told of in one message, by the labels that they share: one row from
+# the first that fires until all are over, and another one the next time.
 alert_groups = sa.Table(
     "alert_groups",
     metadata,
@@ -344,7 +345,7 @@ alert_groups = sa.Table(
     sa.Column("set_at", _Time),
     sa.Column("flushed_at", _Time),
     sa.Column("messages", sa.Integer, nullable=False, server_default="0"),
-    sa.UniqueConstraint("receiver", "labels"),
+    sa.Index("ix_alert_groups_receiver", "receiver", "labels"),
 )
 
 # Where a receiver stands with an alert: kept, so that a changed route tells nobody twice.

@@ -9,14 +9,8 @@ from tocsin.values import isoformat
 
 PAYLOAD_VERSION = 1
 _SEVERITIES = ("info", "warning", "critical")
-# What is said of an alert that fired before, in place of that it fired.
-_SAID = {
-    Tell.REPEATED: "still fires",
-    Tell.RELEASED: "fires, as was held back",
-}
 # As many alerts of a group as a title names.
 _MOST_NAMED = 3
-
 
 _WORDS = {
     "fired": "fired",
@@ -34,21 +28,17 @@ def describe(episode: Episode, event: str, why: str = "") -> str:
     return f"{episode.rule} {_WORDS[event]}{late}{about}" + (f": {told}" if told else "")
 
 
-def announced(episode: Episode, event: str, tell: Tell, news: str = "") -> str:
+def announced(episode: Episode, event: str, tell: Tell, reason: str, news: str) -> str:
     """The title of a notification: the sentence, but for what was told before in other words.
 
-    news: what happened last, which is told to those who know that it fires.
+    reason: why it is told only now. news: what happened last, told to those who know that it fires.
     """
-    if tell is Tell.CHANGED and news in _WORDS:
-        return describe(episode, news)
-    said = _SAID.get(tell)
-    if event != "fired" or said is None:
-        return describe(episode, event)
-    return f"{_named(episode)} {said}: {episode.text}"
-
-
-def _named(episode: Episode) -> str:
-    return f"{episode.rule} for `{episode.instance}`" if episode.instance else episode.rule
+    about = f" for `{episode.instance}`" if episode.instance else ""
+    if event == "fired" and tell is Tell.RELEASED:
+        return f"{episode.rule} fires{about} ({reason}): {episode.text}"
+    if event == "fired" and tell is Tell.REPEATED:
+        return f"{episode.rule} still fires{about}: {episode.text}"
+    return describe(episode, news if tell is Tell.CHANGED and news in _WORDS else event)
 
 
 def notification(
@@ -78,7 +68,7 @@ def notification(
         "incident": incident.id,
         "notice": str(tell),
         "reason": reason,
-        "title": announced(episode, event, tell, news),
+        "title": announced(episode, event, tell, reason, news),
         "late": episode.late,
         "incident_title": incident.title,
         "episode": episode.id,
@@ -86,7 +76,7 @@ def notification(
         "instance": episode.instance,
         "severity": episode.severity,
         "category": episode.category,
-        "text": f"{episode.text}. {reason}" if reason else episode.text,
+        "text": episode.text,
         "labels": episode.labels,
         "summary": episode.summary,
         "runbook_url": episode.runbook_url,
@@ -99,7 +89,7 @@ def notification(
 def group_notification(
     alerts: Sequence[dict[str, Any]], labels: dict[str, str], *, base_url: str
 ) -> dict[str, Any]:
-    """The payload of several alerts: that of the worst, with what is said of all in its place.
+    """The payload of several alerts: that of the worst, with a title of all, and all of them.
 
     alerts: payloads of one alert each. labels: those that the group is made by.
     """
@@ -112,7 +102,7 @@ def group_notification(
         **first,
         "model": models[0] if len(models) == 1 else f"{len(models)} models",
         "title": _group_title(ordered, len(fired)),
-        "text": "\n".join(_line(each, with_model=len(models) > 1) for each in ordered),
+        "text": f"{first['alert']}: {first['text']}",
         "instance": "",
         "window_end": max(each["window_end"] for each in alerts),
         "url": first["url"] if len(incidents) == 1 else f"{base_url}/incidents",
@@ -137,10 +127,3 @@ def _group_title(alerts: Sequence[dict[str, Any]], fired: int) -> str:
     ]
     more = len(alerts) - len(names)
     return f"{', '.join(counts)}: {', '.join(names)}" + (f" and {more} more" if more else "")
-
-
-def _line(alert: dict[str, Any], *, with_model: bool) -> str:
-    of = f"{alert['model']}: " if with_model else ""
-    told = alert["title"] if alert["event"] == "fired" else alert["title"] + "."
-    why = f" ({alert['reason']})" if alert["reason"] else ""
-    return f"{alert['severity']}: {of}{told}{why}"

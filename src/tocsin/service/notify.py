@@ -198,7 +198,7 @@ def _reason(told: Told, tell: Tell, route: Route | None) -> str:
     """Why it is told now, where that is not plain."""
     held = told.notice.held
     if tell is Tell.RELEASED and held is not None:
-        return f"It was {held.words}; that is over, and it still fires"
+        return f"it was {held.words}"
     if tell is Tell.REPEATED and route is not None:
-        return "You are reminded, as nobody has acknowledged it"
+        return "nobody has acknowledged it"
     return ""

@@ -47,8 +47,8 @@ def upgrade() -> None:
         sa.Column("flushed_at", sa.BigInteger),
         sa.Column("messages", sa.Integer, nullable=False, server_default="0"),
         sa.PrimaryKeyConstraint("id", name="pk_alert_groups"),
-        sa.UniqueConstraint("receiver", "labels", name="uq_alert_groups_receiver"),
     )
+    op.create_index("ix_alert_groups_receiver", "alert_groups", ["receiver", "labels"])
     op.create_index("ix_alert_groups_flush_at", "alert_groups", ["flush_at"])
     op.create_table(
         "notices",
