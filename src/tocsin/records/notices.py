@@ -126,6 +126,12 @@ def set_flush(connection: Connection, group_id: str, at: int, *, now: int) -> No
     connection.execute(mine.values(flush_at=at, set_at=now))
 
 
+def flush_soon(connection: Connection, at: int, *, now: int) -> None:
+    """Let no group wait for longer than until then."""
+    later = alert_groups.update().where(alert_groups.c.flush_at > at)
+    connection.execute(later.values(flush_at=at, set_at=now))
+
+
 def flushed(
     connection: Connection, group: Group, *, messages: int, again: int | None, now: int
 ) -> None:
@@ -174,6 +180,13 @@ def save_notice(connection: Connection, of: Told, hold: Hold | None, **values: A
     connection.execute(notices.update().where(mine).values(**held, **values))
 
 
+def told_pairs(connection: Connection) -> set[tuple[str, str]]:
+    """(episode, receiver) of all who were told that something fires, and more is to come."""
+    query = sa.select(notices.c.episode_id, notices.c.receiver)
+    found = connection.execute(query.where(notices.c.told, ~notices.c.closed))
+    return {(row.episode_id, row.receiver) for row in found}
+
+
 def open_of_episode(connection: Connection, episode_id: str) -> list[Told]:
     """Where receivers stand with an episode of which more is to come."""
     return _told(connection, notices.c.episode_id == episode_id)
@@ -184,12 +197,16 @@ def open_of_group(connection: Connection, group_id: str) -> list[Told]:
     return _told(connection, notices.c.group_id == group_id)
 
 
-def firing(connection: Connection, *, or_over_since: int | None = None) -> list[Standing]:
-    """The episodes that fire, and those that were over in a window that ended then or later."""
-    wanted: sa.ColumnElement[bool] = episodes.c.resolved.is_(None)
-    if or_over_since is not None:
-        wanted |= episodes.c.resolved >= or_over_since
-    return [_standing(row) for row in connection.execute(_STANDING.where(wanted)).mappings()]
+def firing(connection: Connection) -> list[Standing]:
+    """The episodes that fire."""
+    found = connection.execute(_STANDING.where(episodes.c.resolved.is_(None)))
+    return [_standing(row) for row in found.mappings()]
+
+
+def over_since(connection: Connection, window_end: int) -> list[Standing]:
+    """The episodes that were over in a window that ended then or later."""
+    found = connection.execute(_STANDING.where(episodes.c.resolved >= window_end))
+    return [_standing(row) for row in found.mappings()]
 
 
 def _of(episode_id: str, receiver: str) -> sa.ColumnElement[bool]:

@@ -5,6 +5,7 @@ time at which its group is looked at. Looking compares what holds with what each
 so nothing depends on whether, or how often, it was looked before.
 """
 
+import threading
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -28,10 +29,12 @@ from tocsin.routing import (
 )
 from tocsin.service.clock import Clock
 from tocsin.service.messages import Letter, Messages
-from tocsin.service.routing import InForce, hold_of, in_force, may_be_inhibited
+from tocsin.service.routing import InForce, hold_of, in_force, may_be_inhibited, sources_of
+from tocsin.values import SECOND
 
 # Groups of one transaction: what others wait for at most.
-_MOST_GROUPS = 50
+_MOST_GROUPS = 10
+_LOOK_EVERY = SECOND
 
 
 class Notify:
@@ -41,6 +44,9 @@ class Notify:
         self._records = records
         self._clock = clock
         self._messages = Messages(base_url)
+        # There is news, or more than one step could tell; else it is looked every second.
+        self._more = threading.Event()
+        self._looked_at: int | None = None
 
     def tell(
         self,
@@ -56,6 +62,7 @@ class Notify:
 
         event: `fired`, `resolved`, or any other for what those who know of it are told too.
         """
+        self._more.set()
         notices.add_news(connection, episode.id, event, window_end=window_end, now=now)
         force = in_force(connection)
         if event == FIRED:
@@ -68,6 +75,11 @@ class Notify:
         All of it is one transaction: after a crash the same is due again, and told once.
         """
         now = self._clock()
+        looked = self._looked_at is not None and abs(now - self._looked_at) < _LOOK_EVERY
+        if looked and not self._more.is_set():
+            return False
+        self._more.clear()
+        self._looked_at = now
         with self._records.read() as connection:
             routed = routing.stored(connection).routed_by == in_force(connection).digest
             if routed and not notices.due_groups(connection, now=now, limit=1):
@@ -79,6 +91,8 @@ class Notify:
             due = notices.due_groups(connection, now=now, limit=_MOST_GROUPS)
             for group in due:
                 self._flush(look, group)
+        if len(due) == _MOST_GROUPS:
+            self._more.set()
         return bool(due)
 
     def _flush(self, look: "_Look", group: Group) -> None:
@@ -143,8 +157,21 @@ class _Look:
         """What could keep an alert quiet: what fires, or was over in the window it saw last."""
         if not may_be_inhibited(self.force.routing, alert):
             return []
-        found = notices.firing(self.connection, or_over_since=alert.judged)
-        return [standing.alert for standing in found]
+        if alert.judged is None:
+            return self._firing
+        if alert.judged not in self._over:
+            over = notices.over_since(self.connection, alert.judged)
+            self._over[alert.judged] = sources_of(self.force.routing, over)
+        return self._firing + self._over[alert.judged]
+
+    @cached_property
+    def _firing(self) -> list[Alert]:
+        return sources_of(self.force.routing, notices.firing(self.connection))
+
+    @cached_property
+    def _over(self) -> dict[int, list[Alert]]:
+        """By the window that targets saw last: many have seen the same."""
+        return {}
 
 
 def _open(connection: Connection, force: InForce, episode: Episode) -> None:
@@ -170,9 +197,15 @@ def _reroute(connection: Connection, force: InForce, now: int) -> None:
 
     Who was told that one fires is told that it is over, wherever it is sent by then.
     """
+    known = notices.told_pairs(connection)
     for standing in notices.firing(connection):
-        _open(connection, force, standing.episode)
-        _wake(connection, force, standing.episode, now)
+        episode = standing.episode
+        if all((episode.id, name) in known for name in told_by(force.tree, episode.labels)):
+            continue
+        _open(connection, force, episode)
+        _wake(connection, force, episode, now)
+    # Intervals may be shorter by now than the one that a group was put off by.
+    notices.flush_soon(connection, now + GROUP_INTERVAL, now=now)
     routing.set_routed(connection, force.digest)
 
 

@@ -14,6 +14,7 @@ from tocsin.declared import parse_routing, path_words, routing_document
 from tocsin.errors import InvalidInputError, SchemaError
 from tocsin.records import Records, audit, changes, notices, outbox, routing, silences
 from tocsin.records.canonical import canonical
+from tocsin.records.notices import Standing
 from tocsin.routing import (
     Alert,
     Hold,
@@ -111,7 +112,7 @@ class Routings:
         with self._records.read() as connection:
             force = in_force(connection)
             active = silences.active(connection, now)
-            sources = [standing.alert for standing in notices.firing(connection)]
+            sources = sources_of(force.routing, notices.firing(connection))
         return [
             WouldBeTold(
                 receiver,
@@ -159,6 +160,13 @@ def hold_of(
 def may_be_inhibited(in_force: Routing, alert: Alert) -> bool:
     """Whether any rule is about alerts like this: else there is no need to look for sources."""
     return any(all_match(rule.target, alert.labels) for rule in in_force.inhibit_rules)
+
+
+def sources_of(in_force: Routing, standings: Sequence[Standing]) -> list[Alert]:
+    """Those of some alerts that may keep others quiet."""
+    found = (standing.alert for standing in standings)
+    rules = in_force.inhibit_rules
+    return [alert for alert in found if any(all_match(r.source, alert.labels) for r in rules)]
 
 
 def _inhibited_words(found: Inhibited) -> str:
