@@ -34,6 +34,7 @@ from tocsin.service.mlflow_webhook import MlflowWebhook
 from tocsin.service.multivariate import Multivariate
 from tocsin.service.notify import Notify
 from tocsin.service.operations import Operations
+from tocsin.service.people import People
 from tocsin.service.profile_source import ProfileSource
 from tocsin.service.publish import Publish
 from tocsin.service.quarantine import Quarantine
@@ -84,6 +85,7 @@ class App:
     notify: Notify
     deliver: Deliver
     operations: Operations
+    people: People
     read: Read
     audit: Audit
     aliases: Aliases
@@ -153,6 +155,7 @@ def opened(settings: Settings, clock: Clock = wall_clock) -> Iterator[App]:
             notify=notify,
             deliver=deliver,
             operations=Operations(records, clock),
+            people=People(records, clock),
             read=Read(records, lake),
             audit=Audit(records),
             aliases=aliases,

@@ -125,7 +125,7 @@ def test_what_was_told_before_there_were_groups_is_remembered_as_told(tmp_path: 
     config.set_main_option("script_location", str(_MIGRATIONS))
     with engine.begin() as connection:
         config.attributes["connection"] = connection
-        alembic.command.upgrade(config, "0016")
+        alembic.command.upgrade(config, "0020")
         then = sa.MetaData()
         then.reflect(connection)
 

@@ -9,6 +9,7 @@ from tests.world import monitor_document, reference
 
 from tocsin.app import App
 from tocsin.records import deletions, models
+from tocsin.service.people import People, Person
 from tocsin.service.routing import Routings
 from tocsin.service.silences import Silences
 from tocsin.values import HOUR, MINUTE, SECOND, from_datetime
@@ -102,7 +103,23 @@ def test_what_still_fires_is_told_again_after_the_repeat_interval(alarm: Alarm) 
     (again,) = after(alarm, 5 * MINUTE)
     assert again.what == ("fired", "repeated")
     assert again.payload["title"] == "Low still fires: Low is 0.6, under 0.7"
-    assert again.payload["reason"] == "nobody has acknowledged it"
+    assert again.payload["reason"] == "it still needs somebody"
+
+
+def test_whoever_works_on_an_incident_is_not_reminded_but_when_a_snooze_ends(
+    alarm: Alarm,
+) -> None:
+    routed(alarm, route={"receiver": "log", "group_wait": "0s", "repeat_interval": "1h"})
+    alarm.fire("flights")
+    after(alarm, 0)
+    people = People(alarm.app.records, alarm.clock)
+    people.acknowledge(1, Person("ann"))
+    assert [after(alarm, HOUR) for _ in range(3)] == [[]] * 3
+    people.snooze(1, Person("ann"), 2 * HOUR)
+    assert after(alarm, HOUR) == []
+    (again,) = after(alarm, HOUR)
+    assert again.what == ("fired", "repeated")
+    assert [after(alarm, HOUR) for _ in range(3)] == [[]] * 3
 
 
 def test_news_of_an_alert_goes_to_those_who_know_of_it(alarm: Alarm) -> None:

@@ -16,6 +16,7 @@ from tocsin.cli.drift import drift
 from tocsin.cli.estimates import estimates
 from tocsin.cli.importance import importance
 from tocsin.cli.options import Url, remote_at
+from tocsin.cli.people import incident_commands
 from tocsin.cli.quality import quality
 from tocsin.cli.routes import route_commands
 from tocsin.cli.silencing import silence_commands
@@ -42,6 +43,7 @@ commands = typer.Typer(
     pretty_exceptions_enable=False,
 )
 commands.add_typer(audit_commands, name="audit")
+commands.add_typer(incident_commands, name="incident")
 commands.add_typer(test_commands, name="test")
 commands.add_typer(silence_commands, name="silence")
 commands.add_typer(route_commands, name="route")

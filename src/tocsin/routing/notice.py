@@ -65,13 +65,15 @@ def decide(
     firing: bool,
     critical: bool,
     acknowledged: bool,
+    snoozed_until: int | None = None,
     now: int,
 ) -> Decision:
     """The one place that says whether a receiver is told.
 
     route: the node that leads to it, None where none does any more. What it was told fires, it is
     told is over, whatever holds by then; what it was not told, it is not told is over. An alert
-    that came and went unseen is told only where it is critical.
+    that came and went unseen is told only where it is critical. Somebody who acknowledged it or put
+    it off is not reminded of it, but when the time to which it was put off has come.
     """
     if not firing:
         seen = notice.told
@@ -88,6 +90,8 @@ def decide(
         return Decision(Tell.RELEASED)
     if notice.changed:
         return Decision(Tell.CHANGED)
+    if snoozed_until is not None and notice.told_at < snoozed_until:
+        return Decision(Tell.REPEATED if snoozed_until <= now else None)
     if not acknowledged and now - notice.told_at >= route.repeat_interval:
         return Decision(Tell.REPEATED)
     return Decision()

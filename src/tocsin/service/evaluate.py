@@ -12,6 +12,7 @@ from tocsin.records.evaluations import Evaluation
 from tocsin.records.models import ModelRecord
 from tocsin.service.alert import Alerting
 from tocsin.service.clock import Clock
+from tocsin.service.derived import with_derived
 from tocsin.service.estimates import Estimating
 from tocsin.service.judge import judged
 from tocsin.service.maturity import learned_maturity
@@ -187,7 +188,9 @@ class Evaluate:
         stack, versions = window_profiles(connection, record, monitor.granularity, group)
         rows = [round(float(n)) for n in stack.total("n")]
         measured = {name: m.measure(stack) for name, m in monitor.metrics.items()}
-        by_window = measures(measured)
+        by_window = with_derived(
+            connection, record, monitor, spec, group, versions, measures(measured)
+        )
         before = evaluations.at(connection, record.id, spec.size, [w.end for w in group])
         plan = record.plan.digest
         shifts = judged(connection, record, monitor, spec, group, stack, before, usual)

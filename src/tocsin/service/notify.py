@@ -6,13 +6,13 @@ so nothing depends on whether, or how often, it was looked before.
 """
 
 import threading
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
 from sqlalchemy.engine import Connection
 
-from tocsin.records import Records, notices, outbox, routing, silences
+from tocsin.records import Records, alerts, notices, outbox, routing, silences
 from tocsin.records.alerts import Episode, Incident
 from tocsin.records.notices import FIRED, Group, Told
 from tocsin.records.outbox import Receiver
@@ -138,20 +138,29 @@ class _Look:
         if route is not None:
             sources = self._sources(alert)
             hold = hold_of(self.force.routing, route, self.silences, sources, alert, self.now)
+        incident = self._incident(told.standing.episode.incident_id)
         return decide(
             told.notice,
             route,
             hold,
             firing=alert.resolved is None,
             critical=told.standing.episode.severity == "critical",
-            acknowledged=told.standing.episode.incident_id in self._acknowledged,
+            acknowledged=incident.acknowledged_by is not None,
+            snoozed_until=incident.snoozed_until,
             now=self.now,
         )
 
-    @property
-    def _acknowledged(self) -> Collection[int]:
-        """The incidents that somebody works on: nobody can say so yet. Repeats stop for them."""
-        return ()
+    def _incident(self, number: int) -> Incident:
+        if number not in self._incidents:
+            found = alerts.incident(self.connection, number)
+            assert found is not None
+            self._incidents[number] = found
+        return self._incidents[number]
+
+    @cached_property
+    def _incidents(self) -> dict[int, Incident]:
+        """By number: alerts of a group are often of one."""
+        return {}
 
     def _sources(self, alert: Alert) -> list[Alert]:
         """What could keep an alert quiet: what fires, or was over in the window it saw last."""
@@ -233,5 +242,5 @@ def _reason(told: Told, tell: Tell, route: Route | None) -> str:
     if tell is Tell.RELEASED and held is not None:
         return f"it was {held.words}"
     if tell is Tell.REPEATED and route is not None:
-        return "nobody has acknowledged it"
+        return "it still needs somebody"
     return ""

@@ -8,8 +8,8 @@ import sqlalchemy as sa
 from alembic import op
 from sqlalchemy.engine import Connection
 
-revision = "0019"
-down_revision = "0016"
+revision = "0021"
+down_revision = "0020"
 
 _KEY = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 
