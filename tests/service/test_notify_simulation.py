@@ -39,7 +39,7 @@ class Setup:
     wait: int
     interval: int
     repeat: int
-    muted: frozenset[str] = frozenset()
+    muted: Callable[[dict[str, str], str], bool] = lambda *_: False
 
 
 def _critical_to_oncall(labels: dict[str, str]) -> set[str]:
@@ -87,11 +87,12 @@ SETUPS = [
                 {"name": "early", "intervals": [{"times": [{"start": "00:10", "end": "00:40"}]}]}
             ],
         },
-        lambda *_: {"mail", "log"},
+        lambda labels, _: {"log"} if labels["alert"] == "Slow" else {"mail", "log"},
         MINUTE,
         MINUTE,
         5 * MINUTE,
-        frozenset({"mail"}),
+        # The route of the log alone has no mute time, and does not take `Slow`.
+        lambda labels, receiver: receiver == "mail" or labels["alert"] == "Slow",
     ),
 ]
 RULES = {
@@ -246,7 +247,7 @@ class Telling(RuleBasedStateMachine):
     def _held(self, episode: str, receiver: str) -> bool:
         labels, now = self.labels[episode], self.clock.now
         silenced = any(m == labels["model"] and a <= now < b for _, m, a, b in self.silenced)
-        muted = receiver in self.setup.muted and MUTED[0] <= now < MUTED[1]
+        muted = self.setup.muted(labels, receiver) and MUTED[0] <= now < MUTED[1]
         return silenced or muted or self._inhibited(labels)
 
     def _inhibited(self, labels: dict[str, str]) -> bool:
