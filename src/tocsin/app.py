@@ -48,6 +48,8 @@ from tocsin.service.receivers import Receivers
 from tocsin.service.register import Register
 from tocsin.service.retain import Retain
 from tocsin.service.room import Room
+from tocsin.service.routing import Routings
+from tocsin.service.silences import Silences
 from tocsin.service.trouble import Trouble
 from tocsin.settings import Settings, secret
 from tocsin.values import SECOND
@@ -85,6 +87,9 @@ class App:
     multivariate: Multivariate
     quality: DataQuality
     receivers: Receivers
+    routings: Routings
+    silences: Silences
+    notify: Notify
     deliver: Deliver
     operations: Operations
     backtest: Backtest
@@ -119,9 +124,8 @@ def opened(settings: Settings, clock: Clock = wall_clock) -> Iterator[App]:
                 outbox.set_receiver(connection, Receiver("log", "log", {}))
         due = Due(settings.seal_rows, settings.seal_age)
         fold = Fold(records, lake, clock, due)
-        evaluate = Evaluate(
-            records, Alerting(Notify(settings.url)), clock, revise_after=settings.revise_after
-        )
+        notify = Notify(records, clock, settings.url)
+        evaluate = Evaluate(records, Alerting(notify), clock, revise_after=settings.revise_after)
         outside = Outside(settings.allow_networks, secrets=secret)
         deliver = Deliver(records, clock, outside)
         rebuild = Rebuild(records, lake, clock)
@@ -159,6 +163,9 @@ def opened(settings: Settings, clock: Clock = wall_clock) -> Iterator[App]:
             multivariate=Multivariate(records, lake),
             quality=DataQuality(records, clock),
             receivers=Receivers(records, outside, clock, settings.url),
+            routings=Routings(records, clock),
+            silences=Silences(records, clock),
+            notify=notify,
             deliver=deliver,
             operations=Operations(records, clock),
             backtest=Backtest(records),
@@ -171,7 +178,7 @@ def opened(settings: Settings, clock: Clock = wall_clock) -> Iterator[App]:
             watcher=Watcher("registry", aliases.look_at_all, every_s=every_s),
             publisher=Watcher("results", publish.publish, every_s=every_s),
             follower=_follower(configure, settings),
-            worker=Worker(rebuild, fold, evaluate, retain, delete, deliver, trouble),
+            worker=Worker(rebuild, fold, evaluate, retain, delete, notify, deliver, trouble),
         )
         records.close()
 

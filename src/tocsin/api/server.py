@@ -24,7 +24,9 @@ from tocsin.api import (
     quality,
     receivers,
     registry,
+    routing,
     rows,
+    silences,
     sources,
     trends,
 )
@@ -68,7 +70,7 @@ def application(app: App) -> FastAPI:
     )
     parts = (
         *(sources, models, multivariate, trends, quality, operations, rows, importance),
-        *(people, backtest, receivers, registry, audit, events, configuration),
+        *(people, backtest, receivers, routing, silences, registry, audit, events, configuration),
     )
     for part in parts:
         server.include_router(part.router(app), prefix=_PREFIX, responses=USUAL)
