@@ -34,6 +34,7 @@ from tocsin.service.mlflow_webhook import MlflowWebhook
 from tocsin.service.multivariate import Multivariate
 from tocsin.service.notify import Notify
 from tocsin.service.operations import Operations
+from tocsin.service.outgoing import Outgoing
 from tocsin.service.profile_source import ProfileSource
 from tocsin.service.publish import Publish
 from tocsin.service.quarantine import Quarantine
@@ -78,6 +79,7 @@ class App:
     quality: DataQuality
     receivers: Receivers
     deliver: Deliver
+    outgoing: Outgoing
     operations: Operations
     read: Read
     audit: Audit
@@ -145,6 +147,7 @@ def opened(settings: Settings, clock: Clock = wall_clock) -> Iterator[App]:
             quality=DataQuality(records, clock),
             receivers=Receivers(records, outside, clock, settings.url),
             deliver=deliver,
+            outgoing=Outgoing(records, clock),
             operations=Operations(records, clock),
             read=Read(records, lake),
             audit=Audit(records),

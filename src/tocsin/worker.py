@@ -49,7 +49,7 @@ class Worker:
 
     def start(self) -> None:
         """Begin to work."""
-        for name, work in (("work", self._turn), ("deliver", self._deliver.deliver)):
+        for name, work in (("work", self._turn), ("deliver", self._deliver.dispatch)):
             thread = threading.Thread(target=self._loop, args=(name, work), name=f"tocsin-{name}")
             thread.start()
             self._threads.append(thread)
@@ -60,6 +60,7 @@ class Worker:
         self._woken.set()
         for thread in self._threads:
             thread.join()
+        self._deliver.close()
 
     @property
     def trouble(self) -> list[Failing]:

@@ -16,6 +16,7 @@ from tocsin.cli.drift import drift
 from tocsin.cli.estimates import estimates
 from tocsin.cli.importance import importance
 from tocsin.cli.options import Url, remote_at
+from tocsin.cli.outbox import outbox_commands
 from tocsin.cli.quality import quality
 from tocsin.cli.tables import (
     groups_table,
@@ -41,6 +42,7 @@ commands = typer.Typer(
 )
 commands.add_typer(audit_commands, name="audit")
 commands.add_typer(test_commands, name="test")
+commands.add_typer(outbox_commands, name="outbox")
 for _command in (acting.history, acting.promote, acting.rollback, estimates, trends):
     commands.command()(_command)
 _out = Console()

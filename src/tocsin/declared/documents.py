@@ -262,23 +262,31 @@ class EmailDocument(_Strict):
 
 
 class ReceiverDocument(_Strict):
-    """A receiver of notifications: one of these."""
+    """A receiver of notifications: one of these.
+
+    fallback: another receiver, which is told of critical alerts that this one does not take.
+    """
 
     webhook: WebhookDocument | None = None
     slack: HookDocument | None = None
     teams: HookDocument | None = None
     pagerduty: PagerDutyDocument | None = None
     email: EmailDocument | None = None
+    fallback: _Name | None = None
 
     @model_validator(mode="after")
     def _one(self) -> Self:
-        if len(self.model_fields_set) != 1 or self.chosen is None:
-            known = ", ".join(type(self).model_fields)
+        if len(self._channels) != 1 or self.chosen is None:
+            known = ", ".join(name for name in type(self).model_fields if name != "fallback")
             raise ValueError(f"one channel is required, of {known}")
         return self
 
     @property
+    def _channels(self) -> set[str]:
+        return self.model_fields_set - {"fallback"}
+
+    @property
     def chosen(self) -> tuple[str, _Strict] | None:
         """The channel and its options."""
-        found = [(name, getattr(self, name)) for name in self.model_fields_set]
+        found = [(name, getattr(self, name)) for name in self._channels]
         return next(((name, options) for name, options in found if options is not None), None)

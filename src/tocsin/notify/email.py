@@ -2,7 +2,6 @@
 
 import smtplib
 import ssl
-from collections.abc import Callable
 from email.message import EmailMessage
 from email.utils import format_datetime
 from html import escape
@@ -10,7 +9,7 @@ from typing import Any
 
 from tocsin.errors import DeliveryError
 from tocsin.notify.guard import checked
-from tocsin.notify.message import Message, Outside
+from tocsin.notify.message import TAKEN, Message, Outside, Receipt, Send
 from tocsin.values import to_datetime
 
 _TIMEOUT_S = 15.0
@@ -18,10 +17,10 @@ _LONGEST_SUBJECT = 200
 _PORTS = {"starttls": 587, "tls": 465, "none": 25}
 
 
-def email_sender(options: dict[str, Any], outside: Outside) -> Callable[[Message], None]:
+def email_sender(options: dict[str, Any], outside: Outside) -> Send:
     """Hands each message to the relay `host`, encrypted unless `security` is none."""
 
-    def send(message: Message) -> None:
+    def send(message: Message) -> Receipt:
         relay = options["host"]
         port = options["port"] or _PORTS[options["security"]]
         password = outside.secret(options["password_env"]) if options["password_env"] else None
@@ -41,6 +40,7 @@ def email_sender(options: dict[str, Any], outside: Outside) -> Callable[[Message
             raise _refused(relay, error.smtp_code, error.smtp_error) from error
         except (OSError, smtplib.SMTPException) as error:
             raise DeliveryError(f"{relay} did not take it: {error}", permanent=False) from error
+        return TAKEN
 
     return send
 

@@ -1,10 +1,9 @@
 """Alerts as events of PagerDuty: one incident there for each episode here."""
 
 import json
-from collections.abc import Callable
 from typing import Any
 
-from tocsin.notify.message import Message, Outside
+from tocsin.notify.message import TAKEN, Message, Outside, Receipt, Send
 from tocsin.notify.post import post
 
 ADDRESS = "https://events.pagerduty.com/v2/enqueue"
@@ -14,10 +13,10 @@ _SEVERITIES = {"critical": "critical", "warning": "warning", "info": "info"}
 _ACTIONS = {"fired": "trigger", "resolved": "resolve"}
 
 
-def pagerduty_sender(options: dict[str, Any], outside: Outside) -> Callable[[Message], None]:
+def pagerduty_sender(options: dict[str, Any], outside: Outside) -> Send:
     """Sends to the integration whose key is in the variable `routing_key_env`."""
 
-    def send(message: Message) -> None:
+    def send(message: Message) -> Receipt:
         told = message.payload
         event = {
             "routing_key": outside.secret(options["routing_key_env"]),
@@ -45,5 +44,6 @@ def pagerduty_sender(options: dict[str, Any], outside: Outside) -> Callable[[Mes
         body = json.dumps(event).encode()
         headers = {"content-type": "application/json"}
         post(options.get("url") or ADDRESS, body, headers, outside, spoken="PagerDuty")
+        return TAKEN
 
     return send

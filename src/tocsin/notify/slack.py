@@ -1,10 +1,9 @@
 """Alerts in a channel of Slack, by an incoming webhook."""
 
 import json
-from collections.abc import Callable
 from typing import Any
 
-from tocsin.notify.message import Message, Outside
+from tocsin.notify.message import TAKEN, Message, Outside, Receipt, Send
 from tocsin.notify.post import post
 
 # What Slack takes of the text of one block.
@@ -12,14 +11,15 @@ _MOST_TEXT = 3_000
 _SIGNS = {"critical": ":red_circle:", "warning": ":large_orange_circle:", "info": ":white_circle:"}
 
 
-def slack_sender(options: dict[str, Any], outside: Outside) -> Callable[[Message], None]:
+def slack_sender(options: dict[str, Any], outside: Outside) -> Send:
     """Posts to the incoming webhook whose address is in the variable `webhook_url_env`."""
 
-    def send(message: Message) -> None:
+    def send(message: Message) -> Receipt:
         # The address is the secret: it is told nowhere.
         url = outside.secret(options["webhook_url_env"])
         body = json.dumps(slack_message(message.payload)).encode()
         post(url, body, {"content-type": "application/json"}, outside, spoken="Slack")
+        return TAKEN
 
     return send
 

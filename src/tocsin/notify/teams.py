@@ -1,10 +1,9 @@
 """Alerts in a channel of Microsoft Teams, by the webhook of a workflow."""
 
 import json
-from collections.abc import Callable
 from typing import Any
 
-from tocsin.notify.message import Message, Outside
+from tocsin.notify.message import TAKEN, Message, Outside, Receipt, Send
 from tocsin.notify.post import post
 
 # Teams takes 28 kB in all.
@@ -12,13 +11,14 @@ _MOST_TEXT = 4_000
 _COLOURS = {"critical": "attention", "warning": "warning", "info": "default"}
 
 
-def teams_sender(options: dict[str, Any], outside: Outside) -> Callable[[Message], None]:
+def teams_sender(options: dict[str, Any], outside: Outside) -> Send:
     """Posts to the workflow whose address is in the variable `webhook_url_env`."""
 
-    def send(message: Message) -> None:
+    def send(message: Message) -> Receipt:
         url = outside.secret(options["webhook_url_env"])
         body = json.dumps(teams_message(message.payload)).encode()
         post(url, body, {"content-type": "application/json"}, outside, spoken="Teams")
+        return TAKEN
 
     return send
 

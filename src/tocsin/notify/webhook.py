@@ -5,19 +5,18 @@ import binascii
 import hashlib
 import hmac
 import json
-from collections.abc import Callable
 from typing import Any
 
 from tocsin.errors import DeliveryError
-from tocsin.notify.message import Message, Outside
+from tocsin.notify.message import TAKEN, Message, Outside, Receipt, Send
 from tocsin.notify.post import post
 from tocsin.values import SECOND
 
 
-def webhook_sender(options: dict[str, Any], outside: Outside) -> Callable[[Message], None]:
+def webhook_sender(options: dict[str, Any], outside: Outside) -> Send:
     """Posts each message to `url`; signed when `secret_env` names a variable with the secret."""
 
-    def send(message: Message) -> None:
+    def send(message: Message) -> Receipt:
         body = json.dumps(message.payload, separators=(",", ":"), sort_keys=True).encode()
         timestamp = str(message.sent_at // SECOND)
         headers = {
@@ -29,6 +28,7 @@ def webhook_sender(options: dict[str, Any], outside: Outside) -> Callable[[Messa
             key = _key(options["secret_env"], outside)
             headers["webhook-signature"] = signature(key, message.id, timestamp, body)
         post(options["url"], body, headers, outside, spoken=options["url"])
+        return TAKEN
 
     return send
 

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from tocsin.notify.template import filled_in
 from tocsin.records.alerts import Episode, Incident
 from tocsin.values import isoformat
 
@@ -19,6 +20,7 @@ def notification(
     incident: Incident, episode: Episode, event: str, *, window_end: int, base_url: str
 ) -> dict[str, Any]:
     """The payload that receivers get; its fields only ever grow."""
+    summary, fault = summary_of(episode)
     causes = [
         {key: cause[key] for key in ("kind", "feature", "score", "verdict", "sentence")}
         for cause in incident.causes[:3]
@@ -37,9 +39,26 @@ def notification(
         "category": episode.category,
         "text": episode.text,
         "labels": episode.labels,
-        "summary": episode.summary,
+        "summary": summary,
         "runbook_url": episode.runbook_url,
         "window_end": isoformat(window_end),
         "causes": causes,
         "url": f"{base_url}/incidents/{incident.id}",
+        **({"note": f"The summary of the rule could not be made: {fault}"} if fault else {}),
     }
+
+
+def summary_of(episode: Episode, **numbers: Any) -> tuple[str, str | None]:
+    """What the rule says to people, filled in; empty with the reason where that is impossible.
+
+    numbers: such as `value` and `n`, where the alert is about a number.
+    """
+    about = {
+        "alert": episode.rule,
+        "model": episode.labels.get("model", ""),
+        "instance": episode.instance,
+        "severity": episode.severity,
+        "text": episode.text,
+        "labels": episode.labels,
+    }
+    return filled_in(episode.summary, {**about, **numbers})
