@@ -117,8 +117,8 @@ FAULTS = {
     "a value that is no number": (expr(value=NAN), ["LowAuc", "finite"]),
     "a clear on the wrong side": (expr(clear=0.6), ["LowAuc", "0.6", "breached side of < 0.7"]),
     "drift with a threshold": (expr(metric="drift"), ["LowAuc", "drift", "leave them out"]),
-    "no patience": (rule(**{"for": 0}), ["rules.0.for", "greater than or equal to 1"]),
-    "patience as a duration": (rule(**{"for": "5m"}), ["rules.0.for", "integer"]),
+    "no patience": (rule(**{"for": 0}), ["rules.0.for", "at least 1 is needed"]),
+    "patience in words": (rule(**{"for": "a while"}), ["rules.0.for", "a while"]),
     "no windows to recover": (rule(keep_firing_for=0), ["rules.0.keep_firing_for"]),
     "no samples": (rule(min_samples=0), ["rules.0.min_samples"]),
     "coverage in percent": (rule(min_coverage=80), ["rules.0.min_coverage", "equal to 1"]),
@@ -279,3 +279,36 @@ def test_buckets_too_fine_or_too_coarse_are_refused(
 def test_labels_that_alerts_cannot_have_are_refused(labels: dict[str, object], named: str) -> None:
     with pytest.raises(SchemaError, match=named):
         parse_monitor("late", rule(labels=labels))
+
+
+@pytest.mark.parametrize(
+    ("written", "window", "windows"),
+    [
+        (2, "24h", 2),
+        ("2 windows", "24h", 2),
+        ("1 window", "24h", 1),
+        # From the first breached end to the one six hours later.
+        ("6h", "24h", 7),
+        ("6h", "1h", 7),
+        ("90m", "1h", 3),
+        ("0h", "1h", 1),
+        ("2d", "7d", 3),
+    ],
+)
+def test_patience_is_of_windows_or_of_a_time(written: object, window: str, windows: int) -> None:
+    made = expr(window=window)
+    made["rules"][0] |= {"for": written, "keep_firing_for": written}
+    (found,) = parse_monitor("late", made).rules
+    assert (found.for_windows, found.keep_firing_windows) == (windows, windows)
+
+
+@pytest.mark.parametrize("written", [0, -1, "0 windows", "two windows", "2 hours", 1.5, True, None])
+def test_patience_that_is_none_is_refused(written: object) -> None:
+    with pytest.raises(SchemaError, match=r"rules\.0\.for"):
+        parse_monitor("late", rule(**{"for": written}))
+
+
+def test_what_is_learned_has_windows_without_rows_in_common() -> None:
+    made = expr(value="auto", clear=None, window="24h")
+    made["rules"][0] |= {"for": "2d"}
+    assert parse_monitor("late", made).rules[0].for_windows == 3

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy.spatial.distance import jensenshannon
-from scipy.stats import entropy, ks_2samp, wasserstein_distance
+from scipy.stats import entropy, ks_2samp, norm, wasserstein_distance
 from tests.drift.world import categories, numbers
 
 from tocsin.drift import STATISTICS, Line, Pair, statistic
@@ -76,12 +76,10 @@ def test_distances_stay_in_their_ranges(drawn) -> None:
 def test_the_same_shares_are_no_distance(drawn, times: int) -> None:
     reference = np.array(drawn[0])
     for name in OF_CATEGORIES:
-        found = of(name, categories(reference, reference * times))
         # Half a row in each bin is a smaller share of more rows.
         smoothed = name in ("psi", "kullback_leibler")
-        assert found.value[0] == pytest.approx(0, abs=0.2 if smoothed else 1e-6), name
-        if not smoothed:
-            assert found.p_value[0] == pytest.approx(1, abs=1e-6), name
+        found = of(name, categories(reference, reference * (1 if smoothed else times)))
+        assert found.value[0] == pytest.approx(0, abs=1e-6), name
 
 
 @given(counts)
@@ -208,6 +206,19 @@ def test_a_reference_of_one_value_has_no_deviation_and_says_so() -> None:
     assert of("kolmogorov_smirnov", numbers(np.full(50, 3.0), np.full(50, 4.0))).value[0] == 1
 
 
+@pytest.mark.parametrize("size", [1e60, 1e300])
+def test_numbers_too_large_to_be_squared_have_a_distance_or_a_reason(size: float) -> None:
+    rng = np.random.default_rng(4)
+    before, now = rng.normal(size=2_000) * size, rng.normal(1, 1, 1_000) * size
+    found = of("wasserstein", numbers(before, now))
+    if size > 1e70:
+        assert found.reason == "values beyond 1e+70 have no sum, and so no mean"
+    else:
+        exact = wasserstein_distance(before, now) / before.std()
+        assert found.value[0] == pytest.approx(exact, rel=0.05)
+    assert 0.3 < of("kolmogorov_smirnov", numbers(before, now)).value[0] < 0.5
+
+
 def test_categories_have_no_order_for_what_needs_one() -> None:
     for name in ("wasserstein", "kolmogorov_smirnov", "ks_test"):
         assert of(name, categories([5, 5], [1, 9])).reason == "categories have no order"
@@ -313,6 +324,15 @@ def test_what_lies_beyond_the_edges_on_both_sides_is_told_by_the_error() -> None
     assert found.error[0] * sigma >= 0.2
 
 
+def test_beyond_the_edges_one_row_may_carry_all_that_others_have_together() -> None:
+    # Above the last edge nine at it and one 20 away, and ten 2 away.
+    edges, counts = np.array([-1.0, 0.0]), np.array([0.0, 10.0, 10.0])
+    sums = np.array([0.0, -5.0, 20.0])
+    pair = Pair(counts, counts[None], Line(edges, counts, sums, counts[None], sums))
+    exact = wasserstein_distance([0.0] * 9 + [20.0], [2.0] * 10) / 2
+    assert wasserstein(pair).error[0] * _sigma(pair) >= exact
+
+
 def test_edges_that_coincide_have_no_area() -> None:
     counts, sums = np.array([0.0, 4, 0]), np.zeros(3)
     line = Line(np.zeros(2), counts, sums, counts, sums)
@@ -326,3 +346,23 @@ def test_names_that_people_know_from_elsewhere_are_understood() -> None:
         assert statistic(name).name in STATISTICS
     assert statistic("ks").decides == "p_value"
     assert statistic("kolmogorov_smirnov").decides == "value"
+
+
+def test_the_surest_of_two_shares_is_that_of_the_z_test_twice() -> None:
+    pair = categories([600, 400], [45, 55])
+    assert of("l_infinity", pair).p_value[0] == pytest.approx(2 * of("z_test", pair).p_value[0])
+
+
+def test_the_law_of_total_variation_of_two_shares_is_exact() -> None:
+    # Both bins move by the same, so that twice the gap over 2 is |z|.
+    pair = categories([6_000, 4_000], [45, 55])
+    share, h = 0.6, 1 / 10_000 + 1 / 100
+    exact = 2 * norm.sf(0.15 / np.sqrt(share * (1 - share) * h))
+    assert of("total_variation", pair).p_value[0] == pytest.approx(exact, rel=1e-6)
+
+
+def test_a_rare_bin_needs_rows_of_it() -> None:
+    for name in ("total_variation", "l_infinity"):
+        assert of(name, categories([9_900, 100], [20, 0])).minimum_n(0.1)[0] == 500
+        # Of a constant anything else is no chance.
+        assert of(name, categories([1_000, 0], [20, 10])).minimum_n(0.1)[0] == 20

@@ -23,6 +23,7 @@ from tests.metrics.rows import (
 
 from tocsin.estimation import expectations, has_expectation, interval
 from tocsin.estimation.binary import average_precision, roc_auc, soft
+from tocsin.estimation.multiclass import chances
 from tocsin.metrics import catalogue
 from tocsin.profiles import Plan, Profile, plan_from_reference
 from tocsin.schema import Schema
@@ -213,3 +214,29 @@ def test_profiles_of_an_old_plan_say_why_decisions_of_classes_have_no_estimate()
     found = expectations(reference, reference, ["accuracy_score", "roc_auc_ovr_macro"])
     assert "PUT the reference again" in str(found["accuracy_score"].reason[()])
     assert found["roc_auc_ovr_macro"].reason[()] is None
+
+
+def test_right_predictions_of_the_reference_are_those_that_were_right() -> None:
+    reference, _ = world("multiclass", seed=3, count=1, size=10)
+    found = chances(reference, reference).margins
+    np.testing.assert_allclose(found.right, np.diagonal(reference.confusion), rtol=2e-3)
+
+
+def test_no_more_rows_of_a_class_are_right_than_are_of_it() -> None:
+    reference, few = world("multiclass", seed=4, count=500, size=3)
+    found = chances(reference, few).margins
+    assert (found.right <= found.true).all()
+    assert (found.right <= found.said).all()
+
+
+def test_a_mean_over_classes_counts_each_alike_unless_it_is_weighted() -> None:
+    reference, stack = world("multiclass", seed=5, count=2, size=1_000)
+    names = [f"roc_auc@{name}" for name in CLASSES]
+    found = expectations(reference, stack, [*names, "roc_auc_ovr_macro", "roc_auc_ovr_weighted"])
+    apart = np.stack([found[name].value for name in names], -1)
+    rates = [expectations(reference, stack, [f"label_rate@{name}"]) for name in CLASSES]
+    share = np.stack([next(iter(rate.values())).value for rate in rates], -1)
+    np.testing.assert_allclose(found["roc_auc_ovr_macro"].value, apart.mean(-1), rtol=1e-9)
+    weighted = (apart * share).sum(-1) / share.sum(-1)
+    np.testing.assert_allclose(found["roc_auc_ovr_weighted"].value, weighted, rtol=1e-9)
+    assert (found["roc_auc_ovr_macro"].value != found["roc_auc_ovr_weighted"].value).all()

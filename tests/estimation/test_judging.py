@@ -172,3 +172,35 @@ def test_a_window_of_which_nobody_knows_how_far_off_it_is_says_nothing():
     surprises.n[25], surprises.error[25] = 0.0, np.inf
     found = flags(track(values, values, surprises=surprises))
     assert not any(Flag.CONCEPT_DRIFT_SUSPECTED in flag for flag in found)
+
+
+def test_a_window_without_an_estimate_tells_nothing_of_how_far_others_differ() -> None:
+    realised = np.random.default_rng(6).normal(0.8, 5 * SE, 40)
+    value = np.full(40, 0.8)
+    value[12] = np.nan
+    found = judged(
+        track(value, realised),
+        np.arange(20, 40), references=[0.8], scales=[Scale.SHARE], loss=0.2, lag=1, stride=1,
+    )  # fmt: skip
+    # Those around it do all the same.
+    width = found.high - found.low
+    assert (width > 10 * SE).all()
+    assert (width < 0.4).all()
+
+
+def test_a_gap_is_that_of_the_newest_window_with_labels() -> None:
+    gap = np.arange(1.0, 6.0)
+    surprises = Surprises(gap, np.full(5, SE), np.full(5, 1_000.0))
+    of = track(np.full(5, 0.8), np.full(5, 0.8), surprises=surprises)
+    found = judged(
+        of, np.arange(5), references=[0.8], scales=[Scale.SHARE], loss=0.2, lag=2, stride=1
+    )
+    np.testing.assert_array_equal(found.gaps, [np.nan, np.nan, 1, 2, 3])
+
+
+def test_rows_outside_are_no_matter_of_course_where_estimates_of_such_were_wrong() -> None:
+    changes = {"outside": np.full(20, 0.1), "beyond": np.ones(20, bool)}
+    right = flags(track(np.full(20, 0.8), np.full(20, 0.8), **changes))
+    wrong = flags(track(np.full(20, 0.6), np.full(20, 0.8), **changes))
+    assert Flag.OUT_OF_SUPPORT not in right[-1]
+    assert Flag.OUT_OF_SUPPORT in wrong[-1]

@@ -213,3 +213,10 @@ def weighted_of(n: int) -> Profile:
     scores = np.random.default_rng(0).random(n)
     plan = plan_of(scores, (scores > 0.5).astype(float))
     return weighted_profile(plan, rows(scores), (scores > 0.5).astype(float), np.ones(n))
+
+
+def test_weights_of_a_large_reference_have_to_be_worth_a_tenth_of_it() -> None:
+    ratios = np.where(np.arange(50_000) < 3_000, 16.0, 1e-9)
+    found = cover(ratios, np.full(1_000, 1.0))
+    assert (found.worth, found.needed) == (pytest.approx(3_000), 5_000)
+    assert found.reason == "the reference is worth 3,000 rows like these, 5,000 are needed"

@@ -315,3 +315,35 @@ def test_only_some_of_the_known_values_is_told() -> None:
     assert found["city/cardinality"].reason == (
         "`city` has only 1 of its 6 known values in 400 rows, earlier windows at least 6"
     )
+
+
+def test_the_newest_windows_tell_how_much_a_rate_varies() -> None:
+    rng = np.random.default_rng(20)
+    calm = [table(1_000, rng) for _ in range(HISTORY)]
+    wild = [table(1_000, rng, nulls=0.05 if i % 2 else 0.2) for i in range(HISTORY)]
+    window = profile_of([table(1_000, rng, nulls=0.35)])
+    # Over the largest by more than a quarter, but not far from what varies so much.
+    (found,) = findings(window, past=profile_of(calm + wild))
+    assert found == {}
+    (found,) = findings(window, past=profile_of(wild + calm))
+    assert found["age/null_rate"].verdict is QualityVerdict.VIOLATED
+
+
+def judged(name: str, value: float, like: list[float], recent: tuple[float, ...] = ()) -> Any:
+    """What is found of a cell in 10,000 rows; like, recent: its rates in earlier windows."""
+    sure = np.array([e.cell.name == name for e in EXPECTED.all])
+    n = np.full(len(sure), 10_000.0)
+    past, burst = np.array(like)[:, None], np.array(recent).reshape(-1, 1)
+    return next(iter(EXPECTED.judged(np.where(sure, value * n, 0), n, sure, past, burst)), None)
+
+
+def test_what_is_a_point_more_than_usual_is_none_however_sure() -> None:
+    assert judged("age/null_rate", 0.045, [0.032] * HISTORY) is None
+    assert judged("age/null_rate", 0.055, [0.032] * HISTORY).verdict is QualityVerdict.VIOLATED
+
+
+def test_what_comes_in_bursts_is_learned_from_more_windows() -> None:
+    found = judged("city/top_share", 0.9, [0.45] * (HISTORY - 1))
+    assert found.verdict is QualityVerdict.LEARNING
+    found = judged("city/top_share", 0.9, [0.45] * HISTORY, recent=(0.6,))
+    assert (found.verdict, found.usual) == (QualityVerdict.VIOLATED, 0.6)

@@ -9,11 +9,12 @@ from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.migration import MigrationContext
 
-from tocsin.records import Records
+from tocsin.records import Records, alerts
 from tocsin.records.database import _MIGRATIONS
 from tocsin.records.given_ids import next_id
 from tocsin.records.tables import incidents, metadata, receivers
 from tocsin.records.tables import outbox as outbox_table
+from tocsin.rules import Phase, State
 
 
 def test_the_migrations_make_exactly_the_declared_tables(tmp_path: Path) -> None:
@@ -78,4 +79,41 @@ def test_ids_that_were_given_before_they_were_remembered_are_not_given_again(
         assert next_id(connection, outbox_table) == 4
         assert next_id(connection, incidents) == 1
         assert next_id(connection, incidents) == 2
+    records.close()
+
+
+def test_alerts_that_were_firing_before_histories_go_on(tmp_path: Path) -> None:
+    path = tmp_path / "records.db"
+    engine = sa.create_engine(f"sqlite:///{path}")
+    config = Config()
+    config.set_main_option("script_location", str(_MIGRATIONS))
+    with engine.begin() as connection:
+        config.attributes["connection"] = connection
+        alembic.command.upgrade(config, "0015")
+        for instance, phase, since, streak, last in (
+            ("a", "firing", 70, 0, 90),
+            ("b", "pending", 90, 1, 90),
+            ("c", "inactive", None, 0, None),
+        ):
+            connection.execute(
+                sa.text(
+                    "INSERT INTO alert_states (model_id, rule, instance, phase, since, streak, "
+                    "last_window) VALUES (1, 'Low', :instance, :phase, :since, :streak, :last)"
+                ),
+                {
+                    "instance": instance,
+                    "phase": phase,
+                    "since": since,
+                    "streak": streak,
+                    "last": last,
+                },
+            )
+    engine.dispose()
+    records = Records(path)
+    with records.read() as connection:
+        found = {instance: h for (_, instance), h in alerts.tracked(connection, 1).items()}
+    assert found["a"].base == State(Phase.FIRING, since=70, fired=70)
+    assert found["b"].base == State(Phase.PENDING, since=90, streak=1)
+    assert found["c"].base == State()
+    assert (found["a"].first, found["a"].letters) == (90, "")
     records.close()

@@ -60,15 +60,21 @@ def test_a_chosen_method_decides_without_any_history(app: App) -> None:
     assert incident.title == "distance has drifted over 1h"
 
 
-def test_a_chosen_method_is_never_used_on_too_few_rows(app: App) -> None:
+@pytest.mark.parametrize(
+    ("factor", "verdict"), [(1.15, Verdict.INSUFFICIENT), (1.6, Verdict.DRIFT)]
+)
+def test_in_few_rows_a_chosen_method_calls_drift_what_is_no_chance(
+    app: App, factor: float, verdict: Verdict
+) -> None:
     feed = fed(app, method="psi", threshold=0.1)
-    feed.hours(12, 14, rows=60, distance_factor=1.6)
+    feed.hours(12, 14, rows=60, distance_factor=factor)
     feed.work()
     shift = newest(app).shifts["distance"]
     assert shift.value is not None
     assert shift.value > 0.1
-    assert shift.verdict is Verdict.INSUFFICIENT
-    assert app.read.incidents() == []
+    assert shift.n < shift.minimum_n
+    assert shift.verdict is verdict
+    assert len(app.read.incidents()) == (verdict is Verdict.DRIFT)
 
 
 def test_another_threshold_judges_later_windows_only(app: App) -> None:

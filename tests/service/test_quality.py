@@ -105,7 +105,9 @@ def test_an_old_window_that_is_revised_wakes_nobody(app: App) -> None:
         *(prediction(f"later-{i}", timestamp=START + HOUR * 1.5, distance=None) for i in range(80))
     )
     feed.work()
-    assert episodes(feed) == []
+    # It is on record, as over; the hour after it was well.
+    assert episodes(feed) == [("distance/null_rate", True)]
+    assert feed.app.read.status().outbox == {}
 
 
 def test_a_rule_on_a_rate_has_an_instance_for_each_feature(app: App) -> None:

@@ -45,6 +45,15 @@ def _at(hours: int) -> int:
     return from_datetime(START + timedelta(hours=hours))
 
 
+def test_a_rule_that_learns_waits_for_labels_and_holds_up_nothing(feed: Feed) -> None:
+    feed = _watched(feed, "unlabelled", _rule())
+    feed.hours(0, 30, rows=5, labelled=False)
+    feed.work()
+    assert len(feed.app.read.drift("unlabelled", window=HOUR_US, span=30 * DAY)) >= 29
+    assert _trends(feed) == {}
+    assert feed.app.read.outlook("unlabelled").trends == ()
+
+
 def test_a_world_that_changes_rings_within_hours_and_the_alert_says_since_when(feed: Feed) -> None:
     feed = _watched(feed, "auto", _rule())
     feed.hours(0, LEARNED, rows=30)

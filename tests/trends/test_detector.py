@@ -6,6 +6,7 @@ from hypothesis.extra.numpy import arrays
 
 from tocsin.trends import Pace, detection, season_of
 from tocsin.trends.detector import alarm_level
+from tocsin.trends.kernel import _whitened
 from tocsin.trends.season import Season, usual
 from tocsin.values import DAY, HOUR
 
@@ -209,3 +210,44 @@ def test_the_delay_is_that_of_a_cusum_that_knows_the_truth():
 
 def _delays(rang: np.ndarray, begin: int) -> np.ndarray:
     return np.where(rang[begin:].any(0), np.argmax(rang[begin:], axis=0), 10_000)
+
+
+def test_an_episode_is_forgotten_when_its_history_is():
+    season = Season(period=1, examples=20, least=7, history=60, warm_up=14)
+    values = np.random.default_rng(10).normal(size=(400, 40))
+    storms = (100, 130, 300)
+    for begin in storms:
+        values[begin : begin + 8] += 4
+    found = detection(values, np.zeros_like(values), np.ones(40), season, level=1_000)
+    rang = [(found.pace[at : at + 8] == Pace.CHANGED).any(0).mean() for at in storms]
+    assert rang[0] == 1
+    assert rang[1] < 0.2
+    assert rang[2] > 0.9
+
+
+def test_what_is_new_in_a_window_varies_as_windows_do():
+    noise, memory = np.random.default_rng(11).normal(size=5_000), 0.8
+    series = np.zeros(5_000)
+    for t in range(1, 5_000):
+        series[t] = memory * series[t - 1] + np.sqrt(1 - memory**2) * noise[t]
+    new = [_whitened(*pair, memory) for pair in zip(series[1:], series[:-1], strict=True)]
+    assert np.std(new) == pytest.approx(1, rel=0.03)
+
+
+def test_a_series_does_not_vary_more_because_its_middle_is_uncertain():
+    season = Season(period=1, examples=4, least=4, history=400, warm_up=14)
+    values = np.random.default_rng(12).normal(size=(800, 20))
+    found = detection(values, np.zeros_like(values), np.ones(20), season, level=1_000)
+    assert found.spread[-1].mean() == pytest.approx(1, abs=0.07)
+
+
+def test_what_is_usual_rests_on_no_more_than_the_reach():
+    season = Season(period=3, examples=5, least=3, history=20, warm_up=5)
+    values = np.random.default_rng(13).normal(size=(200, 2))
+    part = values[-season.reach - 1 :]
+    whole = detection(values, np.zeros_like(values), np.ones(2), season, level=100)
+    found = detection(part, np.zeros_like(part), np.ones(2), season, level=100)
+    np.testing.assert_array_equal(found.usual[-1], whole.usual[-1])
+    np.testing.assert_array_equal(found.spread[-1], whole.spread[-1])
+    less = detection(part[4:], np.zeros_like(part[4:]), np.ones(2), season, level=100)
+    assert (less.spread[-1] != whole.spread[-1]).any()

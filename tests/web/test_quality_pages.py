@@ -51,7 +51,7 @@ def pages(client):
 
 def test_the_section_begins_with_what_was_found(pages):
     said = pages["late"]
-    assert "2 checks find what is not expected, of distance, carrier." in said
+    assert "Not as expected: distance, carrier (2 checks)." in said
     assert "violated carrier has no value in 25.0 % of 60 rows; the reference has none." in said
     assert "violated distance is out of range in 50.0 % of 60 rows" in said
     assert said.index("violated") < said.index("Feature")

@@ -9,7 +9,7 @@ from tocsin.metrics import METRICS
 from tocsin.records.models import Rebuilding
 from tocsin.rules import Operator, Rule
 from tocsin.values import DAY, HOUR, MINUTE, Bounded, Undefined, from_datetime
-from tocsin.web import words
+from tocsin.web import rule_words, words
 
 
 def plain(text):
@@ -155,7 +155,7 @@ def test_a_rebuild_says_how_far_it_is_and_outcomes_why_they_cannot_count():
 
 def test_a_rule_that_learns_says_which_side_is_bad() -> None:
     def said(metric: str, op: Operator | None = None) -> str:
-        return words.rule_condition(Rule("R", metric, DAY, op, auto=True), METRICS)
+        return rule_words.rule_condition(Rule("R", metric, DAY, op, auto=True), METRICS)
 
     assert said("roc_auc") == "ROC AUC stays lower than usual"
     assert said("brier_score") == "Brier score stays higher than usual"

@@ -10,9 +10,9 @@ from pydantic import (
     model_validator,
 )
 
-from tocsin.declared.durations import Duration, Span
+from tocsin.declared.durations import Duration, Patience, Span, Windows
 from tocsin.declared.quality import QualityDocument
-from tocsin.rules import Operator
+from tocsin.rules import NoData, Operator
 from tocsin.schema import Kind, Task
 from tocsin.values import DAY, HOUR, MINUTE
 
@@ -166,11 +166,12 @@ class RuleDocument(_Strict):
 
     alert: str = Field(min_length=1, max_length=128)
     expr: ExpressionDocument
-    for_windows: Annotated[int, Field(ge=1, alias="for")] = 1
-    keep_firing_for: Annotated[int, Field(ge=1)] = 1
+    patience: Annotated[Windows, Field(alias="for")] = Patience(windows=1)
+    keep_firing_for: Windows = Patience(windows=1)
     min_samples: Annotated[int, Field(ge=1)] = 1
     min_coverage: Annotated[float, Field(ge=0, le=1)] = 0.5
     confidence: Literal["interval", "none"] = "interval"
+    no_data: NoData = NoData.KEEP_LAST
     labels: RuleLabelsDocument = RuleLabelsDocument.model_validate({})
     annotations: AnnotationsDocument = AnnotationsDocument()
 

@@ -1,8 +1,9 @@
 """Durations as documents have them: text such as 15m, in microseconds once it is read."""
 
-from typing import Annotated
+from dataclasses import dataclass
+from typing import Annotated, Any
 
-from pydantic import AfterValidator, BeforeValidator
+from pydantic import AfterValidator, BeforeValidator, WithJsonSchema
 
 from tocsin.errors import InvalidInputError
 from tocsin.values import DAY, format_duration, parse_duration
@@ -29,5 +30,45 @@ def _not_zero(duration: int) -> int:
     return duration
 
 
+_SCHEMA: dict[str, Any] = {
+    "anyOf": [{"type": "integer", "minimum": 1}, {"type": "string"}],
+    "description": "a number of windows, such as 2 or `2 windows`, or a duration such as 6h",
+}
+
 Duration = Annotated[int, BeforeValidator(_duration)]
 Span = Annotated[Duration, AfterValidator(_not_zero)]
+
+
+@dataclass(frozen=True)
+class Patience:
+    """How long something has to last: a number of windows in a row, or a time.
+
+    >>> Patience(windows=3).windows_of(10), Patience(time=25).windows_of(10)
+    (3, 4)
+    """
+
+    windows: int | None = None
+    time: int | None = None
+
+    def windows_of(self, every: int) -> int:
+        """As windows, of which one ends every so many microseconds; a time is between two ends."""
+        if self.windows is not None:
+            return self.windows
+        assert self.time is not None
+        return 1 - -self.time // every
+
+
+def _patience(value: object) -> Patience:
+    if isinstance(value, Patience):
+        return value
+    if isinstance(value, bool) or not isinstance(value, int | str):
+        raise ValueError("write a number of windows such as 2, or a duration such as 6h")
+    words = str(value).split()
+    if isinstance(value, int) or (len(words) == 2 and words[1] in ("window", "windows")):
+        if not words[0].isdecimal() or int(words[0]) < 1:
+            raise ValueError(f"{value} is no number of windows; at least 1 is needed")
+        return Patience(windows=int(words[0]))
+    return Patience(time=_duration(value))
+
+
+Windows = Annotated[Patience, BeforeValidator(_patience), WithJsonSchema(_SCHEMA)]

@@ -361,7 +361,8 @@ def _rule(
     parsed: RuleDocument, windows: tuple[WindowSpec, ...], metrics: Catalogue, schema: Schema
 ) -> Rule:
     expr = parsed.expr
-    if expr.window not in {spec.size for spec in windows}:
+    spec = next((spec for spec in windows if spec.size == expr.window), None)
+    if spec is None:
         sizes = ", ".join(spec.name for spec in windows)
         raise SchemaError(
             f"rule {parsed.alert!r}: window {format_duration(expr.window)} is not one of {sizes}"
@@ -371,6 +372,8 @@ def _rule(
             f"rule {parsed.alert!r}: {expr.metric} has no `by: [feature]`; leave it out, or choose "
             f"one of {', '.join(FEATURE_CHECKS)}"
         )
+    # What is usual is learned from windows that have no rows in common.
+    every = spec.size if expr.value == "auto" else spec.every
     return Rule(
         name=parsed.alert,
         # As the metric is called: `recall_score@0.30` is `recall_score@0.3`.
@@ -380,13 +383,14 @@ def _rule(
         value=None if expr.value == "auto" else expr.value,
         clear=expr.clear,
         auto=expr.value == "auto",
-        for_windows=parsed.for_windows,
-        keep_firing_windows=parsed.keep_firing_for,
+        for_windows=parsed.patience.windows_of(every),
+        keep_firing_windows=parsed.keep_firing_for.windows_of(every),
         min_samples=parsed.min_samples,
         min_coverage=parsed.min_coverage,
         confident=parsed.confidence == "interval",
         severity=parsed.labels.severity,
         category=_category(parsed),
+        no_data=parsed.no_data,
         labels=tuple(parsed.labels.own.items()),
         summary=parsed.annotations.summary,
         runbook_url=parsed.annotations.runbook_url or "",

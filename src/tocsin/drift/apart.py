@@ -48,6 +48,17 @@ class Apart:
         found: Floats = np.maximum(np.ceil(needed), self.least)
         return np.broadcast_to(found, self.value.shape)
 
+    def surely_over(self, threshold: float) -> NDArray[np.bool_]:
+        """(...,) whether a value is over the threshold by more than chance adds to it.
+
+        That may show in far fewer rows than one just over the threshold needs. A test has no such
+        value: its p allows for the rows.
+        """
+        h = 1 / np.maximum(self.reference_n, 1) + 1 / np.maximum(self.n, 1)
+        chance = np.where(self.noise > 0, self.noise * h, np.inf)
+        over = self.value**self.power > threshold**self.power + chance
+        return np.asarray(over & (self.n >= ENOUGH_ROWS))
+
 
 def without(reason: str, n: Floats, reference_n: Floats) -> Apart:
     """No value, and why."""

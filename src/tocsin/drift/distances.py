@@ -1,16 +1,19 @@
 """Distances between bin counts. All are 0 for equal shares, and exact for the bins."""
 
+from dataclasses import replace
+
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import chdtri, kolmogi, kolmogorov, ndtr, ndtri, xlogy
 
-from tocsin.drift.apart import EXPECTED, TAIL, Apart, without
+from tocsin.drift.apart import ENOUGH_ROWS, EXPECTED, TAIL, Apart, without
 from tocsin.drift.laws import (
     ChiSquare,
     multinomial_covariance,
     squared_absolute_sum,
 )
 from tocsin.drift.pairs import Line, Pair
+from tocsin.profiles import LARGEST
 
 Floats = NDArray[np.float64]
 
@@ -63,7 +66,8 @@ def total_variation(pair: Pair) -> Apart:
     found = np.abs(p - q).sum(-1) / 2
     shares = _overall(pair.reference)
     law = squared_absolute_sum(np.full(len(shares), 0.5), multinomial_covariance(shares))
-    return _linear(pair.reference, pair.current, found, h, law)
+    apart = _linear(pair.reference, pair.current, found, h, law)
+    return replace(apart, least=_least(pair.reference))
 
 
 def l_infinity(pair: Pair) -> Apart:
@@ -83,7 +87,9 @@ def l_infinity(pair: Pair) -> Apart:
     p_value = np.minimum(1, 2 * bins * ndtr(-z))
     noise = ndtri(1 - TAIL / (2 * bins)) ** 2 * (p * (1 - p)).max(-1)
     found = np.where(m > 0, gap.max(-1), 0)
-    return Apart(found, np.zeros(m.shape), p_value, m, n, noise, power=2)
+    return Apart(
+        found, np.zeros(m.shape), p_value, m, n, noise, power=2, least=_least(pair.reference)
+    )
 
 
 def kolmogorov_smirnov(pair: Pair) -> Apart:
@@ -118,6 +124,8 @@ def wasserstein(pair: Pair) -> Apart:
     if line is None or not line.reference.any():
         return _unordered(pair)
     n, m, f, g = _functions(line)
+    if np.abs(line.edges).max() > LARGEST:
+        return without(f"values beyond {LARGEST:g} have no sum, and so no mean", m, n)
     sigma = _standard_deviation(line)
     if not sigma > 0:
         return without("the reference has one value only", m, n)
@@ -128,7 +136,7 @@ def wasserstein(pair: Pair) -> Apart:
     h = 1 / np.maximum(n, 1) + 1 / np.maximum(m, 1)
     law = _law_of_areas(line, sigma)
     apart = _linear(line.reference, line.current, found.sum(-1) / sigma, h, law)
-    return Apart(apart.value, error.sum(-1) / sigma, apart.p_value, m, n, apart.noise, apart.power)
+    return replace(apart, error=error.sum(-1) / sigma)
 
 
 def _shares(pair: Pair) -> tuple[Floats, Floats, Floats]:
@@ -171,6 +179,13 @@ def _linear(before: Floats, now: Floats, found: Floats, h: Floats, law: ChiSquar
     return Apart(
         np.where(m > 0, found, 0), np.zeros(m.shape), p_value, m, n, law.quantile(TAIL), power=2
     )
+
+
+def _least(reference: Floats) -> Floats:
+    """(...,) rows of which 5 are outside the most frequent bin: of fewer the law is not normal."""
+    rest = 1 - reference.max(-1) / np.maximum(reference.sum(-1), 1)
+    needed = np.ceil(EXPECTED / np.where(rest > 0, rest, 1))
+    return np.asarray(np.maximum(needed, ENOUGH_ROWS))
 
 
 def _unordered(pair: Pair) -> Apart:

@@ -4,10 +4,14 @@ from dataclasses import dataclass
 from math import isfinite, isinf
 
 from tocsin.drift.apart import ENOUGH_ROWS, Apart
+from tocsin.drift.homogeneity import contingency
 from tocsin.drift.pairs import Pair
 from tocsin.drift.statistic import Statistic, statistic
 from tocsin.drift.verdicts import Verdict
 from tocsin.errors import InvalidInputError
+
+# In a window of fewer rows than a threshold needs; such p are off by a factor where bins are empty.
+_NO_CHANCE = 1e-6
 
 
 @dataclass(frozen=True)
@@ -68,11 +72,22 @@ def judgements(method: Method, pair: Pair) -> list[Judgement]:
         needed.tolist(),
         strict=True,
     )
-    return [_judged(method, apart, *row) for row in rows]
+    # What chance adds is known where bins are full; a test of pooled ones has to agree.
+    real = contingency(pair.reference, pair.current)[1] < _NO_CHANCE
+    sure = (apart.surely_over(method.threshold) & real).tolist()
+    return [_judged(method, apart, *row, sure=over) for row, over in zip(rows, sure, strict=True)]
 
 
 def _judged(
-    method: Method, apart: Apart, value: float, error: float, p: float, n: float, needed: float
+    method: Method,
+    apart: Apart,
+    value: float,
+    error: float,
+    p: float,
+    n: float,
+    needed: float,
+    *,
+    sure: bool,
 ) -> Judgement:
     rows, least = round(n), None if isinf(needed) else round(needed)
     chosen, threshold = method.statistic, method.threshold
@@ -80,12 +95,12 @@ def _judged(
     if not known:
         why = apart.reason or "no rows"
         verdict, reason = Verdict.INSUFFICIENT, f"{chosen.title}: {why}"
-    elif least is None:
+    elif least is None and not sure:
         verdict = Verdict.INSUFFICIENT
         reason = (
             f"the reference has too few rows to tell {threshold:g} of {chosen.name} from chance"
         )
-    elif rows < least:
+    elif least is not None and rows < least and not sure:
         wanted = "" if least == ENOUGH_ROWS else f" that {chosen.name} needs"
         verdict, reason = Verdict.INSUFFICIENT, f"{rows} of {least} rows{wanted}"
     else:

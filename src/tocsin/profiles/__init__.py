@@ -22,6 +22,7 @@ from tocsin.profiles.fold import (
     fold_predictions,
     needs_label,
 )
+from tocsin.profiles.kernel import LARGEST
 from tocsin.profiles.key import EVERYTHING, ProfileKey
 from tocsin.profiles.layout import DELAY_EDGES
 from tocsin.profiles.outputs import BinaryOutput, MulticlassOutput, RegressionOutput
@@ -38,6 +39,7 @@ from tocsin.profiles.segments import SegmentValues
 __all__ = [
     "DELAY_EDGES",
     "EVERYTHING",
+    "LARGEST",
     "NO_NULLS",
     "BinaryOutput",
     "CategoryBins",

@@ -1,6 +1,6 @@
 """Alert states, their episodes, and the incidents that group them."""
 
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import sqlalchemy as sa
@@ -8,7 +8,7 @@ from sqlalchemy.engine import Connection
 
 from tocsin.records.given_ids import next_id
 from tocsin.records.tables import alert_states, episodes, incidents, models, timeline
-from tocsin.rules import Phase, State
+from tocsin.rules import History, Phase, State
 
 
 @dataclass(frozen=True)
@@ -16,6 +16,8 @@ class Episode:
     """One run of an alert from firing to resolved; times are window ends.
 
     labels: what routes, silences and inhibition go by. summary, runbook_url: as the rule has them.
+    late: it fired on labels or rows that came after the window was judged. retracted: revised
+    windows show no breach any more. flapping: since when it went to and fro.
     """
 
     id: str
@@ -31,6 +33,9 @@ class Episode:
     labels: dict[str, str] = field(default_factory=dict)
     summary: str = ""
     runbook_url: str = ""
+    late: bool = False
+    retracted: bool = False
+    flapping: int | None = None
 
 
 @dataclass(frozen=True)
@@ -64,56 +69,67 @@ class TimelineEntry:
     text: str
 
 
-@dataclass(frozen=True)
-class AlertState:
-    """A stored state and the episode it belongs to, if one is open."""
-
-    state: State
-    episode_id: str | None
-
-
-def states(connection: Connection, model_id: int) -> dict[tuple[str, str], AlertState]:
-    """All alert states of a model by (rule, instance)."""
+def tracked(connection: Connection, model_id: int) -> dict[tuple[str, str], History]:
+    """What was seen of all alerts of a model, by (rule, instance)."""
     query = sa.select(alert_states).where(alert_states.c.model_id == model_id)
     return {
-        (row.rule, row.instance): AlertState(
-            State(Phase(row.phase), row.since, row.streak, row.last_window), row.episode_id
+        (row.rule, row.instance): History(
+            State(**{**row.base, "phase": Phase(row.base["phase"])}),
+            row.first_window,
+            row.every,
+            row.letters,
         )
         for row in connection.execute(query)
     }
 
 
-def save_state(
-    connection: Connection, model_id: int, rule: str, instance: str, saved: AlertState
+def save_tracked(
+    connection: Connection,
+    model_id: int,
+    rule: str,
+    instance: str,
+    history: History,
+    state: State,
 ) -> None:
-    """Store the state of one alert instance."""
+    """Store what was seen of one alert, and where that leaves it."""
     values = {
-        "phase": str(saved.state.phase),
-        "since": saved.state.since,
-        "streak": saved.state.streak,
-        "last_window": saved.state.last_window,
-        "episode_id": saved.episode_id,
+        "phase": str(state.phase),
+        "since": state.since,
+        "last_window": history.last,
+        "base": asdict(history.base),
+        "first_window": history.first,
+        "every": history.every,
+        "letters": history.letters,
     }
-    mine = (
-        (alert_states.c.model_id == model_id)
-        & (alert_states.c.rule == rule)
-        & (alert_states.c.instance == instance)
-    )
+    mine = _of_instance(model_id, rule, instance)
     if connection.execute(alert_states.update().where(mine).values(values)).rowcount == 0:
         connection.execute(
             alert_states.insert().values(model_id=model_id, rule=rule, instance=instance, **values)
         )
 
 
-def forget_state(connection: Connection, model_id: int, rule: str, instance: str) -> None:
-    """Drop the state of an alert instance whose rule is gone."""
-    connection.execute(
-        alert_states.delete().where(
-            alert_states.c.model_id == model_id,
-            alert_states.c.rule == rule,
-            alert_states.c.instance == instance,
-        )
+def forget_tracked(connection: Connection, model_id: int, rule: str, instance: str) -> None:
+    """Drop what was seen of an alert whose rule is gone."""
+    connection.execute(alert_states.delete().where(_of_instance(model_id, rule, instance)))
+
+
+def _of_instance(model_id: int, rule: str, instance: str) -> sa.ColumnElement[bool]:
+    return (
+        (alert_states.c.model_id == model_id)
+        & (alert_states.c.rule == rule)
+        & (alert_states.c.instance == instance)
     )
+
+
+def incident_over(
+    connection: Connection, model_id: int, start: int, end: int | None
+) -> Incident | None:
+    """The newest incident that was open at some time from `start` to `end`, or to now if None."""
+    i = incidents.c
+    mine = (i.model_id == model_id) & (i.resolved.is_(None) | (i.resolved > start))
+    if end is not None:
+        mine &= i.opened <= end
+    return next(iter(_incidents(connection, mine)), None)
 
 
 def open_incident(connection: Connection, model_id: int) -> Incident | None:
@@ -156,11 +172,9 @@ def add_episode(connection: Connection, model_id: int, episode: Episode) -> None
     connection.execute(episodes.insert().values(model_id=model_id, **episode.__dict__))
 
 
-def resolve_episode(connection: Connection, episode_id: str, resolved: int) -> None:
-    """Record that an episode is over."""
-    connection.execute(
-        episodes.update().where(episodes.c.id == episode_id).values(resolved=resolved)
-    )
+def update_episode(connection: Connection, episode_id: str, **values: Any) -> None:
+    """Change an episode."""
+    connection.execute(episodes.update().where(episodes.c.id == episode_id).values(values))
 
 
 def episode(connection: Connection, episode_id: str) -> Episode:
@@ -171,6 +185,12 @@ def episode(connection: Connection, episode_id: str) -> Episode:
 def episodes_of(connection: Connection, incident_id: int) -> list[Episode]:
     """The episodes of an incident, the oldest first."""
     return _episodes(connection, episodes.c.incident_id == incident_id)
+
+
+def episodes_since(connection: Connection, model_id: int, since: int) -> list[Episode]:
+    """A model's episodes that are open, or were at a time or later; the oldest first."""
+    open_then = episodes.c.resolved.is_(None) | (episodes.c.resolved >= since)
+    return _episodes(connection, (episodes.c.model_id == model_id) & open_then)
 
 
 def fired_by_rule(connection: Connection, model_id: int) -> dict[str, int]:

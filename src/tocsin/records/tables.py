@@ -215,11 +215,15 @@ alert_states = sa.Table(
     _model(),
     sa.Column("rule", sa.String, nullable=False),
     sa.Column("instance", sa.String, nullable=False),
+    # Where it stands; it follows from the rest.
     sa.Column("phase", sa.String, nullable=False),
     sa.Column("since", _Time),
-    sa.Column("streak", sa.Integer, nullable=False),
     sa.Column("last_window", _Time),
-    sa.Column("episode_id", sa.String),
+    # The state before the first window, and a letter for each window since.
+    sa.Column("base", sa.JSON, nullable=False),
+    sa.Column("first_window", _Time, nullable=False),
+    sa.Column("every", sa.BigInteger, nullable=False),
+    sa.Column("letters", sa.Text, nullable=False),
     sa.PrimaryKeyConstraint("model_id", "rule", "instance"),
 )
 
@@ -257,6 +261,10 @@ episodes = sa.Table(
     sa.Column("labels", sa.JSON, nullable=False, server_default="{}"),
     sa.Column("summary", sa.String, nullable=False, server_default=""),
     sa.Column("runbook_url", sa.String, nullable=False, server_default=""),
+    sa.Column("late", sa.Boolean, nullable=False, server_default=sa.false()),
+    sa.Column("retracted", sa.Boolean, nullable=False, server_default=sa.false()),
+    sa.Column("flapping", _Time),
+    sa.Index("ix_episodes_model_id_resolved", "model_id", "resolved"),
 )
 
 timeline = sa.Table(

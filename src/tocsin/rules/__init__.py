@@ -1,5 +1,6 @@
 """What pages people: a rule, a reading of it, and the pure step from state to state."""
 
+from tocsin.rules.history import History, Span
 from tocsin.rules.reading import (
     Health,
     Reading,
@@ -14,10 +15,11 @@ from tocsin.rules.rule import (
     LABEL_DRIFT,
     PREDICTION_DRIFT,
     QUALITY,
+    NoData,
     Operator,
     Rule,
 )
-from tocsin.rules.transition import Event, Phase, State, Transition, transition
+from tocsin.rules.transition import Event, Phase, Seen, State, Transition, seen, transition
 
 __all__ = [
     "DRIFT",
@@ -26,16 +28,21 @@ __all__ = [
     "QUALITY",
     "Event",
     "Health",
+    "History",
+    "NoData",
     "Operator",
     "Phase",
     "Reading",
     "Rule",
+    "Seen",
     "Signal",
+    "Span",
     "State",
     "Transition",
     "read_drift",
     "read_estimate",
     "read_metric",
     "read_quality",
+    "seen",
     "transition",
 ]

@@ -20,6 +20,15 @@ class Operator(StrEnum):
     ABOVE = ">"
 
 
+class NoData(StrEnum):
+    """What a window without rows means to a rule: its state stays, a breach, well, or an alert."""
+
+    KEEP_LAST = "keep_last"
+    ALERTING = "alerting"
+    OK = "ok"
+    NO_DATA = "no_data"
+
+
 @dataclass(frozen=True)
 class Rule:
     """When people want to be told.
@@ -34,6 +43,7 @@ class Rule:
     for_windows: consecutive breached windows before it fires. keep_firing_windows: good ones before
     it resolves. min_samples: fewer rows hold the state. min_coverage: labelled share to wait for.
     confident: the 95 % interval must lie beyond the threshold, not the value alone.
+    no_data: of windows without any row.
     labels: of its owners, for routes and silences, in the order of their names. summary: what a
     person is told first. runbook_url: what to do about it.
     """
@@ -52,6 +62,7 @@ class Rule:
     severity: str = "warning"
     category: str = "performance"
     auto: bool = False
+    no_data: NoData = NoData.KEEP_LAST
     labels: tuple[tuple[str, str], ...] = ()
     summary: str = ""
     runbook_url: str = ""

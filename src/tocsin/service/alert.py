@@ -1,51 +1,32 @@
-"""Let rules see evaluations: step alert states, open and resolve incidents, write notifications."""
+"""Let rules see evaluations: remember what each saw, and act on what follows from that.
+
+No step is taken twice: the runs of an alert follow from all that was seen of it, and where they
+differ from the stored episodes there is something to do. Late labels, revised windows and restarts
+need no path of their own.
+"""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
-from typing import Any
 
 from sqlalchemy.engine import Connection
 
 from tocsin.declared import Monitor
-from tocsin.ids import uuid7
-from tocsin.records import alerts, changes, models
-from tocsin.records.alerts import AlertState, Episode
+from tocsin.records import alerts
+from tocsin.records.alerts import Episode
 from tocsin.records.evaluations import Evaluation
 from tocsin.records.models import ModelRecord
-from tocsin.rules import (
-    QUALITY,
-    Event,
-    Phase,
-    Rule,
-    Signal,
-    State,
-    Transition,
-    transition,
-)
-from tocsin.service.diagnose import Cause, diagnose
-from tocsin.service.message import describe
+from tocsin.rules import History
+from tocsin.service.happenings import Happening, Kind, differences
+from tocsin.service.incidents import Acting
+from tocsin.service.looking import Look, looked
 from tocsin.service.notify import Notify
-from tocsin.service.quality import column_of
-from tocsin.service.signals import REST, readings, title
-from tocsin.values import Window, WindowSpec
+from tocsin.values import WindowSpec
 
-_SEVERITIES = ("info", "warning", "critical")
-_STILL_BREACHED = (Signal.BREACH, Phase.FIRING)
-
-
-@dataclass(frozen=True)
-class _Step:
-    """One alert instance that has something to tell."""
-
-    rule: Rule
-    instance: str
-    evaluation: Evaluation
-    before: AlertState
-    moved: Transition
+_Key = tuple[str, str]
+_REMOVED = "its rule was removed"
 
 
 class Alerting:
-    """The rules of all models; state lives in the records only."""
+    """The rules of all models; what they saw is in the records only."""
 
     def __init__(self, notify: Notify) -> None:
         self._notify = notify
@@ -59,250 +40,75 @@ class Alerting:
         *,
         now: int,
     ) -> None:
-        """Step every rule over new and revised windows, in the order of their ends."""
-        states = alerts.states(connection, record.id)
-        self._drop_removed(connection, record, monitor, states, now)
-        by_size = {spec.size: part for spec, part in found.items()}
-        due = [
-            (evaluation.window.end, rule.window, i, rule, evaluation)
-            for i, rule in enumerate(monitor.rules)
-            for evaluation in by_size.get(rule.window, ())
+        """Show every rule the new and revised windows, and act on what that changes."""
+        histories = alerts.tracked(connection, record.id)
+        looks = [
+            looked(rule, spec, windows, monitor, _of_rule(histories, rule.name))
+            for rule in monitor.rules
+            for spec, windows in found.items()
+            if spec.size == rule.window and windows
         ]
-        moved_states: dict[tuple[str, str], AlertState] = {}
-        still_breached: Evaluation | None = None
-        for _, _, _, rule, evaluation in sorted(due, key=lambda item: item[:3]):
-            known = _not_at_rest(rule, states, moved_states)
-            for instance, reading in readings(rule, evaluation, monitor, known=known):
-                key = (rule.name, instance)
-                before = moved_states.get(key) or states.get(key)
-                if before is None or (instance and rule.metric == QUALITY):
-                    before = _caught_up(before, (rule.name, REST), states, moved_states)
-                moved = transition(rule, before.state, reading, evaluation.window.end)
-                after = AlertState(moved.state, before.episode_id)
-                if moved.event in (Event.FIRED, Event.RESOLVED):
-                    step = _Step(rule, instance, evaluation, before, moved)
-                    if moved.event is Event.FIRED:
-                        episode_id = self._fired(connection, record, monitor, step, now)
-                        after = AlertState(moved.state, episode_id)
-                    else:
-                        self._resolved(connection, record, step, now)
-                        after = AlertState(moved.state, None)
-                elif moved.judged and (reading.signal, moved.state.phase) == _STILL_BREACHED:
-                    still_breached = evaluation
-                if after != before:
-                    moved_states[key] = after
-        for (name, instance), state in moved_states.items():
-            alerts.save_state(connection, record.id, name, instance, state)
-        if still_breached is not None:
-            self._look_again(connection, record, monitor, still_breached, now)
+        known = _by_key(alerts.episodes_since(connection, record.id, _oldest(histories)))
+        happenings = self._without_rule(connection, record, monitor, histories, known, now)
+        for look in looks:
+            for instance, history in look.histories.items():
+                key = (look.rule.name, instance)
+                state, spans = history.fold(look.rule)
+                alerts.save_tracked(connection, record.id, *key, history, state)
+                happenings += differences(look, instance, spans, known.get(key, []))
+        acting = Acting(connection, record, monitor, self._notify, found, now)
+        for happening in sorted(happenings, key=lambda h: (h.at, h.order)):
+            acting.act(happening)
+        breached = [e for look in looks if (e := _still_breached(look)) is not None]
+        if breached:
+            acting.look_again(max(breached, key=lambda e: e.window.end))
 
-    def _drop_removed(
+    def _without_rule(
         self,
         connection: Connection,
         record: ModelRecord,
         monitor: Monitor,
-        states: dict[tuple[str, str], AlertState],
+        histories: Mapping[_Key, History],
+        known: Mapping[_Key, Sequence[Episode]],
         now: int,
-    ) -> None:
-        """End the alerts of rules that the monitor does not have any more."""
+    ) -> list[Happening]:
+        """Forget the alerts of rules that the monitor does not have any more, and end them."""
         names = {rule.name for rule in monitor.rules}
-        for rule, instance in [key for key in states if key[0] not in names]:
-            dropped = states.pop((rule, instance))
-            if dropped.episode_id is not None:
-                newest = record.newest_event or now
-                self._end(connection, record, dropped.episode_id, newest, now)
-            alerts.forget_state(connection, record.id, rule, instance)
-
-    def _look_again(
-        self,
-        connection: Connection,
-        record: ModelRecord,
-        monitor: Monitor,
-        evaluation: Evaluation,
-        now: int,
-    ) -> None:
-        """Rank the causes on a later window; the surer ranking is kept."""
-        incident = alerts.open_incident(connection, record.id)
-        about = _about(connection, record)
-        causes = diagnose(connection, record, monitor, evaluation, about=about)
-        if incident is None or not causes:
-            return
-        before = incident.causes[0] if incident.causes else None
-        if before is not None and before["score"] >= causes[0].score:
-            return
-        alerts.update_incident(connection, incident.id, **_ranked(causes, evaluation.window))
-        if before is None or before["sentence"] != causes[0].sentence:
-            alerts.note(
-                connection,
-                incident.id,
-                event_time=evaluation.window.end,
-                now=now,
-                kind="cause",
-                text=f"More is known of the cause: {causes[0].sentence}",
-            )
-        changes.announce(connection, f"incident/{incident.id}", now=now)
-
-    def _fired(
-        self, connection: Connection, record: ModelRecord, monitor: Monitor, step: _Step, now: int
-    ) -> str:
-        window = step.evaluation.window
-        about = _about(connection, record, step.instance)
-        causes = diagnose(connection, record, monitor, step.evaluation, about=about)
-        incident_id = self._incident(connection, record, monitor, step, causes, now)
-        episode = Episode(
-            id=uuid7(),
-            incident_id=incident_id,
-            rule=step.rule.name,
-            instance=step.instance,
-            severity=step.rule.severity,
-            category=step.rule.category,
-            started=step.moved.state.since or window.end,
-            fired=window.end,
-            resolved=None,
-            text=step.moved.reason,
-            labels=labels_of(step.rule, step.instance, record.name),
-            summary=step.rule.summary,
-            runbook_url=step.rule.runbook_url,
-        )
-        alerts.add_episode(connection, record.id, episode)
-        self._tell(connection, record, episode, "fired", window.end, now)
-        return episode.id
-
-    def _incident(
-        self,
-        connection: Connection,
-        record: ModelRecord,
-        monitor: Monitor,
-        step: _Step,
-        causes: Sequence[Cause],
-        now: int,
-    ) -> int:
-        window = step.evaluation.window
-        found = alerts.open_incident(connection, record.id)
-        ranked = _ranked(causes, window)
-        if found is None:
-            return alerts.add_incident(
-                connection,
-                record.id,
-                severity=step.rule.severity,
-                title=title(step.rule, step.instance, monitor),
-                opened=window.end,
-                opened_at=now,
-                **ranked,
-            )
-        severity = max(found.severity, step.rule.severity, key=_SEVERITIES.index)
-        # An incident keeps the causes it has when a later alert finds none.
-        alerts.update_incident(
-            connection, found.id, severity=severity, **(ranked if causes else {})
-        )
-        return found.id
-
-    def _resolved(self, connection: Connection, record: ModelRecord, step: _Step, now: int) -> None:
-        assert step.before.episode_id is not None
-        end = step.evaluation.window.end
-        self._end(connection, record, step.before.episode_id, end, now)
-
-    def _end(
-        self, connection: Connection, record: ModelRecord, episode_id: str, end: int, now: int
-    ) -> None:
-        """End an episode, and its incident when it was the last one."""
-        alerts.resolve_episode(connection, episode_id, end)
-        episode = alerts.episode(connection, episode_id)
-        self._tell(connection, record, episode, "resolved", end, now)
-        rest = alerts.episodes_of(connection, episode.incident_id)
-        if all(other.resolved is not None for other in rest):
-            alerts.update_incident(connection, episode.incident_id, resolved=end, resolved_at=now)
-            alerts.note(
-                connection,
-                episode.incident_id,
-                event_time=end,
-                now=now,
-                kind="resolved",
-                text="All alerts of this incident are over.",
-            )
-
-    def _tell(
-        self,
-        connection: Connection,
-        record: ModelRecord,
-        episode: Episode,
-        event: str,
-        window_end: int,
-        now: int,
-    ) -> None:
-        """Timeline, outbox and pages, all in the transaction that made the news."""
-        incident = alerts.incident(connection, episode.incident_id)
-        assert incident is not None
-        alerts.note(
-            connection,
-            incident.id,
-            event_time=window_end,
-            now=now,
-            kind=event,
-            text=describe(episode, event),
-        )
-        self._notify.tell(connection, incident, episode, event, window_end=window_end, now=now)
-        models.count(connection, record.id, **{f"alerts_{event}": 1})
-        changes.announce(connection, f"incident/{incident.id}", now=now)
+        for rule, instance in histories:
+            if rule not in names:
+                alerts.forget_tracked(connection, record.id, rule, instance)
+        at = record.newest_event or now
+        return [
+            Happening(max(at, episode.fired), Kind.RESOLVED, episode=episode, text=_REMOVED)
+            for (rule, _), episodes in known.items()
+            if rule not in names
+            for episode in episodes
+            if episode.resolved is None
+        ]
 
 
-_States = Mapping[tuple[str, str], AlertState]
+def _of_rule(histories: Mapping[_Key, History], rule: str) -> dict[str, History]:
+    return {instance: history for (name, instance), history in histories.items() if name == rule}
 
 
-def _not_at_rest(rule: Rule, states: _States, moved: _States) -> frozenset[str]:
-    """The instances of a rule on the checks of the data that are not inactive."""
-    if rule.metric != QUALITY:
-        return frozenset()
-    now = {**states, **moved}
-    return frozenset(
+def _by_key(episodes: Sequence[Episode]) -> dict[_Key, list[Episode]]:
+    found: dict[_Key, list[Episode]] = {}
+    for episode in episodes:
+        found.setdefault((episode.rule, episode.instance), []).append(episode)
+    return found
+
+
+def _oldest(histories: Mapping[_Key, History]) -> int:
+    """Where the oldest history begins: episodes that were over before cannot change."""
+    return min((history.first for history in histories.values()), default=0)
+
+
+def _still_breached(look: Look) -> Evaluation | None:
+    """The newest window in breach of an alert that goes on."""
+    open_ = {
         instance
-        for (name, instance), state in now.items()
-        if name == rule.name and state.state.phase is not Phase.INACTIVE
-    )
-
-
-def _caught_up(
-    before: AlertState | None, rest: tuple[str, str], states: _States, moved: _States
-) -> AlertState:
-    """A state at rest, judged up to where the other checks of the data were judged."""
-    before = before or AlertState(State(), None)
-    others = moved.get(rest) or states.get(rest)
-    if others is None or before.state.phase is not Phase.INACTIVE:
-        return before
-    ends = (before.state.last_window, others.state.last_window)
-    last = max((end for end in ends if end is not None), default=None)
-    return replace(before, state=replace(before.state, last_window=last))
-
-
-def labels_of(rule: Rule, instance: str, model: str) -> dict[str, str]:
-    """What routes, silences and inhibition go by; those of the rule's own come first."""
-    found = {
-        **dict(rule.labels),
-        "alert": rule.name,
-        "model": model,
-        "severity": rule.severity,
-        "category": rule.category,
+        for instance, history in look.histories.items()
+        if (spans := history.fold(look.rule)[1]) and spans[-1].resolved is None
     }
-    if instance:
-        found["instance"] = instance
-    feature = column_of(instance)
-    return {**found, "feature": feature} if feature else found
-
-
-def _about(connection: Connection, record: ModelRecord, *more: str) -> frozenset[str]:
-    """The columns that the model's open alerts, and `more`, are about; none if one is about all."""
-    columns = [column_of(instance) for instance in more]
-    incident = alerts.open_incident(connection, record.id)
-    if incident is not None:
-        episodes = alerts.episodes_of(connection, incident.id)
-        columns += [column_of(e.instance) for e in episodes if e.resolved is None]
-    return frozenset(columns) if all(columns) else frozenset()
-
-
-def _ranked(causes: Sequence[Cause], window: Window) -> dict[str, Any]:
-    """What an incident stores of its causes, and the window they were ranked on."""
-    return {
-        "causes": [cause.to_dict() for cause in causes],
-        "window_size": window.end - window.start,
-        "window_end": window.end,
-    }
+    ends = [end for instance, end in look.breaches if instance in open_]
+    return look.windows[max(ends)] if ends else None

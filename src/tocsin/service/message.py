@@ -9,11 +9,20 @@ from tocsin.values import isoformat
 PAYLOAD_VERSION = 1
 
 
-def describe(episode: Episode, event: str) -> str:
-    """One sentence for the timeline."""
+_WORDS = {
+    "fired": "fired",
+    "flapping": "goes to and fro; it stays open and quiet until that ends",
+    "resolved": "resolved",
+    "revised": "was looked at again",
+}
+
+
+def describe(episode: Episode, event: str, why: str = "") -> str:
+    """One sentence for the timeline. why: what is said beside the event."""
     about = f" for `{episode.instance}`" if episode.instance else ""
-    why = f": {episode.text}" if event == "fired" else ""
-    return f"{episode.rule} {event}{about}{why}"
+    late = " late" if event == "fired" and episode.late else ""
+    told = why or (episode.text if event == "fired" else "")
+    return f"{episode.rule} {_WORDS[event]}{late}{about}" + (f": {told}" if told else "")
 
 
 def notification(
@@ -31,6 +40,7 @@ def notification(
         "model": incident.model,
         "incident": incident.id,
         "title": describe(episode, event),
+        "late": episode.late,
         "incident_title": incident.title,
         "episode": episode.id,
         "alert": episode.rule,

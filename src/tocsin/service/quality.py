@@ -40,6 +40,9 @@ _RECENT = 16 * DAY
 # So many windows are looked up by naming each of those like them.
 _FEW = 8
 _CHECKS = {*FEATURE_CHECKS, *MODEL_CHECKS, VOLUME}
+# The instance of a rule for which no rows are an alert of its own.
+NO_ROWS = "no_rows"
+_ABOUT_ALL = {*_CHECKS, NO_ROWS}
 _NUMBERS = (Kind.NUMERIC, Kind.DATETIME)
 
 
@@ -291,4 +294,4 @@ def column_of(instance: str) -> str:
     feature, slash, check = instance.rpartition("/")
     if slash and check in _CHECKS:
         return feature
-    return "" if instance in _CHECKS else instance
+    return "" if instance in _ABOUT_ALL else instance

@@ -39,8 +39,8 @@ def quality_sentence(point: QualityPoint) -> str:
     if broken:
         names = list(dict.fromkeys(f.feature or "all rows" for f in broken))
         more = f" and {len(names) - 3} more" if len(names) > 3 else ""
-        what = "1 check finds" if len(broken) == 1 else f"{len(broken)} checks find"
-        return f"{what} what is not expected, of {', '.join(names[:3])}{more}."
+        checks = "1 check" if len(broken) == 1 else f"{len(broken)} checks"
+        return f"Not as expected: {', '.join(names[:3])}{more} ({checks})."
     if point.rows < ENOUGH_ROWS:
         return f"{point.rows} of {ENOUGH_ROWS} rows: too few to judge."
     if any(f.verdict is QualityVerdict.LEARNING for f in point.findings):

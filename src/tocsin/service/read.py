@@ -1,11 +1,9 @@
 """What the faces show: read only, from records and profiles, never from rows."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
-from sqlalchemy.engine import Connection
-
-from tocsin.declared import Monitor, ReferenceKind, parse_monitor
+from tocsin.declared import ReferenceKind, parse_monitor
 from tocsin.errors import InvalidInputError
 from tocsin.lake import Lake
 from tocsin.metrics import Metric
@@ -21,12 +19,12 @@ from tocsin.records import (
     positions,
 )
 from tocsin.records.alerts import Incident
-from tocsin.records.models import ModelRecord
 from tocsin.service.estimated import EstimatedSeries, estimated_series
 from tocsin.service.evaluated import evaluations_over, latest_evaluation
 from tocsin.service.learning import learning_at
 from tocsin.service.maturity import final_after
-from tocsin.service.outlook import Outlook, crossings_of, outlook_of
+from tocsin.service.outlook import Outlook, outlook_of
+from tocsin.service.overview import MOST_POINTS, headline_of, overview_of
 from tocsin.service.segments import (
     GroupsView,
     SegmentsView,
@@ -47,15 +45,11 @@ from tocsin.service.views import (
     IncidentDetail,
     ModelDetail,
     Overview,
-    Point,
     Series,
     Status,
 )
 from tocsin.service.windows import spec_of
-from tocsin.values import DAY, Bounded
-
-# Points that one picture can show.
-MOST_POINTS = 500
+from tocsin.values import DAY
 
 
 class Read:
@@ -68,7 +62,7 @@ class Read:
     def overviews(self) -> list[Overview]:
         """All models, the worst first."""
         with self._records.read() as connection:
-            found = [_overview(connection, record) for record in models.all_models(connection)]
+            found = [overview_of(connection, record) for record in models.all_models(connection)]
         order = list(Condition)
         return sorted(found, key=lambda o: (order.index(o.condition), o.name))
 
@@ -77,7 +71,7 @@ class Read:
         with self._records.read() as connection:
             record = models.model_named(connection, name)
             monitor = parse_monitor(name, record.monitor)
-            overview = _overview(connection, record)
+            overview = overview_of(connection, record)
             return ModelDetail(
                 overview=overview,
                 monitor=monitor,
@@ -263,7 +257,7 @@ class Read:
         with self._records.read() as connection:
             record = models.model_named(connection, name)
             monitor = parse_monitor(name, record.monitor)
-            chosen = _headline(monitor) if metric is None else monitor.metrics.find(metric)
+            chosen = headline_of(monitor) if metric is None else monitor.metrics.find(metric)
             latest = latest_evaluation(connection, record, spec_of(monitor, window))
             if latest is None:
                 return None
@@ -345,60 +339,6 @@ class Read:
                 outbox=outbox.by_state(connection),
                 rebuilding=tuple(models.rebuilds(connection)),
             )
-
-
-def _overview(connection: Connection, record: ModelRecord) -> Overview:
-    monitor = parse_monitor(record.name, record.monitor)
-    spec = spec_of(monitor, None)
-    found = evaluations_over(connection, record, spec, 14 * DAY, MOST_POINTS)
-    headline = stored_series(record, monitor, _headline(monitor), spec, found)
-    latest = headline.points[-1] if headline.points else None
-    open_incidents = alerts.list_incidents(connection, model_id=record.id, open_only=True)
-    return Overview(
-        name=record.name,
-        version=monitor.version if latest is None else _most_used(latest.versions),
-        condition=_condition(connection, record, monitor, open_incidents, latest),
-        headline=headline,
-        coverage=None if latest is None else latest.coverage,
-        rows_in_a_day=0 if latest is None else latest.rows,
-        open_incidents=tuple(open_incidents),
-        newest_event=record.newest_event,
-    )
-
-
-def _most_used(versions: Mapping[str, int]) -> str:
-    return max(versions, key=lambda version: versions[version])
-
-
-def _condition(
-    connection: Connection,
-    record: ModelRecord,
-    monitor: Monitor,
-    open_incidents: Sequence[Incident],
-    latest: Point | None,
-) -> Condition:
-    """Breach: measured; at risk: estimated or foreseen; watch: a fault without a known effect."""
-    firing = {
-        episode.category
-        for incident in open_incidents
-        for episode in alerts.episodes_of(connection, incident.id)
-        if episode.resolved is None
-    }
-    if "performance" in firing:
-        return Condition.BREACH
-    if "early" in firing or crossings_of(connection, record, monitor):
-        return Condition.AT_RISK
-    if open_incidents:
-        return Condition.WATCH
-    if latest is None:
-        return Condition.NO_DATA
-    return Condition.HEALTHY if isinstance(latest.measure, Bounded) else Condition.WAITING
-
-
-def _headline(monitor: Monitor) -> Metric:
-    """The metric of the first rule that has one, else the one that tells most."""
-    ruled = [rule.metric for rule in monitor.rules if rule.metric in monitor.metrics]
-    return monitor.metrics[ruled[0] if ruled else monitor.metrics.headline]
 
 
 def _check_stored(metric: Metric, as_of: int | None) -> None:

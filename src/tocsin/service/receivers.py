@@ -79,6 +79,7 @@ def _test_payload(test_id: str, now: int, base_url: str) -> dict[str, Any]:
         "severity": "info",
         "category": "test",
         "text": "Somebody asked for this message; nothing is wrong.",
+        "late": False,
         "labels": {},
         "summary": "",
         "runbook_url": "",

@@ -20,13 +20,13 @@ from tocsin.rules import (
     read_quality,
 )
 from tocsin.schema import Schema
-from tocsin.service.quality import cells, column_of, counts_of, findings_of, unsure_of
+from tocsin.service.quality import NO_ROWS, cells, column_of, counts_of, findings_of, unsure_of
 from tocsin.values import Bounded, Measure, Undefined, format_duration
 
 _NOT_TRUSTED = Undefined("this window has no estimate that is trusted")
 _NOT_MEASURED = Undefined("this window was measured before the metric was declared")
 _NOT_COUNTED = Undefined("this window was measured before there were rates")
-_NO_ROWS = Undefined("no rows to take a share of")
+_OF_NO_ROWS = Undefined("no rows to take a share of")
 _RATES = FEATURE_CHECKS | MODEL_CHECKS
 # The instance that stands for all checks of the data that nothing was found of.
 REST = ""
@@ -38,8 +38,8 @@ def readings(
 ) -> Iterator[tuple[str, Reading]]:
     """The instances of a rule in one window, and how each reads.
 
-    known: instances of the rule that are not at rest; of the checks of the data the others are told
-    only when something was found.
+    known: instances of which something was found before; of the checks of the data the others are
+    told only when something is.
     """
     if rule.metric in _OF_DRIFT:
         for column, shift in evaluation.shifts.items():
@@ -128,7 +128,7 @@ def _rates(name: str, evaluation: Evaluation, monitor: Monitor) -> Iterator[tupl
         at, counts.tolist(), n.tolist(), low.tolist(), high.tolist(), strict=True
     ):
         if rows == 0:
-            yield of[i].feature, _NO_ROWS
+            yield of[i].feature, _OF_NO_ROWS
         elif share:
             yield of[i].feature, Bounded(count / rows, 0.0, least, most, round(rows))
         else:
@@ -169,6 +169,8 @@ def sides(rule: Rule, monitor: Monitor) -> tuple[float, ...]:
 def title(rule: Rule, instance: str, monitor: Monitor) -> str:
     """What an incident is called that an instance of this rule opens."""
     size = format_duration(rule.window)
+    if instance == NO_ROWS:
+        return f"No predictions over {size}"
     if rule.metric in _OF_DRIFT:
         return f"{instance} has drifted over {size}"
     if rule.metric == QUALITY:

@@ -99,6 +99,9 @@ def _trends(
         at = (end - first) // spec.size
         for instance, measure in numbers(rule.metric, evaluation, monitor):
             known.append((at, names.setdefault(instance, len(names)), measure))
+    if not names:
+        # No window has its labels yet.
+        return {end: {} for end in wanted}
     both = sides(rule, monitor)
     values, errors = _arrays(known, steps, len(names))
     seen = detection(

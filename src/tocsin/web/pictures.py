@@ -19,7 +19,8 @@ from tocsin.service.quality_words import value_words
 from tocsin.service.read import Read
 from tocsin.service.views import DriftPoint, FeatureView, IncidentDetail, ModelDetail, Series
 from tocsin.values import DAY, Bounded, Undefined, WindowSpec
-from tocsin.web import words
+from tocsin.web import rule_words, words
+from tocsin.web.chart_titles import chart_title, latency_title, requests_title
 from tocsin.web.rendering import picture
 
 Picture = dict[str, Any]
@@ -44,12 +45,12 @@ def metric(
     ]
     spec = charts.over_time(
         [Moment(p.window.end, p.measure, needs_labels and not p.final) for p in series.points],
-        title=words.chart_title(series),
+        title=chart_title(series),
         unit=series.metric.title,
         every=max(series.spec.every, min(steps, default=0)),
         percent=words.is_share(series.metric),
         reference=series.reference,
-        thresholds=words.thresholds(monitor.rules, series.metric, series.spec.size),
+        thresholds=rule_words.thresholds(monitor.rules, series.metric, series.spec.size),
         spans=[Span(i.opened, i.resolved, f"#{i.id}") for i in reversed(incidents)],
         marks=marks,
         guesses=[] if estimated is None else guesses(estimated),
@@ -202,10 +203,13 @@ def serving(
     every = points[0].window.end - points[0].window.start
     return (
         picture(
-            charts.latencies(windows, title=words.latency_title(points), every=every, marks=marks),
+            charts.latencies(windows, title=latency_title(points), every=every, marks=marks),
             "serve",
         ),
-        picture(charts.requests(windows, title=words.requests_title(points), marks=marks), "serve"),
+        picture(
+            charts.requests(windows, title=requests_title(points), marks=marks),
+            "serve",
+        ),
     )
 
 

@@ -1,7 +1,7 @@
 """Numbers, times and sentences as people read them."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from math import floor, isfinite, log10
 from typing import Any
@@ -9,20 +9,13 @@ from urllib.parse import quote
 
 from markupsafe import Markup, escape
 
-from tocsin.charts import Threshold, sparkline
-from tocsin.estimation import is_estimate, plain_name
+from tocsin.charts import sparkline
 from tocsin.explain import Importance, described
 from tocsin.metrics import Metric
 from tocsin.quality import FEATURE_CHECKS, MODEL_CHECKS, VOLUME
-from tocsin.records.alerts import Episode
-from tocsin.records.aliases import AliasMove
 from tocsin.records.models import Rebuilding
-from tocsin.rules import DRIFT, LABEL_DRIFT, PREDICTION_DRIFT, QUALITY, Operator, Rule
 from tocsin.schema import Schema, Task
-from tocsin.service.aliases import History
-from tocsin.service.operations import OperationsPoint
-from tocsin.service.signals import check_title
-from tocsin.service.views import Condition, IncidentDetail, ModelDetail, Overview, Point, Series
+from tocsin.service.views import Condition, ModelDetail, Overview, Point, Series
 from tocsin.values import (
     DAY,
     HOUR,
@@ -39,11 +32,6 @@ from tocsin.values import (
 SHARES = frozenset({"label_rate", "prediction_rate", "coverage"})
 _MOST_SPARKS = 120
 _MOST_PLACES = 4
-_DRIFTS = {
-    DRIFT: "any feature or the output has drifted",
-    PREDICTION_DRIFT: "the predicted classes have drifted",
-    LABEL_DRIFT: "the outcomes have drifted",
-}
 _NO_BREAK = "\u00a0"
 
 
@@ -95,22 +83,6 @@ def seconds(measure: Measure) -> str:
         return measure.reason
     value, unit = (measure.value, "s") if measure.value >= 1 else (measure.value * 1000, "ms")
     return f"{number(value)}{_NO_BREAK}{unit}"
-
-
-def latency_title(points: Sequence[OperationsPoint]) -> str:
-    """How long the newest window with requests took, as a sentence."""
-    latency = next((p.latency for p in reversed(points) if p.counts["requests"]), None)
-    if latency is None:
-        return "No requests"
-    half, most = seconds(latency["p50"]), seconds(latency["p99"])
-    return f"Half of the requests take up to {half}, 1 % more than {most}"
-
-
-def requests_title(points: Sequence[OperationsPoint]) -> str:
-    """How many requests there were, and how many failed."""
-    total = sum(p.counts["requests"] for p in points)
-    failed = sum(p.counts["server_errors"] + p.counts["timeouts"] for p in points)
-    return f"{count(total)} requests, {count(failed) if failed else 'none'} failed"
 
 
 def is_share(metric: Metric) -> bool:
@@ -304,18 +276,6 @@ def against(series: Series, point: Point) -> str:
     return ", as in its reference" if apart == "as" else f", {apart} its reference"
 
 
-def chart_title(series: Series) -> str:
-    """The finding of a metric's chart."""
-    metric = series.metric
-    if not series.points:
-        return f"{metric.title}: no window has closed yet"
-    point = series.points[-1]
-    if isinstance(point.measure, Undefined):
-        return f"{metric.title} has no value now: {point.measure.reason}"
-    value = level(series.metric, point.measure.value)
-    return f"{metric.title} is {value}{against(series, point)}"
-
-
 def task(schema: Schema) -> str:
     """What a model predicts, in words."""
     if schema.task is Task.REGRESSION:
@@ -323,35 +283,6 @@ def task(schema: Schema) -> str:
     if schema.task is Task.BINARY:
         return "Binary classifier"
     return f"Classifier of {len(schema.classes)} classes"
-
-
-def rule_condition(rule: Rule, metrics: Mapping[str, Metric]) -> str:
-    """What has to be true for a rule to alert."""
-    if rule.metric in _DRIFTS:
-        return _DRIFTS[rule.metric]
-    if rule.metric == QUALITY:
-        return "any check of the data finds what is not expected"
-    metric = metrics.get(plain_name(rule.metric))
-    name = check_title(rule.metric) if metric is None else metric.title
-    if is_estimate(rule.metric):
-        name = f"{name}, estimated before labels,"
-    if rule.value is None:
-        falls, rises = "lower than usual", "higher than usual"
-        better = _higher_is_better(rule, metric)
-        if rule.op is None and better is None:
-            return f"{name} stays {falls}, or {rises}"
-        worse = rule.op or (Operator.BELOW if better else Operator.ABOVE)
-        return f"{name} stays {falls if worse is Operator.BELOW else rises}"
-    side = "below" if rule.op == "<" else "above"
-    value = check_level(rule.metric, rule.value) if metric is None else level(metric, rule.value)
-    return f"{name} {side} {value}"
-
-
-def _higher_is_better(rule: Rule, metric: Metric | None) -> bool | None:
-    """Which side is the better one of what a rule looks at, if there is one."""
-    if metric is not None:
-        return metric.higher_is_better
-    return None if rule.metric == VOLUME else not (FEATURE_CHECKS | MODEL_CHECKS)[rule.metric].share
 
 
 def check_level(check: str, value: float) -> str:
@@ -362,32 +293,6 @@ def check_level(check: str, value: float) -> str:
     """
     counts = check == VOLUME or not (FEATURE_CHECKS | MODEL_CHECKS)[check].share
     return count(round(value)) if counts else percent(value)
-
-
-def rule_patience(rule: Rule, metrics: Mapping[str, Metric]) -> str:
-    """What a rule waits for."""
-    parts = []
-    if rule.for_windows > 1:
-        parts.append(f"{rule.for_windows} windows in a row")
-    if rule.metric in metrics and metrics[rule.metric].needs_labels:
-        parts.append(f"{percent(rule.min_coverage)} labelled")
-    if rule.min_samples > 1:
-        parts.append(f"{count(rule.min_samples)} rows")
-    if rule.value is not None and rule.confident and rule.metric != VOLUME:
-        parts.append("the whole 95 % interval beyond it")
-    return ", ".join(parts)
-
-
-def thresholds(rules: tuple[Rule, ...], metric: Metric, size: int) -> list[Threshold]:
-    """The lines of the rules on a metric's chart."""
-    return [
-        Threshold(
-            rule.value,
-            f"alert {'below' if rule.op == '<' else 'above'} {level(metric, rule.value)}",
-        )
-        for rule in rules
-        if rule.metric == metric.name and rule.window == size and rule.value is not None
-    ]
 
 
 def state_of_all(overviews: list[Overview]) -> str:
@@ -442,49 +347,6 @@ def bar(share: float) -> Markup:
     ).format(100 * min(max(share, 0.0), 1.0))
 
 
-def likelihood(cause: Mapping[str, Any]) -> str:
-    """How sure a cause is, and how much of the change goes with it."""
-    share = float(cause["share"])
-    sure = str(cause["verdict"])
-    if share >= 0.01:
-        return f"{sure.capitalize()}; {percent(share)} of the change in loss goes with it."
-    return f"{sure.capitalize()}; it goes with little of the change in loss so far."
-
-
-def no_cause(detail: IncidentDetail) -> str:
-    """Why no cause is named: nothing stands out, or too little is known to tell."""
-    found = detail.learning
-    if found is None:
-        return "No cause stands out: nothing is unlike earlier windows."
-    names = [f"`{name}`" for name in found.columns[:3]]
-    rest = len(found.columns) - len(names)
-    columns = ", ".join(names) + (f" and {count(rest)} more" if rest else "")
-    are = "is" if len(found.columns) == 1 else "are"
-    windows = "1 more window" if found.missing == 1 else f"{found.missing} more windows"
-    size = duration(detail.incident.window_size)
-    return (
-        f"No cause can be named yet: {columns} {are} still being learned, and what is usual for "
-        f"them is known after {windows} of {size} at the same time of day. Nothing else stands out."
-    )
-
-
-def lifespan(episode: Episode, detail: IncidentDetail) -> Markup:
-    """An alert's life within its incident, as a bar."""
-    first = min(e.started for e in detail.episodes)
-    known = [e.resolved or e.fired for e in detail.episodes]
-    known += [entry.event_time for entry in detail.timeline]
-    last = max(*known, first + HOUR)
-    over = episode.resolved if episode.resolved is not None else last
-    x = 96 * (episode.started - first) / (last - first)
-    width = max(3.0, 96 * (over - episode.started) / (last - first))
-    kind = "life-open" if episode.resolved is None else "life"
-    return Markup(
-        '<svg class="{}" viewBox="0 0 100 8" width="100" height="8" role="img" aria-label="{}">'
-        '<rect class="life-line" x="0" y="3.5" width="100" height="1"/>'
-        '<rect x="{:.1f}" y="1" width="{:.1f}" height="6" rx="1"/></svg>'
-    ).format(kind, f"lasted {lasting(over - episode.started)}", min(x, 97), width)
-
-
 def narrowed(segment: str, version: str | None) -> str:
     """The part of an address that says of which rows a picture is.
 
@@ -502,26 +364,6 @@ def span(text: str) -> str:
     ('7 days', '1 day')
     """
     return text.replace("d", f"{_NO_BREAK}day" + ("" if text == "1d" else "s"))
-
-
-def standing(history: History) -> str:
-    """Where the aliases of a model are, as a sentence."""
-    if not history.aliases:
-        return "No alias is known."
-    parts = [f"{alias} is at version {at}" for alias, at in history.aliases.items()]
-    return f"{', '.join(parts)}."
-
-
-def known_by(move: AliasMove) -> str:
-    """How a move is known, and how exactly."""
-    if move.first_seen:
-        return "first look; since when is unknown"
-    if move.source == "tocsin":
-        return "moved from here"
-    if move.source == "webhook":
-        return "told by MLflow"
-    assert move.after_at is not None
-    return f"noticed within {lasting(max(move.moved_at - move.after_at, MINUTE))}"
 
 
 def recorded(value: Any) -> str:
