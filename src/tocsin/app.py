@@ -35,6 +35,7 @@ from tocsin.service.multivariate import Multivariate
 from tocsin.service.notify import Notify
 from tocsin.service.operations import Operations
 from tocsin.service.outgoing import Outgoing
+from tocsin.service.picture import Picture
 from tocsin.service.profile_source import ProfileSource
 from tocsin.service.publish import Publish
 from tocsin.service.quarantine import Quarantine
@@ -114,7 +115,8 @@ def opened(settings: Settings, clock: Clock = wall_clock) -> Iterator[App]:
             records, Alerting(Notify(settings.url)), clock, revise_after=settings.revise_after
         )
         outside = Outside(settings.allow_networks, secrets=secret)
-        deliver = Deliver(records, clock, outside)
+        read = Read(records, lake)
+        deliver = Deliver(records, clock, outside, picture=Picture(read).of)
         rebuild = Rebuild(records, lake, clock)
         retain = Retain(records, lake, clock)
         hash_key = settings.hash_key or _hash_key(settings.data / "hash.key")
@@ -149,7 +151,7 @@ def opened(settings: Settings, clock: Clock = wall_clock) -> Iterator[App]:
             deliver=deliver,
             outgoing=Outgoing(records, clock),
             operations=Operations(records, clock),
-            read=Read(records, lake),
+            read=read,
             audit=Audit(records),
             aliases=aliases,
             asking=Asking(),

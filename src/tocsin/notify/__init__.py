@@ -3,6 +3,8 @@
 from collections.abc import Callable
 from typing import Any
 
+from tocsin.notify.alertmanager import alertmanager_sender
+from tocsin.notify.apprise import apprise_sender
 from tocsin.notify.email import email_sender
 from tocsin.notify.guard import Network, Reach, target
 from tocsin.notify.log import log_sender
@@ -25,6 +27,8 @@ __all__ = [
 ]
 
 _SENDERS: dict[str, Callable[[dict[str, Any], Outside], Send]] = {
+    "alertmanager": alertmanager_sender,
+    "apprise": apprise_sender,
     "email": email_sender,
     "log": log_sender,
     "pagerduty": pagerduty_sender,

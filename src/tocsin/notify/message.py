@@ -23,6 +23,7 @@ class Message:
     id: the same over all repeats. payload: as `service.message` builds it. sent_at: microseconds.
     target: to whom of a receiver of many, such as an e-mail address. thread: the receipt of the
     first message on the same matter, where the channel gave one. picture: a chart as PNG.
+    written_at: when the message was put into the outbox.
     """
 
     id: str
@@ -31,6 +32,7 @@ class Message:
     target: str = ""
     thread: Mapping[str, str] | None = None
     picture: bytes | None = field(default=None, repr=False)
+    written_at: int = 0
 
 
 @dataclass(frozen=True)

@@ -5,12 +5,14 @@ from typing import Any
 
 from tocsin.notify.message import TAKEN, Message, Outside, Receipt, Send
 from tocsin.notify.post import post
+from tocsin.notify.told import heading, is_afterthought, links, sentences, short
 
 ADDRESS = "https://events.pagerduty.com/v2/enqueue"
 # What PagerDuty takes of a summary.
 _MOST_SUMMARY = 1_024
+_MOST_DETAILS = 20
 _SEVERITIES = {"critical": "critical", "warning": "warning", "info": "info"}
-_ACTIONS = {"fired": "trigger", "resolved": "resolve"}
+_ACTIONS = {"fired": "trigger", "acknowledged": "acknowledge", "resolved": "resolve"}
 
 
 def pagerduty_sender(options: dict[str, Any], outside: Outside) -> Send:
@@ -18,6 +20,9 @@ def pagerduty_sender(options: dict[str, Any], outside: Outside) -> Send:
 
     def send(message: Message) -> Receipt:
         told = message.payload
+        if is_afterthought(told):
+            # It would open the incident anew.
+            return TAKEN
         event = {
             "routing_key": outside.secret(options["routing_key_env"]),
             "event_action": _ACTIONS.get(told["event"], "trigger"),
@@ -26,7 +31,7 @@ def pagerduty_sender(options: dict[str, Any], outside: Outside) -> Send:
             "client": "Tocsin",
             "client_url": told["url"],
             "payload": {
-                "summary": f"{told['model']}: {told['title']}"[:_MOST_SUMMARY],
+                "summary": short(heading(told), _MOST_SUMMARY),
                 "source": told["model"],
                 "severity": _SEVERITIES.get(told["severity"], "warning"),
                 "timestamp": told["window_end"],
@@ -35,11 +40,12 @@ def pagerduty_sender(options: dict[str, Any], outside: Outside) -> Send:
                 "class": told["category"],
                 "custom_details": {
                     "what": told["text"],
+                    "details": sentences(told)[:_MOST_DETAILS],
                     "causes": [cause["sentence"] for cause in told["causes"]],
                     "incident": told["incident"],
                 },
             },
-            "links": [{"href": told["url"], "text": "The incident in Tocsin"}],
+            "links": [{"href": url, "text": words} for words, url in links(told)],
         }
         body = json.dumps(event).encode()
         headers = {"content-type": "application/json"}

@@ -6,6 +6,7 @@ import threading
 from collections import Counter
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 from sqlalchemy.engine import Connection
 
@@ -40,7 +41,7 @@ class Deliver:
         clock: Clock,
         outside: Outside,
         jitter: Callable[[], float] = random.random,
-        picture: Callable[[dict[str, object]], bytes | None] = lambda _: None,
+        picture: Callable[[dict[str, Any]], bytes | None] = lambda _: None,
         lease: int = LEASE,
     ) -> None:
         """lease: longer than any receiver is waited for, microseconds."""
@@ -209,6 +210,7 @@ class Deliver:
             claimed.target,
             thread,
             self._picture(claimed.payload) if receiver.kind == "email" else None,
+            claimed.created_at,
         )
         return sender(receiver.kind, receiver.options, self._outside)(message)
 

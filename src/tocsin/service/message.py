@@ -1,5 +1,6 @@
 """What is told about an alert: one sentence, and the payload of a notification."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from tocsin.notify.template import filled_in
@@ -26,10 +27,17 @@ def describe(episode: Episode, event: str, why: str = "") -> str:
 
 
 def notification(
-    incident: Incident, episode: Episode, event: str, *, window_end: int, base_url: str
+    incident: Incident,
+    episode: Episode,
+    event: str,
+    *,
+    window_end: int,
+    base_url: str,
+    facts: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
-    """The payload that receivers get; its fields only ever grow."""
-    summary, fault = summary_of(episode)
+    """The payload that receivers get; its fields only ever grow. facts: as `facts_of` has them."""
+    facts = facts or {}
+    summary, fault = summary_of(episode, **facts)
     causes = [
         {key: cause[key] for key in ("kind", "feature", "score", "verdict", "sentence")}
         for cause in incident.causes[:3]
@@ -52,6 +60,7 @@ def notification(
         "summary": summary,
         "runbook_url": episode.runbook_url,
         "window_end": isoformat(window_end),
+        "facts": dict(facts),
         "causes": causes,
         "url": f"{base_url}/incidents/{incident.id}",
         **({"note": f"The summary of the rule could not be made: {fault}"} if fault else {}),

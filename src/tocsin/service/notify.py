@@ -4,6 +4,7 @@ from sqlalchemy.engine import Connection
 
 from tocsin.records import outbox
 from tocsin.records.alerts import Episode, Incident
+from tocsin.service.facts import facts_of
 from tocsin.service.message import notification
 
 
@@ -25,7 +26,12 @@ class Notify:
     ) -> None:
         """Tell every receiver that an episode fired or resolved."""
         payload = notification(
-            incident, episode, event, window_end=window_end, base_url=self._base_url
+            incident,
+            episode,
+            event,
+            window_end=window_end,
+            base_url=self._base_url,
+            facts=facts_of(connection, incident, episode, window_end),
         )
         for receiver in outbox.all_receivers(connection):
             for target in receiver.targets:
