@@ -37,6 +37,7 @@ from tocsin.service.operations import Operations
 from tocsin.service.outgoing import Outgoing
 from tocsin.service.picture import Picture
 from tocsin.service.profile_source import ProfileSource
+from tocsin.service.prometheus_rules import PrometheusRules
 from tocsin.service.publish import Publish
 from tocsin.service.quarantine import Quarantine
 from tocsin.service.read import Read
@@ -45,7 +46,9 @@ from tocsin.service.receivers import Receivers
 from tocsin.service.register import Register
 from tocsin.service.retain import Retain
 from tocsin.service.room import Room
+from tocsin.service.telemetry import Telemetry
 from tocsin.service.trouble import Trouble
+from tocsin.service.watch_self import WatchSelf
 from tocsin.settings import Settings, secret
 from tocsin.values import SECOND
 from tocsin.watcher import Watcher
@@ -54,6 +57,8 @@ from tocsin.worker import Worker
 # The entry points by which packages bring metrics of their own.
 _METRICS = "tocsin.metrics"
 _KEY_BYTES = 32
+# How often Tocsin looks at itself.
+_LOOK_EVERY_S = 10.0
 # delta-rs makes a host name of a table's path, and these may not be in one.
 _NOT_IN_PATHS = frozenset("[]^|")
 
@@ -90,6 +95,9 @@ class App:
     worker: Worker
     watcher: Watcher
     publisher: Watcher
+    self_watcher: Watcher
+    telemetry: Telemetry
+    prometheus_rules: PrometheusRules
 
 
 @contextmanager
@@ -128,8 +136,17 @@ def opened(settings: Settings, clock: Clock = wall_clock) -> Iterator[App]:
         trouble = Trouble()
         room = Room(records, disks, trouble, most_bytes=settings.inbox_bytes)
         ingest = Ingest(records, clock, room, hash_key)
+        watch_self = WatchSelf(
+            records,
+            clock,
+            outside,
+            base_url=settings.url,
+            heartbeat_url=settings.heartbeat_url,
+            waiting=evaluate.waiting,
+        )
         forgetting = (ingest.forget, fold.forget, evaluate.forget, retain.forget)
         delete = Delete(records, lake, clock, forgetting)
+        worker = Worker(rebuild, fold, evaluate, retain, delete, deliver, trouble)
         yield App(
             settings=settings,
             records=records,
@@ -158,7 +175,12 @@ def opened(settings: Settings, clock: Clock = wall_clock) -> Iterator[App]:
             webhook=MlflowWebhook(records, clock, settings.webhook_secret),
             watcher=Watcher("registry", aliases.look_at_all, every_s=every_s),
             publisher=Watcher("results", publish.publish, every_s=every_s),
-            worker=Worker(rebuild, fold, evaluate, retain, delete, deliver, trouble),
+            self_watcher=Watcher(
+                "itself", lambda: watch_self.look(alive=worker.is_alive()), every_s=_LOOK_EVERY_S
+            ),
+            prometheus_rules=PrometheusRules(records),
+            telemetry=Telemetry(records, watch_self, deliver),
+            worker=worker,
         )
         records.close()
 

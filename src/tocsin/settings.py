@@ -30,6 +30,7 @@ class Settings:
     to look where the registry's aliases are, microseconds. publish: whether results go back to
     MLflow. webhook_secret: of MLflow's webhooks;
     None to take none. allow_networks: where notifications may go beside the open internet.
+    heartbeat_url: what is asked for each minute while all is alive; None for nothing.
     """
 
     data: Path
@@ -49,6 +50,7 @@ class Settings:
     allowed_hosts: tuple[str, ...] = ()
     webhook_secret: bytes | None = field(default=None, repr=False)
     allow_networks: tuple[IPv4Network | IPv6Network, ...] = ()
+    heartbeat_url: str | None = field(default=None, repr=False)
 
 
 def settings(
@@ -89,6 +91,7 @@ def settings(
         allowed_hosts=_hosts(allowed_hosts or environment.get("TOCSIN_ALLOWED_HOSTS", "")),
         webhook_secret=_secret(environment, "TOCSIN_MLFLOW_WEBHOOK_SECRET"),
         allow_networks=_networks(environment.get("TOCSIN_ALLOW_NETWORKS", "")),
+        heartbeat_url=_address(environment, "TOCSIN_HEARTBEAT_URL"),
     )
 
 
@@ -126,6 +129,15 @@ def _secret(environment: Mapping[str, str], name: str) -> bytes | None:
     if not text.strip():
         raise StartupError(f"{name} is empty; leave it out, or set it to a secret")
     return text.strip().encode()
+
+
+def _address(environment: Mapping[str, str], name: str) -> str | None:
+    """An address that may be a secret."""
+    found = _secret(environment, name)
+    address = None if found is None else found.decode()
+    if address is not None and not address.startswith(("http://", "https://")):
+        raise StartupError(f"{name} is no address that begins with http:// or https://")
+    return address
 
 
 def _hosts(text: str) -> tuple[str, ...]:

@@ -110,16 +110,18 @@ def test_a_name_that_leads_elsewhere_between_check_and_use_is_not_followed() -> 
     server = http.server.HTTPServer(("127.0.0.1", 0), Inside)
     thread = threading.Thread(target=server.serve_forever)
     thread.start()
-    answers = itertools.chain(["127.0.0.2"], itertools.repeat("127.0.0.1"))
-    only = Outside((ip_network("127.0.0.2/32"),), resolve=lambda *_: [next(answers)])
-    url = f"http://rebinding.example:{server.server_address[1]}/"
-    with pytest.raises(DeliveryError, match="ConnectError"):
-        post(url, b"{}", {}, only, spoken="it")
-    with pytest.raises(DeliveryError, match=r"leads to 127\.0\.0\.1"):
-        post(url, b"{}", {}, only, spoken="it")
-    server.shutdown()
-    server.server_close()
-    thread.join()
+    try:
+        answers = itertools.chain(["127.0.0.2"], itertools.repeat("127.0.0.1"))
+        only = Outside((ip_network("127.0.0.2/32"),), resolve=lambda *_: [next(answers)])
+        url = f"http://rebinding.example:{server.server_address[1]}/"
+        with pytest.raises(DeliveryError, match="ConnectError"):
+            post(url, b"{}", {}, only, spoken="it")
+        with pytest.raises(DeliveryError, match=r"leads to 127\.0\.0\.1"):
+            post(url, b"{}", {}, only, spoken="it")
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()
     assert not came.is_set()
 
 

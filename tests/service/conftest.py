@@ -22,6 +22,8 @@ class Hook:
     url: str
     statuses: list[int]
     requests: list[tuple[dict[str, str], bytes]] = field(default_factory=list)
+    # How often it was asked for by GET.
+    asked: int = 0
     # While it is clear, answers are held back.
     may_answer: threading.Event = field(default_factory=threading.Event)
 
@@ -41,6 +43,12 @@ def hook() -> Iterator[Hook]:
             assert made.may_answer.wait(30)
             made.requests.append(({k.lower(): v for k, v in self.headers.items()}, body))
             self.send_response(made.statuses.pop(0) if made.statuses else 200)
+            self.send_header("content-length", "0")
+            self.end_headers()
+
+        def do_GET(self) -> None:
+            made.asked += 1
+            self.send_response(200)
             self.send_header("content-length", "0")
             self.end_headers()
 

@@ -15,6 +15,7 @@ from tocsin.api import (
     health,
     importance,
     ingest,
+    metrics,
     models,
     multivariate,
     operations,
@@ -45,9 +46,11 @@ def application(app: App) -> FastAPI:
         app.worker.start()
         app.watcher.start()
         app.publisher.start()
+        app.self_watcher.start()
         try:
             yield
         finally:
+            app.self_watcher.stop()
             app.publisher.stop()
             app.watcher.stop()
             app.worker.stop()
@@ -70,6 +73,8 @@ def application(app: App) -> FastAPI:
     server.include_router(taking, prefix=_PREFIX, responses=USUAL)
     server.router.routes[:0] = _direct(taking)
     server.include_router(health.router(app))
+    server.include_router(metrics.router(app))
+    server.include_router(metrics.rules_router(app), prefix=_PREFIX, responses=USUAL)
     add_handlers(server)
     add_pages(server, app)
     return server

@@ -14,6 +14,7 @@ from tocsin.cli.auditing import audit_commands
 from tocsin.cli.capturing import serve as serve_model
 from tocsin.cli.drift import drift
 from tocsin.cli.estimates import estimates
+from tocsin.cli.exporting import export_commands
 from tocsin.cli.importance import importance
 from tocsin.cli.options import Url, remote_at
 from tocsin.cli.outbox import outbox_commands
@@ -43,6 +44,7 @@ commands = typer.Typer(
 commands.add_typer(audit_commands, name="audit")
 commands.add_typer(test_commands, name="test")
 commands.add_typer(outbox_commands, name="outbox")
+commands.add_typer(export_commands, name="export")
 for _command in (acting.history, acting.promote, acting.rollback, estimates, trends):
     commands.command()(_command)
 _out = Console()

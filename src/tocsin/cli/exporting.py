@@ -1,0 +1,24 @@
+"""`tocsin export`: what other programs are to know of the monitors here."""
+
+import typer
+
+from tocsin.cli.options import Url, remote_at
+
+export_commands = typer.Typer(name="export", help="Export for other programs.")
+
+
+@export_commands.callback()
+def _group() -> None:
+    """Without it, the only command would have no name."""
+
+
+@export_commands.command(name="prometheus-rules")
+def prometheus_rules(url: Url = None) -> None:
+    """Print alerting rules for a Prometheus that scrapes /metrics."""
+    # Few commands need it.
+    import yaml
+
+    found = remote_at(url).get("export", "prometheus-rules")
+    for why in found.pop("left_out"):
+        typer.echo(f"# Left out: {' '.join(why.split())}")
+    typer.echo(yaml.safe_dump(found, sort_keys=False, allow_unicode=True, width=100), nl=False)
