@@ -6,6 +6,7 @@ from typing import Any
 from sqlalchemy.engine import Connection
 
 from tocsin.declared import Monitor
+from tocsin.declared.derived import VERSION
 from tocsin.ids import uuid7
 from tocsin.records import alerts, changes, evaluations, models
 from tocsin.records.alerts import Episode
@@ -92,7 +93,8 @@ class Acting:
         assert rule is not None
         assert span is not None
         evaluation = self._evaluation(rule.window, span.fired)
-        causes = () if evaluation is None else self._causes(evaluation, happening.instance)
+        about = "" if rule.by else happening.instance
+        causes = () if evaluation is None else self._causes(evaluation, about)
         text = happening.text or self._said(rule, happening.instance, evaluation)
         episode = Episode(
             id=uuid7(),
@@ -227,7 +229,11 @@ class Acting:
         incident = alerts.open_incident(self._connection, self._record.id)
         if incident is not None:
             episodes = alerts.episodes_of(self._connection, incident.id)
-            columns += [column_of(e.instance) for e in episodes if e.resolved is None]
+            columns += [
+                e.labels.get("feature", "") if e.labels else column_of(e.instance)
+                for e in episodes
+                if e.resolved is None
+            ]
         return frozenset(columns) if all(columns) else frozenset()
 
 
@@ -242,6 +248,10 @@ def labels_of(rule: Rule, instance: str, model: str) -> dict[str, str]:
     }
     if instance:
         found["instance"] = instance
+    if rule.by:
+        of_version = rule.by == VERSION
+        part = instance.removeprefix(f"{VERSION}=") if of_version else instance
+        return {**found, ("version" if of_version else "segment"): part}
     feature = column_of(instance)
     return {**found, "feature": feature} if feature else found
 
