@@ -146,6 +146,37 @@ def test_a_critical_alert_goes_to_the_fallback_after_five_minutes_and_its_end_to
     ]
 
 
+def test_the_end_of_what_nobody_else_heard_of_is_not_told_to_the_fallback(
+    app: App, hook: Hook
+) -> None:
+    clock = Clock()
+    receivers(app, hook)
+    put(app, clock, "fired", severity="critical")
+    sending = deliver(app, clock)
+    all_of(sending)
+    put(app, clock, "resolved", severity="critical")
+    hook.statuses += [503] * 3
+    all_of(sending)
+    clock.now += 2 * PATIENCE
+    all_of(sending)
+    assert {receiver for receiver, _, _ in states(app)} == {"first"}
+
+
+def test_a_critical_alert_that_was_refused_goes_to_the_fallback_at_once(
+    app: App, hook: Hook
+) -> None:
+    clock = Clock()
+    receivers(app, hook)
+    put(app, clock, "fired", severity="critical")
+    hook.statuses.append(400)
+    sending = deliver(app, clock)
+    all_of(sending)
+    clock.now += SECOND
+    all_of(sending)
+    assert states(app)[1:] == [("second", "e1.fired", "delivered")]
+    assert json.loads(hook.requests[1][1])["note"] == "Told here because first refused it."
+
+
 def test_a_receiver_that_is_gone_is_disabled_until_it_is_put_again(app: App, hook: Hook) -> None:
     clock = Clock()
     receivers(app, hook)

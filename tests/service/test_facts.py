@@ -56,6 +56,23 @@ def test_an_alert_on_a_verdict_shows_the_evidence_of_its_first_cause(app: App) -
     assert (Picture(app.read).of(told) or b"").startswith(b"\x89PNG")
 
 
+def test_an_alert_on_a_segment_says_which(app: App) -> None:
+    rule = {**RULE, "expr": {**RULE["expr"], "by": ["carrier"]}}
+    app.register.add("late", monitor_document(rules=[rule], segments=["carrier"]), reference())
+    feed = Feed(app, "late")
+    feed.hours(0, 30, flip_labels=True)
+    feed.work()
+    told = [letter.payload for letter in app.outgoing.listed(receiver="log")]
+    segments = {one["facts"]["segment"] for one in told}
+    assert "carrier=AA" in segments
+    (one, *_) = (one for one in told if one["facts"]["segment"] == "carrier=AA")
+    number, since = facts_of(one["facts"])
+    assert number.startswith("ROC AUC of carrier=AA 0.")
+    assert since.endswith("version unknown, segment carrier=AA")
+    names = {s.labels.get("metric", "") for s in app.telemetry.samples()}
+    assert not any("{" in name for name in names)
+
+
 def test_a_message_without_anything_to_draw_has_no_chart(app: App) -> None:
     told = {"model": "gone", "title": "t", "facts": {"metric": "roc_auc", "window": "24h"}}
     assert Picture(app.read).of(told) is None

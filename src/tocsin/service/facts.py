@@ -13,6 +13,8 @@ from tocsin.service.quality import column_of
 from tocsin.service.signals import VERDICTS, named, numbers
 from tocsin.values import Bounded, format_duration, isoformat
 
+_PARTS = ("version", "segment")
+
 
 def facts_of(
     connection: Connection, incident: Incident, episode: Episode, window_end: int
@@ -26,8 +28,9 @@ def facts_of(
     monitor = parse_monitor(record.name, record.monitor)
     rule = next((rule for rule in monitor.rules if rule.name == episode.rule), None)
     found: dict[str, Any] = {"since": isoformat(episode.started)}
-    if episode.labels.get("segment"):
-        found["segment"] = episode.labels["segment"]
+    # Of a rule by segment or version.
+    part = {name: episode.labels[name] for name in _PARTS if name in episode.labels}
+    found |= part
     if rule is None:
         return found
     found["window"] = format_duration(rule.window)
@@ -37,7 +40,7 @@ def facts_of(
     evaluation = at[window_end]
     versions = sorted(evaluation.versions, key=lambda name: evaluation.versions[name])
     found |= {"version": versions[-1]} if versions else {}
-    return found | _number(rule, episode.instance, evaluation, monitor)
+    return found | part | _number(rule, episode.instance, evaluation, monitor)
 
 
 def _number(rule: Rule, instance: str, evaluation: Evaluation, monitor: Monitor) -> dict[str, Any]:

@@ -103,7 +103,8 @@ class Telemetry:
         yield Sample("tocsin_window_end_timestamp_seconds", latest.window.end / SECOND, named)
         yield Sample("tocsin_label_coverage_ratio", latest.coverage, named)
         for metric, measure in latest.measures.items():
-            if isinstance(measure, Bounded):
+            # Not the numbers that are made for rules, some of one segment or version each.
+            if isinstance(measure, Bounded) and metric in monitor.metrics:
                 labels = {**named, "metric": metric, "segment": ""}
                 yield Sample("tocsin_performance", measure.value, labels)
         yield from self._of_segments(connection, record, monitor, latest, named)
