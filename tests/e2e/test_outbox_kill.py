@@ -1,4 +1,4 @@
-"""kill -9 of six processes that deliver: no message is lost, none overtakes another."""
+"""kill -9 of processes that deliver: no message is lost, none overtakes another."""
 
 import http.server
 import os
@@ -63,11 +63,12 @@ def receiver() -> Iterator[tuple[str, list[str]]]:
 
 @dataclass
 class Workers:
-    """Six processes, each replaced when it ends."""
+    """Processes that deliver, each replaced when it ends."""
 
     place: str
     lease_s: float
     chance: float
+    number: int
     kills: int = 0
     running: list["subprocess.Popen[bytes]"] = field(default_factory=list)
 
@@ -77,7 +78,7 @@ class Workers:
                 assert process.returncode == -signal.SIGKILL, process.returncode
                 self.kills += 1
                 self.running[i] = self._started(most_kills)
-        while len(self.running) < 6:
+        while len(self.running) < self.number:
             self.running.append(self._started(most_kills))
 
     def kill_one(self) -> None:
@@ -97,7 +98,7 @@ class Workers:
 
 
 def delivered_under_fire(
-    place: str, *, messages: int, kills: int, chance: float, lease_s: float
+    place: str, *, messages: int, kills: int, chance: float, lease_s: float, workers: int
 ) -> dict[str, int]:
     """What came of it: kills, lost, out of order, repeats."""
     records = records_at(place)
@@ -115,24 +116,24 @@ def delivered_under_fire(
                     payload={"event": event, "episode": episode, "title": message_id},
                     now=wall_clock(),
                 )
-        workers = Workers(place, lease_s, chance)
+        senders = Workers(place, lease_s, chance, workers)
         deadline = time.monotonic() + 60 + messages
         try:
             while time.monotonic() < deadline:
-                workers.keep(kills)
+                senders.keep(kills)
                 time.sleep(0.05)
-                if workers.kills < kills and random.random() < 0.02:
-                    workers.kill_one()
+                if senders.kills < kills and random.random() < 0.02:
+                    senders.kill_one()
                 with records.read() as connection:
                     states = outbox.by_state(connection)
                 if states == {"delivered": messages}:
                     break
         finally:
-            workers.end()
+            senders.end()
             records.close()
     assert states == {"delivered": messages}
     return {
-        "kills": workers.kills,
+        "kills": senders.kills,
         "lost": len(set(expected) - set(came)),
         "out of order": out_of_order(came),
         "repeats": len(came) - len(set(came)),
@@ -179,7 +180,9 @@ def test_the_measure_of_order_sees_what_is_out_of_order() -> None:
 @pytest.mark.parametrize("kind", ["sqlite", "postgres"])
 def test_killed_senders_lose_nothing_and_keep_the_order(kind: str, tmp_path: Path) -> None:
     with database(kind, tmp_path) as place:
-        found = delivered_under_fire(place, messages=60, kills=4, chance=0.06, lease_s=1.5)
+        found = delivered_under_fire(
+            place, messages=45, kills=3, chance=0.06, lease_s=1.5, workers=3
+        )
     check(found, kills=1)
 
 
@@ -187,5 +190,7 @@ def test_killed_senders_lose_nothing_and_keep_the_order(kind: str, tmp_path: Pat
 @pytest.mark.parametrize("kind", ["sqlite", "postgres"])
 def test_nine_hundred_messages_survive_twenty_five_kills(kind: str, tmp_path: Path) -> None:
     with database(kind, tmp_path) as place:
-        found = delivered_under_fire(place, messages=900, kills=25, chance=0.025, lease_s=10)
+        found = delivered_under_fire(
+            place, messages=900, kills=25, chance=0.025, lease_s=10, workers=6
+        )
     check(found, kills=25)

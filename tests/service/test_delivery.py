@@ -78,6 +78,20 @@ def test_a_critical_alert_that_is_over_is_told_in_one_message(app: App, hook: Ho
     assert "roc_auc 0.61" in told["note"]
 
 
+def test_a_pager_hears_both_of_a_critical_alert(app: App, hook: Hook) -> None:
+    clock = Clock()
+    options = {"routing_key_env": "KEY", "url": hook.url}
+    with app.records.write() as connection:
+        outbox.set_receiver(connection, Receiver("first", "pagerduty", options))
+    told = {"severity": "critical", "category": "early", "instance": "", "incident": 1}
+    for event in ("fired", "resolved"):
+        put(app, clock, event, **told, window_end="2013-07-15T10:00:00Z")
+    outside = Outside(LOOPBACK, secrets={"KEY": "R0"}.get)
+    all_of(Deliver(app.records, clock, outside))
+    actions = [json.loads(body)["event_action"] for _, body in hook.requests]
+    assert actions == ["trigger", "resolve"]
+
+
 def test_what_may_have_arrived_is_not_cancelled(app: App, hook: Hook) -> None:
     clock = Clock()
     receivers(app, hook)
@@ -162,6 +176,23 @@ def test_the_end_of_what_nobody_else_heard_of_is_not_told_to_the_fallback(
     assert {receiver for receiver, _, _ in states(app)} == {"first"}
 
 
+def test_what_was_delivered_before_is_not_told_to_the_fallback(app: App, hook: Hook) -> None:
+    clock = Clock()
+    receivers(app, hook)
+    put(app, clock, "fired", severity="critical")
+    sending = deliver(app, clock)
+    all_of(sending)
+    put(app, clock, "flapping", severity="critical")
+    hook.statuses.append(400)
+    all_of(sending)
+    for _ in range(2):
+        clock.now += SECOND
+        all_of(sending)
+    assert [message for receiver, message, _ in states(app) if receiver == "second"] == [
+        "e1.flapping"
+    ]
+
+
 def test_a_critical_alert_that_was_refused_goes_to_the_fallback_at_once(
     app: App, hook: Hook
 ) -> None:
@@ -232,6 +263,32 @@ def test_what_nobody_took_for_three_days_is_dead_though_the_circuit_is_open(
         all_of(sending)
         clock.now += 3 * HOUR
     assert {state for _, _, state in states(app)} == {"dead"}
+
+
+def test_who_was_away_for_days_tries_what_waited(app: App, hook: Hook) -> None:
+    clock = Clock()
+    receivers(app, hook)
+    put(app, clock, "fired")
+    clock.now += 100 * HOUR
+    all_of(deliver(app, clock))
+    assert hook.ids == ["e1.fired"]
+
+
+def test_what_is_said_again_and_again_does_not_die_of_age(app: App, hook: Hook) -> None:
+    clock = Clock()
+    with app.records.write() as connection:
+        outbox.set_receiver(connection, Receiver("first", "alertmanager", {"url": hook.url}))
+    told = {"category": "early", "instance": "", "alert": "AucLow"}
+    put(app, clock, "fired", **told, window_end="2013-07-15T10:00:00Z")
+    sending = deliver(app, clock)
+    all_of(sending)
+    clock.now += 100 * HOUR
+    hook.statuses.append(503)
+    all_of(sending)
+    assert [state for _, _, state in states(app)] == ["standing"]
+    clock.now += MINUTE
+    all_of(sending)
+    assert len(hook.requests) == 3
 
 
 def test_a_dead_message_is_sent_again_unless_what_follows_was_delivered(
