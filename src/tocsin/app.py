@@ -21,6 +21,7 @@ from tocsin.service.alert import Alerting
 from tocsin.service.aliases import Aliases
 from tocsin.service.asking import Asking
 from tocsin.service.audit import Audit
+from tocsin.service.backtest import Backtest
 from tocsin.service.clock import Clock, wall_clock
 from tocsin.service.data_quality import DataQuality
 from tocsin.service.delete import Delete
@@ -35,6 +36,7 @@ from tocsin.service.multivariate import Multivariate
 from tocsin.service.notify import Notify
 from tocsin.service.operations import Operations
 from tocsin.service.outgoing import Outgoing
+from tocsin.service.people import People
 from tocsin.service.picture import Picture
 from tocsin.service.profile_source import ProfileSource
 from tocsin.service.prometheus_rules import PrometheusRules
@@ -87,6 +89,8 @@ class App:
     deliver: Deliver
     outgoing: Outgoing
     operations: Operations
+    backtest: Backtest
+    people: People
     read: Read
     audit: Audit
     aliases: Aliases
@@ -169,6 +173,8 @@ def opened(settings: Settings, clock: Clock = wall_clock) -> Iterator[App]:
             outgoing=Outgoing(records, clock),
             operations=Operations(records, clock),
             read=read,
+            backtest=Backtest(records),
+            people=People(records, clock),
             audit=Audit(records),
             aliases=aliases,
             asking=Asking(),

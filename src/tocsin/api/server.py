@@ -11,6 +11,7 @@ from starlette.routing import Route
 import tocsin
 from tocsin.api import (
     audit,
+    backtest,
     events,
     health,
     importance,
@@ -20,6 +21,7 @@ from tocsin.api import (
     multivariate,
     operations,
     outbox,
+    people,
     quality,
     receivers,
     registry,
@@ -65,7 +67,7 @@ def application(app: App) -> FastAPI:
     )
     parts = (
         *(sources, models, multivariate, trends, quality, operations, rows, importance),
-        *(receivers, outbox, registry, audit, events),
+        *(people, backtest, receivers, outbox, registry, audit, events),
     )
     for part in parts:
         server.include_router(part.router(app), prefix=_PREFIX, responses=USUAL)

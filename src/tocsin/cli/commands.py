@@ -11,6 +11,7 @@ from rich.progress import Progress
 import tocsin
 from tocsin.cli import acting, rows, state, watching
 from tocsin.cli.auditing import audit_commands
+from tocsin.cli.backtesting import backtest
 from tocsin.cli.capturing import serve as serve_model
 from tocsin.cli.drift import drift
 from tocsin.cli.estimates import estimates
@@ -18,6 +19,7 @@ from tocsin.cli.exporting import export_commands
 from tocsin.cli.importance import importance
 from tocsin.cli.options import Url, remote_at
 from tocsin.cli.outbox import outbox_commands
+from tocsin.cli.people import incident_commands
 from tocsin.cli.quality import quality
 from tocsin.cli.tables import (
     groups_table,
@@ -42,6 +44,7 @@ commands = typer.Typer(
     pretty_exceptions_enable=False,
 )
 commands.add_typer(audit_commands, name="audit")
+commands.add_typer(incident_commands, name="incident")
 commands.add_typer(test_commands, name="test")
 commands.add_typer(outbox_commands, name="outbox")
 commands.add_typer(export_commands, name="export")
@@ -259,6 +262,8 @@ for command in (
     quality,
 ):
     commands.command()(command)
+
+commands.command()(backtest)
 
 
 @commands.command()

@@ -21,8 +21,6 @@ from tocsin.service.quality import column_of
 from tocsin.service.signals import readings, title
 from tocsin.values import Window, WindowSpec
 
-SEVERITIES = ("info", "warning", "critical")
-
 
 class Acting:
     """Does what happens to the alerts of one model, in one transaction."""
@@ -141,8 +139,17 @@ class Acting:
                 opened_at=self._now,
                 **ranked,
             )
-        severity = max(found.severity, rule.severity, key=SEVERITIES.index)
-        reopened = {"resolved": None, "resolved_at": None}
+        severity = alerts.more_severe(found.severity, rule.severity)
+        reopened: dict[str, Any] = {"resolved": None, "resolved_at": None}
+        if severity != found.severity and found.acknowledged_by is not None:
+            # Whoever took it, took something less urgent.
+            reopened |= {"acknowledged_by": None, "acknowledged_at": None, "snoozed_until": None}
+            self._note(
+                found.id,
+                span.fired,
+                "unacknowledged",
+                f"It is {severity} now: the acknowledgement of {found.acknowledged_by} ends",
+            )
         # An incident keeps the causes it has when a later alert finds none.
         kept = {} if found.causes and (not causes or found.resolved is not None) else ranked
         alerts.update_incident(connection, found.id, severity=severity, **reopened, **kept)
