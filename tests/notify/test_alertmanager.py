@@ -17,6 +17,7 @@ from tocsin.notify.alertmanager import alertmanager_alert
 from tocsin.records import outbox
 from tocsin.records.outbox import Receiver
 from tocsin.service.deliver import Deliver
+from tocsin.service.receivers import Receivers
 from tocsin.values import MINUTE, SECOND
 
 OUTSIDE = Outside(LOOPBACK)
@@ -88,6 +89,12 @@ def test_a_label_that_it_would_not_take_is_named(url: str, label: str) -> None:
     # Which is what it answers itself.
     bad = [{"labels": {"alertname": "Bad", label: "x"}}]
     assert httpx2.post(f"{url}/api/v2/alerts", json=bad).status_code == 400
+
+
+def test_a_test_of_the_receiver_is_taken(app: App, url: str) -> None:
+    receivers = Receivers(app.records, OUTSIDE, now, "http://tocsin.test")
+    receivers.put("am", {"alertmanager": {"url": url}})
+    assert receivers.test("am") is None
 
 
 def test_it_is_said_each_minute_while_it_fires_and_a_quarter_of_an_hour_when_it_is_over(

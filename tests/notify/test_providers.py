@@ -92,7 +92,9 @@ def test_a_receiver_that_drips_is_left_before_the_lease_ends(
                 peer.recv(65_536)
                 peer.sendall(b"HTTP/1.1 200 OK\r\ncontent-length: 100000\r\n\r\n")
                 try:
-                    while not ended.wait(0.05):
+                    for _ in range(200):
+                        if ended.wait(0.05):
+                            return
                         peer.sendall(b"x")
                 except OSError:
                     pass

@@ -176,6 +176,20 @@ def test_the_end_of_what_nobody_else_heard_of_is_not_told_to_the_fallback(
     assert {receiver for receiver, _, _ in states(app)} == {"first"}
 
 
+def test_a_fallback_that_is_gone_itself_is_told_nothing(app: App, hook: Hook) -> None:
+    clock = Clock()
+    receivers(app, hook)
+    with app.records.write() as connection:
+        outbox.disable(connection, "second", "it answered 410")
+    put(app, clock, "fired", severity="critical")
+    hook.statuses.append(400)
+    sending = deliver(app, clock)
+    all_of(sending)
+    clock.now += SECOND
+    all_of(sending)
+    assert states(app) == [("first", "e1.fired", "dead")]
+
+
 def test_what_was_delivered_before_is_not_told_to_the_fallback(app: App, hook: Hook) -> None:
     clock = Clock()
     receivers(app, hook)

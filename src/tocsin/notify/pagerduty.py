@@ -23,33 +23,38 @@ def pagerduty_sender(options: dict[str, Any], outside: Outside) -> Send:
         if is_afterthought(told):
             # It would open the incident anew.
             return TAKEN
-        event = {
-            "routing_key": outside.secret(options["routing_key_env"]),
-            "event_action": _ACTIONS.get(told["event"], "trigger"),
-            # Of the episode: trigger and resolve meet, repeats are one.
-            "dedup_key": told["episode"],
-            "client": "Tocsin",
-            "client_url": told["url"],
-            "payload": {
-                "summary": short(heading(told), _MOST_SUMMARY),
-                "source": told["model"],
-                "severity": _SEVERITIES.get(told["severity"], "warning"),
-                "timestamp": told["window_end"],
-                "component": told["instance"] or told["model"],
-                "group": told["model"],
-                "class": told["category"],
-                "custom_details": {
-                    "what": told["text"],
-                    "details": sentences(told)[:_MOST_DETAILS],
-                    "causes": [cause["sentence"] for cause in told["causes"]],
-                    "incident": told["incident"],
-                },
-            },
-            "links": [{"href": url, "text": words} for words, url in links(told)],
-        }
+        event = _event(told, outside.secret(options["routing_key_env"]))
         body = json.dumps(event).encode()
         headers = {"content-type": "application/json"}
         post(options.get("url") or ADDRESS, body, headers, outside, spoken="PagerDuty")
         return TAKEN
 
     return send
+
+
+def _event(told: dict[str, Any], routing_key: str) -> dict[str, Any]:
+    """What the Events API takes."""
+    return {
+        "routing_key": routing_key,
+        "event_action": _ACTIONS.get(told["event"], "trigger"),
+        # Of the episode: trigger and resolve meet, repeats are one.
+        "dedup_key": told["episode"],
+        "client": "Tocsin",
+        "client_url": told["url"],
+        "payload": {
+            "summary": short(heading(told), _MOST_SUMMARY),
+            "source": told["model"],
+            "severity": _SEVERITIES.get(told["severity"], "warning"),
+            "timestamp": told["window_end"],
+            "component": told["instance"] or told["model"],
+            "group": told["model"],
+            "class": told["category"],
+            "custom_details": {
+                "what": told["text"],
+                "details": sentences(told)[:_MOST_DETAILS],
+                "causes": [cause["sentence"] for cause in told["causes"]],
+                "incident": told["incident"],
+            },
+        },
+        "links": [{"href": url, "text": words} for words, url in links(told)],
+    }

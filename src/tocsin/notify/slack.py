@@ -55,22 +55,9 @@ def _hook(options: dict[str, Any], outside: Outside) -> Send:
 
 
 def _bot(options: dict[str, Any], outside: Outside) -> Send:
-    base = options.get("api_url") or API
-
     def call(method: str, document: dict[str, Any]) -> dict[str, Any]:
-        headers = {
-            "content-type": "application/json; charset=utf-8",
-            "authorization": f"Bearer {outside.secret(options['token_env'])}",
-        }
-        body = json.dumps(document).encode()
-        answer = post(f"{base}/{method}", body, headers, outside, spoken="Slack")
-        try:
-            found: dict[str, Any] = answer.json()
-        except ValueError:
-            raise _RefusedError("internal_error") from None
-        if not found.get("ok"):
-            raise _RefusedError(str(found.get("error", "unknown_error")))
-        return found
+        url = f"{options.get('api_url') or API}/{method}"
+        return _called(url, outside.secret(options["token_env"]), document, outside)
 
     def send(message: Message) -> Receipt:
         shown = slack_message(message.payload)
@@ -93,6 +80,22 @@ def _bot(options: dict[str, Any], outside: Outside) -> Send:
         return TAKEN
 
     return send
+
+
+def _called(url: str, token: str, document: dict[str, Any], outside: Outside) -> dict[str, Any]:
+    """What the API answers. Raises: DeliveryError, also for faults in an answer of 200."""
+    headers = {
+        "content-type": "application/json; charset=utf-8",
+        "authorization": f"Bearer {token}",
+    }
+    answer = post(url, json.dumps(document).encode(), headers, outside, spoken="Slack")
+    try:
+        found: dict[str, Any] = answer.json()
+    except ValueError:
+        raise _RefusedError("internal_error") from None
+    if not found.get("ok"):
+        raise _RefusedError(str(found.get("error", "unknown_error")))
+    return found
 
 
 def slack_message(told: dict[str, Any]) -> dict[str, Any]:

@@ -129,23 +129,7 @@ def claim(
 
     without: receivers that take nothing now.
     """
-    earlier = outbox.alias("earlier")
-    blocked = sa.exists().where(
-        earlier.c.order_key == outbox.c.order_key,
-        earlier.c.id < outbox.c.id,
-        earlier.c.state.in_(_OPEN),
-    )
-    again = outbox.c.state.in_((DeliveryState.PENDING, DeliveryState.STANDING))
-    due = sa.or_(
-        sa.and_(again, outbox.c.due_at <= now),
-        sa.and_(outbox.c.state == DeliveryState.LEASED, outbox.c.lease_until <= now),
-    )
-    waiting = sa.select(outbox.c.id, outbox.c.maybe_taken).where(due, ~blocked)
-    if without:
-        waiting = waiting.where(outbox.c.receiver.not_in(sorted(without)))
-    # By due time, not by age: else a receiver that hangs would be tried before all others.
-    oldest = waiting.order_by(outbox.c.due_at, outbox.c.id).limit(1)
-    found = connection.execute(oldest.with_for_update(skip_locked=True, of=outbox)).one_or_none()
+    found = connection.execute(_oldest_due(now, without)).one_or_none()
     if found is None:
         return None
     row = connection.execute(
@@ -175,6 +159,27 @@ def claim(
         maybe_taken=found.maybe_taken,
         standing=row.delivered_at is not None,
     )
+
+
+def _oldest_due(now: int, without: Collection[str]) -> sa.Select[tuple[int, bool]]:
+    """The id of what may be sent first, and whether an earlier try may have arrived."""
+    earlier = outbox.alias("earlier")
+    blocked = sa.exists().where(
+        earlier.c.order_key == outbox.c.order_key,
+        earlier.c.id < outbox.c.id,
+        earlier.c.state.in_(_OPEN),
+    )
+    again = outbox.c.state.in_((DeliveryState.PENDING, DeliveryState.STANDING))
+    due = sa.or_(
+        sa.and_(again, outbox.c.due_at <= now),
+        sa.and_(outbox.c.state == DeliveryState.LEASED, outbox.c.lease_until <= now),
+    )
+    waiting = sa.select(outbox.c.id, outbox.c.maybe_taken).where(due, ~blocked)
+    if without:
+        waiting = waiting.where(outbox.c.receiver.not_in(sorted(without)))
+    # By due time, not by age: else a receiver that hangs would be tried before all others.
+    oldest = waiting.order_by(outbox.c.due_at, outbox.c.id).limit(1)
+    return oldest.with_for_update(skip_locked=True, of=outbox)
 
 
 def finish(connection: Connection, claimed: Claim, ended: Ended, *, now: int) -> bool:

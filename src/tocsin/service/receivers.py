@@ -56,7 +56,7 @@ class Receivers:
         payload = _test_payload(test_id, now, self._base_url)
         receiver = known[name]
         for target in receiver.targets:
-            message = Message(f"{test_id}.test", payload, now, target)
+            message = Message(f"{test_id}.test", payload, now, target, written_at=now)
             try:
                 sender(receiver.kind, receiver.options, self._outside)(message)
             except DeliveryError as error:
