@@ -48,6 +48,8 @@ from tocsin.service.receivers import Receivers
 from tocsin.service.register import Register
 from tocsin.service.retain import Retain
 from tocsin.service.room import Room
+from tocsin.service.routing import Routings
+from tocsin.service.silences import Silences
 from tocsin.service.telemetry import Telemetry
 from tocsin.service.trouble import Trouble
 from tocsin.service.watch_self import WatchSelf
@@ -86,6 +88,9 @@ class App:
     multivariate: Multivariate
     quality: DataQuality
     receivers: Receivers
+    routings: Routings
+    silences: Silences
+    notify: Notify
     deliver: Deliver
     outgoing: Outgoing
     operations: Operations
@@ -123,9 +128,8 @@ def opened(settings: Settings, clock: Clock = wall_clock) -> Iterator[App]:
                 outbox.set_receiver(connection, Receiver("log", "log", {}))
         due = Due(settings.seal_rows, settings.seal_age)
         fold = Fold(records, lake, clock, due)
-        evaluate = Evaluate(
-            records, Alerting(Notify(settings.url)), clock, revise_after=settings.revise_after
-        )
+        notify = Notify(records, clock, settings.url)
+        evaluate = Evaluate(records, Alerting(notify), clock, revise_after=settings.revise_after)
         outside = Outside(settings.allow_networks, secrets=secret)
         read = Read(records, lake)
         deliver = Deliver(records, clock, outside, picture=Picture(read).of)
@@ -150,7 +154,7 @@ def opened(settings: Settings, clock: Clock = wall_clock) -> Iterator[App]:
         )
         forgetting = (ingest.forget, fold.forget, evaluate.forget, retain.forget)
         delete = Delete(records, lake, clock, forgetting)
-        worker = Worker(rebuild, fold, evaluate, retain, delete, deliver, trouble)
+        worker = Worker(rebuild, fold, evaluate, retain, delete, notify, deliver, trouble)
         yield App(
             settings=settings,
             records=records,
@@ -169,6 +173,9 @@ def opened(settings: Settings, clock: Clock = wall_clock) -> Iterator[App]:
             multivariate=Multivariate(records, lake),
             quality=DataQuality(records, clock),
             receivers=Receivers(records, outside, clock, settings.url),
+            routings=Routings(records, clock),
+            silences=Silences(records, clock),
+            notify=notify,
             deliver=deliver,
             outgoing=Outgoing(records, clock),
             operations=Operations(records, clock),

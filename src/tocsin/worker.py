@@ -11,6 +11,7 @@ from tocsin.service.delete import Delete
 from tocsin.service.deliver import Deliver
 from tocsin.service.evaluate import Evaluate
 from tocsin.service.fold import Fold
+from tocsin.service.notify import Notify
 from tocsin.service.rebuild import Rebuild
 from tocsin.service.retain import Retain
 from tocsin.service.trouble import Failing, Trouble
@@ -32,6 +33,7 @@ class Worker:
         evaluate: Evaluate,
         retain: Retain,
         delete: Delete,
+        notify: Notify,
         deliver: Deliver,
         trouble: Trouble,
     ) -> None:
@@ -40,6 +42,7 @@ class Worker:
         self._evaluate = evaluate
         self._retain = retain
         self._delete = delete
+        self._notify = notify
         self._deliver = deliver
         self._stopped = threading.Event()
         self._woken = threading.Event()
@@ -54,7 +57,7 @@ class Worker:
 
     def start(self) -> None:
         """Begin to work."""
-        for name, work in (("work", self._turn), ("deliver", self._deliver.dispatch)):
+        for name, work in (("work", self._turn), ("deliver", self._send)):
             thread = threading.Thread(target=self._loop, args=(name, work), name=f"tocsin-{name}")
             thread.start()
             self._threads.append(thread)
@@ -133,6 +136,11 @@ class Worker:
 
             # As its folder is called: two that are gone may have had one name.
             self._each("delete", [f"{gone.name}-{gone.model_id}"], finish, failures)
+
+    def _send(self) -> bool:
+        """Write what is due to be told, and send one message, also when the former fails."""
+        flushed = self._each("notify", ["alerts"], lambda _: self._notify.flush(), [])
+        return self._deliver.dispatch() or flushed
 
     def _each(
         self,

@@ -40,7 +40,7 @@ def fed(app: App) -> None:
     feed = Feed(app, NAME)
     feed.hours(0, 30)
     feed.work()
-    while app.deliver.deliver():
+    while app.notify.flush() or app.deliver.deliver():
         pass
 
 

@@ -26,6 +26,8 @@ def payloads(app: App, rule: dict[str, Any], **fault: Any) -> list[dict[str, Any
     feed.hours(0, clean)
     feed.hours(clean, clean + (4 if rule is DRIFT else 30), **fault)
     feed.work()
+    while app.notify.flush():
+        pass
     return [letter.payload for letter in reversed(app.outgoing.listed(receiver="log"))]
 
 
@@ -62,6 +64,8 @@ def test_an_alert_on_a_segment_says_which(app: App) -> None:
     feed = Feed(app, "late")
     feed.hours(0, 30, flip_labels=True)
     feed.work()
+    while app.notify.flush():
+        pass
     told = [letter.payload for letter in app.outgoing.listed(receiver="log")]
     segments = {one["facts"]["segment"] for one in told}
     assert "carrier=AA" in segments

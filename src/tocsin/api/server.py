@@ -25,7 +25,9 @@ from tocsin.api import (
     quality,
     receivers,
     registry,
+    routing,
     rows,
+    silences,
     sources,
     trends,
 )
@@ -67,7 +69,7 @@ def application(app: App) -> FastAPI:
     )
     parts = (
         *(sources, models, multivariate, trends, quality, operations, rows, importance),
-        *(people, backtest, receivers, outbox, registry, audit, events),
+        *(people, backtest, receivers, outbox, routing, silences, registry, audit, events),
     )
     for part in parts:
         server.include_router(part.router(app), prefix=_PREFIX, responses=USUAL)

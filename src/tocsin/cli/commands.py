@@ -21,6 +21,8 @@ from tocsin.cli.options import Url, remote_at
 from tocsin.cli.outbox import outbox_commands
 from tocsin.cli.people import incident_commands
 from tocsin.cli.quality import quality
+from tocsin.cli.routes import route_commands
+from tocsin.cli.silencing import silence_commands
 from tocsin.cli.tables import (
     groups_table,
     incident_table,
@@ -48,6 +50,8 @@ commands.add_typer(incident_commands, name="incident")
 commands.add_typer(test_commands, name="test")
 commands.add_typer(outbox_commands, name="outbox")
 commands.add_typer(export_commands, name="export")
+commands.add_typer(silence_commands, name="silence")
+commands.add_typer(route_commands, name="route")
 for _command in (acting.history, acting.promote, acting.rollback, estimates, trends):
     commands.command()(_command)
 _out = Console()
