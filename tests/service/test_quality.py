@@ -206,6 +206,23 @@ def test_a_range_and_values_are_told_exactly_after_the_rebuild_that_they_cause(a
     assert (unseen.value, unseen.n) == (1.0, 80)
 
 
+def test_a_declared_range_is_meant_whatever_the_reference_has(app: App) -> None:
+    features = {"distance": {"range": [0, 100]}, "carrier": {"values": ["ZZ"]}}
+    feed = watched(app, quality={"features": features})
+    send(feed, 1)
+    close(feed, 2)
+    feed.work()
+    reasons = {name: finding.reason for name, finding in found(feed).items()}
+    assert set(reasons) == {"distance/out_of_range_rate", "carrier/unseen_rate"}
+    said = "; its range is declared, at most 1.0 % may be outside"
+    assert reasons["distance/out_of_range_rate"].endswith(said)
+    notes = app.read.model("late").notes
+    assert len(notes) == 2
+    words = "`distance` is out of range in 99.9 % of the reference, as its range or values are"
+    assert notes[0].startswith(words)
+    assert notes[1].startswith("`carrier` has unseen values in")
+
+
 def test_a_feature_that_is_off_alerts_nobody(app: App) -> None:
     feed = watched(app, quality={"features": {"distance": "off"}})
     send(feed, 1, nulls=1.0)

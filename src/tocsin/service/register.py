@@ -19,6 +19,7 @@ from tocsin.profiles import (
     fold_predictions,
     plan_from_reference,
 )
+from tocsin.quality import Declared, expectations, percent
 from tocsin.records import Records, audit, changes, models, profiles
 from tocsin.records.models import ModelRecord
 from tocsin.schema import Schema
@@ -235,7 +236,18 @@ def reference_profile(schema: Schema, table: pa.Table) -> tuple[Profile, tuple[s
     everything = Grouping(np.zeros(len(rows), np.int64), 1)
     (profile,) = fold_predictions(plan, rows, everything)
     (truth,) = fold_known_labels(plan, rows, labels, np.zeros(len(rows), np.int64), everything)
-    return (profile + truth)[0], (*reference.notes, *_named_like_fields(schema))
+    notes = (*reference.notes, *_named_like_fields(schema), *_outside(profile[0]))
+    return (profile + truth)[0], notes
+
+
+def _outside(reference: Profile) -> tuple[str, ...]:
+    """Notes of declared ranges and values that the reference itself does not keep to."""
+    return tuple(
+        f"`{e.cell.feature}` {e.cell.check.words} {percent(e.reference)} of the reference, as its "
+        "range or values are declared: every window like it will be a violation."
+        for e in expectations(reference, Declared())
+        if e.within and e.reference is not None and e.reference > e.limit
+    )
 
 
 def _named_like_fields(schema: Schema) -> tuple[str, ...]:
