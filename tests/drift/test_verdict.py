@@ -37,7 +37,9 @@ def shift(divergence: Divergence, *, q: float = 1e-9, past: list[float] = CALM) 
 def test_what_is_real_and_large_and_new_is_drift() -> None:
     seen = shift(found(0.4))
     assert seen.verdict is Verdict.DRIFT
-    assert seen.reason == "JS distance 0.400, at most 0.030 in earlier windows like this"
+    assert seen.reason == (
+        "JS distance 0.400, at most 0.030 in the usual ones of earlier windows like this"
+    )
     assert seen.usual == 0.03
     assert seen.z == pytest.approx((0.4 - 0.02) / 0.0148, rel=0.01)
 
@@ -47,7 +49,7 @@ def test_what_is_real_and_large_and_new_is_drift() -> None:
     [
         (shift(found(0.4, n=19)), Verdict.INSUFFICIENT, "19 of 20 rows"),
         (shift(found(0.1)), Verdict.NONE, "JS distance 0.100 is within 0.1"),
-        (shift(found(0.4), past=[0.35] * 9), Verdict.NONE, "usual here (up to 0.350 before)"),
+        (shift(found(0.4), past=[0.35] * 9), Verdict.NONE, "usual here (up to 0.350 before"),
         (shift(found(0.4, floor=0.1, n=539)), Verdict.INSUFFICIENT, "only 539 of 540 rows"),
         (shift(found(0.4), q=0.01), Verdict.NONE, "could be chance (q = 0.01)"),
         (shift(found(0.4), past=CALM[: ENOUGH_HISTORY - 1]), Verdict.LEARNING, "too few earlier"),
@@ -103,6 +105,23 @@ def test_a_large_z_alone_is_no_drift_when_it_is_just_beyond_the_largest_like_win
     assert shift(found(0.45), past=past).z > 3.5
     assert shift(found(0.45), past=past).verdict is Verdict.NONE
     assert shift(found(0.51), past=past).verdict is Verdict.DRIFT
+
+
+def test_a_distance_beyond_the_largest_of_the_past_is_not_called_usual() -> None:
+    reasons = [
+        shift(found(distance), past=past).reason
+        for distance, past in (
+            (0.913, [0.1] * 12 + [0.821]),
+            (0.821, [0.1] * 12 + [0.821]),
+            (0.45, [0.05, 0.3, 0.05, 0.3, 0.05, 0.3, 0.2]),
+        )
+    ]
+    assert reasons == [
+        "JS distance 0.913 is little beyond what is usual here (up to 0.821 before; over 0.978 "
+        "would be drift)",
+        "JS distance 0.821 is usual here (up to 0.821 before)",
+        "JS distance 0.450 is within what varies here (up to 0.300 before, z = 1.7)",
+    ]
 
 
 def test_a_restless_history_needs_a_larger_distance() -> None:

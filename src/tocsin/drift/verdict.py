@@ -139,7 +139,7 @@ def _verdict(
             return Verdict.INSUFFICIENT, _unseen(distance, float(found.js_ceiling), n, minimum)
         if distance <= EFFECT:
             return Verdict.NONE, f"JS distance {distance:.3f} is within {EFFECT}"
-        return Verdict.NONE, f"JS distance {distance:.3f} is usual here (up to {usual:.3f} before)"
+        return Verdict.NONE, _usual(distance, z, usual)
     # Fewer rows than can tell the effect from noise, unless it is far larger than that.
     if n < minimum and floor <= EFFECT:
         return Verdict.INSUFFICIENT, f"JS distance {distance:.3f}, but only {n} of {minimum} rows"
@@ -152,8 +152,24 @@ def _verdict(
         )
     return (
         Verdict.DRIFT,
-        f"JS distance {distance:.3f}, at most {usual:.3f} in earlier windows like this",
+        # Windows with drift are no examples, and may have been just before.
+        f"JS distance {distance:.3f}, at most {usual:.3f} in the usual ones of earlier windows "
+        "like this",
     )
+
+
+def _usual(distance: float, z: float | None, usual: float | None) -> str:
+    """Why a distance over the effect is none here: it may be over the largest of the past too."""
+    assert z is not None and usual is not None
+    before = f"up to {usual:.3f} before"
+    if distance <= usual:
+        return f"JS distance {distance:.3f} is usual here ({before})"
+    if distance <= (limit := _limit(usual)):
+        return (
+            f"JS distance {distance:.3f} is little beyond what is usual here ({before}; over "
+            f"{limit:.3f} would be drift)"
+        )
+    return f"JS distance {distance:.3f} is within what varies here ({before}, z = {z:.1f})"
 
 
 def _unseen(distance: float, ceiling: float, n: int, minimum: int) -> str:
