@@ -160,7 +160,8 @@ def _verdict(
 
 def _usual(distance: float, z: float | None, usual: float | None) -> str:
     """Why a distance over the effect is none here: it may be over the largest of the past too."""
-    assert z is not None and usual is not None
+    assert z is not None
+    assert usual is not None
     before = f"up to {usual:.3f} before"
     if distance <= usual:
         return f"JS distance {distance:.3f} is usual here ({before})"
