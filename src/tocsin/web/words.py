@@ -10,6 +10,7 @@ from urllib.parse import quote
 from markupsafe import Markup, escape
 
 from tocsin.charts import sparkline
+from tocsin.drift import Judgement, Verdict
 from tocsin.explain import Importance, described
 from tocsin.metrics import Metric
 from tocsin.quality import FEATURE_CHECKS, MODEL_CHECKS, VOLUME
@@ -293,6 +294,15 @@ def check_level(check: str, value: float) -> str:
     """
     counts = check == VOLUME or not (FEATURE_CHECKS | MODEL_CHECKS)[check].share
     return count(round(value)) if counts else percent(value)
+
+
+def against_threshold(judgement: Judgement) -> str:
+    """How a statistic that does not decide stands to its threshold: no verdict, and no alarm."""
+    if judgement.verdict is Verdict.INSUFFICIENT:
+        return "too few rows"
+    if judgement.statistic.decides == "p_value":
+        return "p is under it" if judgement.verdict is Verdict.DRIFT else "p is not under it"
+    return "over it" if judgement.verdict is Verdict.DRIFT else "within it"
 
 
 def state_of_all(overviews: list[Overview]) -> str:
