@@ -18,7 +18,7 @@ from tests.world import (
 
 from tocsin.app import App, opened
 from tocsin.drift import STATISTICS, Verdict
-from tocsin.errors import InvalidInputError
+from tocsin.errors import InvalidInputError, SchemaError
 from tocsin.service.views import DriftPoint
 from tocsin.settings import Settings
 from tocsin.values import DAY
@@ -255,3 +255,23 @@ def test_a_rule_on_features_does_not_ring_for_labels_and_classes(app: App) -> No
     assert {rule for rule, instance in rang if instance == "label"} == {"label_drift"}
     assert {rule for rule, instance in rang if instance == "prediction"} == {"prediction_drift"}
     assert {instance for rule, instance in rang if rule == "drift"} <= {"distance", "carrier", "p"}
+
+
+@pytest.mark.parametrize(
+    ("column", "said"),
+    [
+        ("carrier", "the reference has 3 categories, not two categories"),
+        ("distance", "the reference has 20 bins of numbers, not two categories"),
+    ],
+)
+def test_a_method_that_can_never_judge_a_column_is_refused(
+    app: App, column: str, said: str
+) -> None:
+    drift = {"features": {column: {"method": "z_test"}}}
+    with pytest.raises(SchemaError, match=f"z_test cannot judge '{column}': {said}"):
+        app.register.add("late", monitor_document(drift=drift), reference())
+    app.register.add("late", monitor_document(), reference())
+    with pytest.raises(SchemaError, match=said):
+        app.register.change("late", monitor_document(drift=drift))
+    two = {"features": {"prediction": {"method": "z_test"}}}
+    app.register.change("late", monitor_document(drift=two))

@@ -9,6 +9,7 @@ import pyarrow as pa
 from sqlalchemy.engine import Connection
 
 from tocsin.declared import Monitor, parse_monitor
+from tocsin.drift import STATISTICS, Pair
 from tocsin.engines import reference_rows
 from tocsin.errors import SchemaError
 from tocsin.lake import Lake
@@ -25,6 +26,7 @@ from tocsin.records.models import ModelRecord
 from tocsin.schema import Schema
 from tocsin.service.aliases import config_hash
 from tocsin.service.clock import Clock
+from tocsin.service.columns import label_pair, pairs
 from tocsin.service.decoding import ROW_FIELDS, scrubbed_reference
 from tocsin.service.proposed import proposed_rules
 from tocsin.values import to_datetime
@@ -67,6 +69,7 @@ class Register:
             rules, said = proposed_rules(monitor, profile, logged)
             document, notes = {**document, "rules": rules}, (*notes, *said)
             monitor = parse_monitor(name, document, new=True)
+        _check_methods(monitor, profile)
         now = self._clock()
         with self._records.write() as connection:
             if models.exists(connection, name):
@@ -122,6 +125,7 @@ class Register:
             kept = _renamed(kept, monitor.schema)
             kept = scrubbed_reference(kept, monitor.privacy, self._hash_key)
             profile, notes = reference_profile(monitor.schema, kept)
+        _check_methods(monitor, profile if anew else record.reference)
         with self._records.write() as connection:
             now = models.model_named(connection, name)
             if models.changed_since(now, record):
@@ -148,6 +152,24 @@ class Register:
         with self._records.read() as connection:
             document = models.model_named(connection, name).monitor
         return self.change(name, document, reference, actor=actor)
+
+
+def _check_methods(monitor: Monitor, reference: Profile) -> None:
+    """Refuse a statistic of drift that no window of a column could ever be judged by.
+
+    Raises: SchemaError.
+    """
+    of: dict[str, Pair | None] = {**pairs(reference, reference, monitor.schema)}
+    of[monitor.schema.watched_label] = label_pair(reference, reference)
+    for column, method in monitor.drift.methods.items():
+        pair = of.get(column)
+        if method.statistic is STATISTICS["z_test"] and pair is not None:
+            why = method.statistic.apart(pair).reason
+            if why is not None:
+                raise SchemaError(
+                    f"drift: {method.statistic.name} cannot judge {column!r}: {why}; give "
+                    f"{column!r} another method under drift.features, such as jensen_shannon"
+                )
 
 
 def _record(
