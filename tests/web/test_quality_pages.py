@@ -80,7 +80,7 @@ def test_a_feature_shows_its_checks_and_their_rates_over_time(client):
     assert 'id="chart-rate-1"' in page
 
 
-def test_what_is_beyond_its_limit_and_as_usual_says_so(client):
+def test_what_is_beyond_its_limit_and_as_usual_says_so():
     cell = Cell("temp", FEATURE_CHECKS["out_of_range_rate"])
     expected = Expectation(cell, 0.01, 0.0, 5_000, declared=False)
     beyond = Measured(cell, Bounded(0.33, n=900), expected, None, unsure=False)
