@@ -34,6 +34,7 @@ from tocsin.service.mlflow_webhook import MlflowWebhook
 from tocsin.service.multivariate import Multivariate
 from tocsin.service.notify import Notify
 from tocsin.service.operations import Operations
+from tocsin.service.people import People
 from tocsin.service.profile_source import ProfileSource
 from tocsin.service.publish import Publish
 from tocsin.service.quarantine import Quarantine
@@ -79,6 +80,7 @@ class App:
     receivers: Receivers
     deliver: Deliver
     operations: Operations
+    people: People
     read: Read
     audit: Audit
     aliases: Aliases
@@ -146,6 +148,7 @@ def opened(settings: Settings, clock: Clock = wall_clock) -> Iterator[App]:
             receivers=Receivers(records, outside, clock, settings.url),
             deliver=deliver,
             operations=Operations(records, clock),
+            people=People(records, clock),
             read=Read(records, lake),
             audit=Audit(records),
             aliases=aliases,

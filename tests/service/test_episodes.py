@@ -89,7 +89,7 @@ class Watched:
             revision=revision,
             rows=0 if letter == "n" else 100,
             labelled=0 if letter in "ln" else 100,
-            versions={},
+            versions={"1": 100},
             measures={"accuracy_score": measure},
             shifts={},
             delays=(),

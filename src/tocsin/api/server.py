@@ -18,6 +18,7 @@ from tocsin.api import (
     models,
     multivariate,
     operations,
+    people,
     quality,
     receivers,
     registry,
@@ -61,7 +62,7 @@ def application(app: App) -> FastAPI:
     )
     parts = (
         *(sources, models, multivariate, trends, quality, operations, rows, importance),
-        *(receivers, registry, audit, events),
+        *(people, receivers, registry, audit, events),
     )
     for part in parts:
         server.include_router(part.router(app), prefix=_PREFIX, responses=USUAL)

@@ -16,6 +16,7 @@ from tocsin.cli.drift import drift
 from tocsin.cli.estimates import estimates
 from tocsin.cli.importance import importance
 from tocsin.cli.options import Url, remote_at
+from tocsin.cli.people import incident_commands
 from tocsin.cli.quality import quality
 from tocsin.cli.tables import (
     groups_table,
@@ -40,6 +41,7 @@ commands = typer.Typer(
     pretty_exceptions_enable=False,
 )
 commands.add_typer(audit_commands, name="audit")
+commands.add_typer(incident_commands, name="incident")
 commands.add_typer(test_commands, name="test")
 for _command in (acting.history, acting.promote, acting.rollback, estimates, trends):
     commands.command()(_command)

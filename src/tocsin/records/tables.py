@@ -242,6 +242,13 @@ incidents = sa.Table(
     sa.Column("window_size", sa.BigInteger, nullable=False),
     sa.Column("window_end", _Time, nullable=False),
     sa.Column("causes", sa.JSON, nullable=False),
+    # What people said; times are wall time.
+    sa.Column("acknowledged_by", sa.String),
+    sa.Column("acknowledged_at", _Time),
+    sa.Column("snoozed_until", _Time),
+    sa.Column("assignee", sa.String),
+    sa.Column("verdict", sa.String),
+    sa.Column("merged_into", sa.BigInteger),
 )
 
 episodes = sa.Table(
@@ -276,6 +283,8 @@ timeline = sa.Table(
     sa.Column("recorded_at", _Time, nullable=False),
     sa.Column("kind", sa.String, nullable=False),
     sa.Column("text", sa.String, nullable=False),
+    # Who did it; empty where nobody did.
+    sa.Column("actor", sa.String, nullable=False, server_default=""),
 )
 
 receivers = sa.Table(

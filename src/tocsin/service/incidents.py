@@ -6,6 +6,7 @@ from typing import Any
 from sqlalchemy.engine import Connection
 
 from tocsin.declared import Monitor
+from tocsin.declared.derived import VERSION
 from tocsin.ids import uuid7
 from tocsin.records import alerts, changes, evaluations, models
 from tocsin.records.alerts import Episode
@@ -19,8 +20,6 @@ from tocsin.service.notify import Notify
 from tocsin.service.quality import column_of
 from tocsin.service.signals import readings, title
 from tocsin.values import Window, WindowSpec
-
-SEVERITIES = ("info", "warning", "critical")
 
 
 class Acting:
@@ -92,7 +91,8 @@ class Acting:
         assert rule is not None
         assert span is not None
         evaluation = self._evaluation(rule.window, span.fired)
-        causes = () if evaluation is None else self._causes(evaluation, happening.instance)
+        about = "" if rule.by else happening.instance
+        causes = () if evaluation is None else self._causes(evaluation, about)
         text = happening.text or self._said(rule, happening.instance, evaluation)
         episode = Episode(
             id=uuid7(),
@@ -139,8 +139,17 @@ class Acting:
                 opened_at=self._now,
                 **ranked,
             )
-        severity = max(found.severity, rule.severity, key=SEVERITIES.index)
-        reopened = {"resolved": None, "resolved_at": None}
+        severity = alerts.more_severe(found.severity, rule.severity)
+        reopened: dict[str, Any] = {"resolved": None, "resolved_at": None}
+        if severity != found.severity and found.acknowledged_by is not None:
+            # Whoever took it, took something less urgent.
+            reopened |= {"acknowledged_by": None, "acknowledged_at": None, "snoozed_until": None}
+            self._note(
+                found.id,
+                span.fired,
+                "unacknowledged",
+                f"It is {severity} now: the acknowledgement of {found.acknowledged_by} ends",
+            )
         # An incident keeps the causes it has when a later alert finds none.
         kept = {} if found.causes and (not causes or found.resolved is not None) else ranked
         alerts.update_incident(connection, found.id, severity=severity, **reopened, **kept)
@@ -227,7 +236,11 @@ class Acting:
         incident = alerts.open_incident(self._connection, self._record.id)
         if incident is not None:
             episodes = alerts.episodes_of(self._connection, incident.id)
-            columns += [column_of(e.instance) for e in episodes if e.resolved is None]
+            columns += [
+                e.labels.get("feature", "") if e.labels else column_of(e.instance)
+                for e in episodes
+                if e.resolved is None
+            ]
         return frozenset(columns) if all(columns) else frozenset()
 
 
@@ -242,6 +255,10 @@ def labels_of(rule: Rule, instance: str, model: str) -> dict[str, str]:
     }
     if instance:
         found["instance"] = instance
+    if rule.by:
+        of_version = rule.by == VERSION
+        part = instance.removeprefix(f"{VERSION}=") if of_version else instance
+        return {**found, ("version" if of_version else "segment"): part}
     feature = column_of(instance)
     return {**found, "feature": feature} if feature else found
 
