@@ -100,6 +100,14 @@ def test_few_rows_are_enough_for_what_is_far_larger_than_noise() -> None:
     assert shift(found(0.6, floor=0.5, n=100)).verdict is Verdict.DRIFT
 
 
+def test_a_handful_of_rows_is_no_drift_however_far_they_are() -> None:
+    for n, verdict in ((23, Verdict.INSUFFICIENT), (35, Verdict.INSUFFICIENT), (36, Verdict.DRIFT)):
+        assert shift(found(0.9, floor=0.8, n=n)).verdict is verdict
+    assert shift(found(0.9, floor=0.8, n=23)).reason == (
+        "JS distance 0.900, but only 23 of 540 rows"
+    )
+
+
 def test_a_large_z_alone_is_no_drift_when_it_is_just_beyond_the_largest_like_window() -> None:
     past = [0.01] * 12 + [0.4]
     assert shift(found(0.45), past=past).z > 3.5

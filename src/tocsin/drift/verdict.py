@@ -21,6 +21,8 @@ ENOUGH_HISTORY = 7
 FALSE_DISCOVERY = 0.01
 _Z = 3.5
 _Z_FLOOR = 0.01
+# Fewer rows than this part of those that are needed tell nothing; decision 38.
+_LEAST = 1 / 15
 # How far beyond its largest like window; docs/decisions/0003-drift-beyond-history.md
 _BEYOND = 1.25
 
@@ -140,8 +142,9 @@ def _verdict(
         if distance <= EFFECT:
             return Verdict.NONE, f"JS distance {distance:.3f} is within {EFFECT}"
         return Verdict.NONE, _usual(distance, z, usual)
-    # Fewer rows than can tell the effect from noise, unless it is far larger than that.
-    if n < minimum and floor <= EFFECT:
+    # Fewer rows than can tell the effect from noise, unless it is far larger than that. Of one or
+    # two rows a bin the law of that noise is not known.
+    if n < minimum and (floor <= EFFECT or n < _LEAST * minimum):
         return Verdict.INSUFFICIENT, f"JS distance {distance:.3f}, but only {n} of {minimum} rows"
     if q_value >= FALSE_DISCOVERY:
         return Verdict.NONE, f"could be chance (q = {q_value:.2g})"
