@@ -59,7 +59,7 @@ def test_help_lists_every_command() -> None:
 
 def test_status_tells_of_the_server_and_of_the_rows_of_a_model(server: Server) -> None:
     text = run("status", "--url", server.url).stdout
-    assert "monitors 1 models" in text
+    assert "monitors 1 model." in text
     assert "0 rows wait to be folded" in text
 
     text = run("status", "late", "--url", server.url).stdout
