@@ -352,6 +352,10 @@ def test_labels_that_should_be_there_by_now_are_missed(app: App) -> None:
     points = app.quality.view("late").points
     assert points[20].labels.missing == pytest.approx(0, abs=0.02)
     assert points[41].labels.missing == 1.0
+    # As many are expected of a window, however few are looked at.
+    (alone,) = app.quality.view("late", span=int(HOUR.total_seconds()) * 1_000_000).points
+    assert alone.labels == points[-1].labels
+    assert alone.labels.expected is not None
     late = points[20].labels.late
     assert isinstance(late, Bounded)
     assert late.value < 0.02
