@@ -21,6 +21,7 @@ from tocsin.service.alert import Alerting
 from tocsin.service.aliases import Aliases
 from tocsin.service.asking import Asking
 from tocsin.service.audit import Audit
+from tocsin.service.backtest import Backtest
 from tocsin.service.clock import Clock, wall_clock
 from tocsin.service.data_quality import DataQuality
 from tocsin.service.delete import Delete
@@ -80,6 +81,7 @@ class App:
     receivers: Receivers
     deliver: Deliver
     operations: Operations
+    backtest: Backtest
     people: People
     read: Read
     audit: Audit
@@ -148,6 +150,7 @@ def opened(settings: Settings, clock: Clock = wall_clock) -> Iterator[App]:
             receivers=Receivers(records, outside, clock, settings.url),
             deliver=deliver,
             operations=Operations(records, clock),
+            backtest=Backtest(records),
             people=People(records, clock),
             read=Read(records, lake),
             audit=Audit(records),

@@ -11,6 +11,7 @@ from starlette.routing import Route
 import tocsin
 from tocsin.api import (
     audit,
+    backtest,
     events,
     health,
     importance,
@@ -62,7 +63,7 @@ def application(app: App) -> FastAPI:
     )
     parts = (
         *(sources, models, multivariate, trends, quality, operations, rows, importance),
-        *(people, receivers, registry, audit, events),
+        *(people, backtest, receivers, registry, audit, events),
     )
     for part in parts:
         server.include_router(part.router(app), prefix=_PREFIX, responses=USUAL)

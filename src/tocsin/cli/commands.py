@@ -11,6 +11,7 @@ from rich.progress import Progress
 import tocsin
 from tocsin.cli import acting, rows, state, watching
 from tocsin.cli.auditing import audit_commands
+from tocsin.cli.backtesting import backtest
 from tocsin.cli.capturing import serve as serve_model
 from tocsin.cli.drift import drift
 from tocsin.cli.estimates import estimates
@@ -257,6 +258,8 @@ for command in (
     quality,
 ):
     commands.command()(command)
+
+commands.command()(backtest)
 
 
 @commands.command()
