@@ -20,6 +20,8 @@ TocsinError
 """
 
 import re
+from collections.abc import Iterable
+from difflib import get_close_matches
 
 _CREDENTIALS = re.compile(r"://[^/?#\s]*@")
 
@@ -31,6 +33,16 @@ def without_credentials(text: str) -> str:
     'no answer of http://mlflow:5000/api'
     """
     return _CREDENTIALS.sub("://", text)
+
+
+def did_you_mean(name: str, known: Iterable[str]) -> str:
+    """A question about the known name that is nearest to an unknown one; nothing if none is near.
+
+    >>> did_you_mean("roc_acu", ["accuracy_score", "roc_auc"]), did_you_mean("xyz", ["roc_auc"])
+    ('did you mean roc_auc? ', '')
+    """
+    near = get_close_matches(name, list(known), n=1)
+    return f"did you mean {near[0]}? " if near else ""
 
 
 class TocsinError(Exception):
