@@ -76,6 +76,10 @@ def test_status_tells_of_the_server_and_of_the_rows_of_a_model(server: Server) -
         (["drift", "late", "--feature", "distance"], "/models/late/features/distance/drift"),
         (["estimates", "late"], "/models/late/estimates"),
         (["trends", "late"], "/models/late/trends"),
+        (["metrics", "late", "roc_auc"], "/models/late/metrics/roc_auc"),
+        (["metrics", "late", "volume"], "/models/late/metrics/volume"),
+        (["incidents"], "/incidents"),
+        (["incidents", "1"], "/incidents/1"),
     ],
     ids=lambda part: " ".join(part) if isinstance(part, list) else "",
 )
