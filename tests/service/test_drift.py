@@ -276,3 +276,19 @@ def test_a_method_that_can_never_judge_a_column_is_refused(
         app.register.change("late", monitor_document(drift=drift))
     two = {"features": {"prediction": {"method": "z_test"}}}
     app.register.change("late", monitor_document(drift=two))
+
+
+def test_a_window_keeps_the_method_by_which_it_was_judged(app: App) -> None:
+    feed = fed(app, hours=3)
+    methods = {"features": {"distance": {"method": "psi", "threshold": 0.3}}}
+    app.register.change("late", monitor_document(windows=["1h"], drift=methods))
+    before = app.read.statistics("late", "distance", window=ONE_HOUR)
+    assert before is not None
+    assert before.method is None
+    feed.hours(3, 5, rows=400)
+    feed.work()
+    after = app.read.statistics("late", "distance", window=ONE_HOUR)
+    assert after is not None
+    assert after.method == "psi"
+    psi = next(j for j in after.references[0].judgements if j.statistic.name == "psi")
+    assert psi.threshold == 0.3

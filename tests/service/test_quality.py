@@ -7,13 +7,13 @@ import pytest
 from tests.world import HOUR, START, Feed, flights, monitor_document, outcome, prediction, reference
 
 from tocsin.app import App, opened
-from tocsin.errors import SchemaError
+from tocsin.errors import InvalidInputError, SchemaError
 from tocsin.quality import Finding
 from tocsin.records import evaluations, models
 from tocsin.records.evaluations import Evaluation
 from tocsin.service.quality import findings_of
 from tocsin.settings import Settings
-from tocsin.values import Bounded, from_datetime
+from tocsin.values import Bounded, Undefined, from_datetime
 
 RULE = {"alert": "DataQuality", "expr": {"metric": "quality", "window": "1h"}}
 
@@ -390,3 +390,28 @@ def test_freshness_is_declared_or_learned_and_a_replay_is_never_late(app: App) -
     fresh = app.quality.view("late").freshness
     assert (fresh.stale, fresh.limit) == (False, None)
     assert "replay" in fresh.reason
+
+
+def test_the_number_of_rows_has_a_series_as_rules_may_look_at_it(app: App) -> None:
+    feed = watched(app)
+    feed.hours(0, 3)
+    send(feed, 3, n=40)
+    close(feed, 4)
+    feed.work()
+    series = app.read.series("late", "volume", window=int(HOUR.total_seconds()) * 1_000_000)
+    assert [p.measure.value for p in series.points if isinstance(p.measure, Bounded)] == [
+        *(80, 80, 80, 40)
+    ]
+    assert isinstance(series.reference, Undefined)
+    with pytest.raises(InvalidInputError, match="did you mean"):
+        app.read.series("late", "label_rat")
+
+
+def test_a_declared_number_of_rows_is_one_of_the_shortest_windows(app: App) -> None:
+    feed = watched(app, windows=["1h", "6h"], quality={"volume": {"max": 100}})
+    feed.hours(0, 13)
+    feed.work()
+    for size in (1, 6):
+        view = app.quality.view("late", window=size * int(HOUR.total_seconds()) * 1_000_000)
+        assert view.points[-1].rows == 80 * size
+        assert [f.name for f in view.points[-1].findings if f.name == "volume"] == []
