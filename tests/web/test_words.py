@@ -81,6 +81,13 @@ def test_an_interval_that_lies_to_one_side_is_told_by_its_ends():
     assert words.measure_words(METRICS["accuracy_score"], one) == "1.00 (0.207 to 1.00)"
 
 
+def test_an_interval_that_says_nothing_is_not_told():
+    wide = Bounded(11.9, low=0.000347, high=407_000.0, n=2)
+    assert words.interval(METRICS["log_loss"], wide) == "too few rows to say"
+    assert words.measure_words(METRICS["log_loss"], wide) == "11.9 (too few rows to say)"
+    assert words.interval(METRICS["log_loss"], Bounded(0.5, low=0.0, high=2.0)) == "0 to 2.00"
+
+
 def _point(hour, measure, *, coverage=1.0, final=False):
     return Point(Window(hour, hour + 1), 1, 0, final, 30, coverage, {}, measure)
 

@@ -30,6 +30,17 @@ def state_of_all(overviews: list[Overview]) -> str:
     return "The model is healthy" if total == 1 else f"All {models} are healthy"
 
 
+def healthy_words(detail: ModelDetail) -> str:
+    """What `healthy` rests on: on rules that are silent, not on numbers that are good."""
+    if detail.overview.condition is not Condition.HEALTHY:
+        return ""
+    rules = len(detail.monitor.rules)
+    if not rules:
+        return "no rule watches it"
+    silent = "its rule is" if rules == 1 else f"its {rules} rules are"
+    return f"{silent} silent, and no threshold is ahead"
+
+
 def labels_sentence(detail: ModelDetail) -> str:
     """When the windows of a model are final, and how that is known."""
     after = duration(detail.final_after)

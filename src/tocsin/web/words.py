@@ -30,6 +30,8 @@ from tocsin.values import (
 SHARES = frozenset({"label_rate", "prediction_rate", "coverage"})
 _MOST_SPARKS = 120
 _MOST_PLACES = 4
+# An interval of which one end is so many times the other says nothing.
+_WIDE = 1_000.0
 # An interval is not told by its half where one end is so many times as far away.
 _ONE_SIDED = 2.0
 _NO_BREAK = "\u00a0"
@@ -285,10 +287,13 @@ def against_threshold(judgement: Judgement) -> str:
 
 
 def interval(metric: Metric, measure: Bounded) -> str:
-    """The 95 % interval, or a dash."""
+    """The 95 % interval; a dash where there is none, and words where it says nothing."""
     low, high = measure.low, measure.high
     if low is None or high is None or not (isfinite(low) and isfinite(high)):
         return "–"
+    # Ends of two rows or so: 0.0003 to 400,000.
+    if low > 0 and high > _WIDE * low:
+        return "too few rows to say"
     return f"{level(metric, low)} to {level(metric, high)}"
 
 
