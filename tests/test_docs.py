@@ -18,11 +18,13 @@ from tests.servers import Server
 from tests.world import Feed, flights
 from tocsin.app import opened
 from tocsin.cli.commands import commands
+from tocsin.declared.json_schema import monitors_schema
 from tocsin.demo.servers import mlflow_server
 from tocsin.drift import STATISTICS
 from tocsin.metrics import METRICS, catalogue
 from tocsin.quality import FEATURE_CHECKS, MODEL_CHECKS, VOLUME
 from tocsin.schema import Schema, Task
+from tocsin.service.configuration_files import load
 from tocsin.settings import Settings
 
 ROOT = Path(__file__).parents[1]
@@ -248,6 +250,53 @@ def test_what_the_page_on_estimates_does_is_estimated(server: Server, tmp_path: 
     assert all(f"`{flag}`" in page for flag in flags)
 
 
+def test_the_example_of_monitors_as_code_is_applied(server: Server, tmp_path: Path) -> None:
+    page = (ROOT / "docs/monitors.md").read_text()
+    (making,) = blocks("docs/monitors.md")
+    run(making, server.url, tmp_path)
+    example, tests = re.findall(r"```yaml\n(.*?)```", page, re.DOTALL)
+    (tmp_path / "monitors.yaml").write_text(example)
+    (tmp_path / "monitors.test.yaml").write_text(tests)
+    said = {}
+    for command in re.findall(r"```sh\n(.*?)\n```", page):
+        program, name, *arguments = shlex.split(command)
+        assert program == "tocsin"
+        done = subprocess.run(
+            [sys.executable, "-m", "tocsin", name, *arguments],
+            cwd=tmp_path,
+            env={**os.environ, "TOCSIN_URL": server.url},
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
+        )
+        said[name] = (done.returncode, done.stdout + done.stderr)
+    assert said["check"] == (0, "No faults: 1 monitor, 2 receivers.\n")
+    assert said["plan"][0] == 2
+    assert "3 changes." in said["plan"][1]
+    assert said["apply"][0] == 0
+    assert said["test"] == (
+        0,
+        "ok     one bad window wakes nobody, two do\n1 of 1 tests passed.\n",
+    )
+    (tmp_path / "exported.yaml").write_text(said["export"][1])
+    (monitor,) = load([tmp_path / "exported.yaml"]).checked.good().monitors
+    assert [rule["alert"] for rule in monitor.document["rules"]] == [
+        "AucLow",
+        "EstimateLow",
+        "FeatureDrift",
+        "NullRateHigh",
+    ]
+
+
+def test_the_page_on_monitors_names_every_field() -> None:
+    page = (ROOT / "docs/monitors.md").read_text()
+    schema = monitors_schema()
+    named = [schema, *schema["$defs"].values()]
+    fields = {field for part in named for field in part.get("properties", {})}
+    assert sorted(field for field in fields if f"`{field}`" not in page) == []
+
+
 def test_every_block_about_tasks_adds_its_model(server: Server, tmp_path: Path) -> None:
     for block in blocks("docs/tasks.md"):
         run(block, server.url, tmp_path)
@@ -344,3 +393,16 @@ def test_links_inside_the_documents_lead_somewhere() -> None:
     for document in [ROOT / "README.md", *(ROOT / "docs").rglob("*.md")]:
         for target in re.findall(r"\]\(([^)#:]+)\)", document.read_text()):
             assert (document.parent / target).exists(), f"{document.name}: {target}"
+
+
+def test_every_block_about_routing_runs_in_turn(server: Server, tmp_path: Path) -> None:
+    first, *rest = blocks("docs/routing.md")
+    run(first, server.url, tmp_path)
+    told = CliRunner().invoke(
+        commands, ["route", "test", "model=fraud", "severity=critical", "--url", server.url]
+    )
+    assert "by route.routes.0, which takes" in told.output
+    assert "team would be told\n    by route.routes.2, which takes everything" in told.output
+    for block in rest:
+        run(block, server.url, tmp_path)
+    assert [each["state"] for each in server.get("/silences?expired=true")] == ["expired"]

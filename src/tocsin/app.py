@@ -23,12 +23,15 @@ from tocsin.service.asking import Asking
 from tocsin.service.audit import Audit
 from tocsin.service.backtest import Backtest
 from tocsin.service.clock import Clock, wall_clock
+from tocsin.service.configure import Configure
 from tocsin.service.data_quality import DataQuality
 from tocsin.service.delete import Delete
 from tocsin.service.deliver import Deliver
+from tocsin.service.drafts import Drafts
 from tocsin.service.erase import Erase
 from tocsin.service.evaluate import Evaluate
 from tocsin.service.fold import Due, Fold
+from tocsin.service.follow_files import FollowFiles
 from tocsin.service.importance import Importances
 from tocsin.service.ingest import Ingest
 from tocsin.service.mlflow_webhook import MlflowWebhook
@@ -45,6 +48,8 @@ from tocsin.service.receivers import Receivers
 from tocsin.service.register import Register
 from tocsin.service.retain import Retain
 from tocsin.service.room import Room
+from tocsin.service.routing import Routings
+from tocsin.service.silences import Silences
 from tocsin.service.trouble import Trouble
 from tocsin.settings import Settings, secret
 from tocsin.values import SECOND
@@ -54,6 +59,7 @@ from tocsin.worker import Worker
 # The entry points by which packages bring metrics of their own.
 _METRICS = "tocsin.metrics"
 _KEY_BYTES = 32
+_LOOK_AT_FILES_S = 1.0
 # delta-rs makes a host name of a table's path, and these may not be in one.
 _NOT_IN_PATHS = frozenset("[]^|")
 
@@ -65,6 +71,8 @@ class App:
     settings: Settings
     records: Records
     register: Register
+    configure: Configure
+    drafts: Drafts
     ingest: Ingest
     room: Room
     quarantine: Quarantine
@@ -79,6 +87,9 @@ class App:
     multivariate: Multivariate
     quality: DataQuality
     receivers: Receivers
+    routings: Routings
+    silences: Silences
+    notify: Notify
     deliver: Deliver
     operations: Operations
     backtest: Backtest
@@ -91,6 +102,7 @@ class App:
     worker: Worker
     watcher: Watcher
     publisher: Watcher
+    follower: Watcher | None
 
 
 @contextmanager
@@ -112,9 +124,8 @@ def opened(settings: Settings, clock: Clock = wall_clock) -> Iterator[App]:
                 outbox.set_receiver(connection, Receiver("log", "log", {}))
         due = Due(settings.seal_rows, settings.seal_age)
         fold = Fold(records, lake, clock, due)
-        evaluate = Evaluate(
-            records, Alerting(Notify(settings.url)), clock, revise_after=settings.revise_after
-        )
+        notify = Notify(records, clock, settings.url)
+        evaluate = Evaluate(records, Alerting(notify), clock, revise_after=settings.revise_after)
         outside = Outside(settings.allow_networks, secrets=secret)
         deliver = Deliver(records, clock, outside)
         rebuild = Rebuild(records, lake, clock)
@@ -130,10 +141,14 @@ def opened(settings: Settings, clock: Clock = wall_clock) -> Iterator[App]:
         ingest = Ingest(records, clock, room, hash_key)
         forgetting = (ingest.forget, fold.forget, evaluate.forget, retain.forget)
         delete = Delete(records, lake, clock, forgetting)
+        register = Register(records, lake, clock, hash_key)
+        configure = Configure(records, register, delete, clock, settings.tracking_uri)
         yield App(
             settings=settings,
             records=records,
-            register=Register(records, lake, clock, hash_key),
+            register=register,
+            configure=configure,
+            drafts=Drafts(records, register),
             ingest=ingest,
             room=room,
             quarantine=Quarantine(records, lake, clock, hash_key),
@@ -148,6 +163,9 @@ def opened(settings: Settings, clock: Clock = wall_clock) -> Iterator[App]:
             multivariate=Multivariate(records, lake),
             quality=DataQuality(records, clock),
             receivers=Receivers(records, outside, clock, settings.url),
+            routings=Routings(records, clock),
+            silences=Silences(records, clock),
+            notify=notify,
             deliver=deliver,
             operations=Operations(records, clock),
             backtest=Backtest(records),
@@ -159,9 +177,19 @@ def opened(settings: Settings, clock: Clock = wall_clock) -> Iterator[App]:
             webhook=MlflowWebhook(records, clock, settings.webhook_secret),
             watcher=Watcher("registry", aliases.look_at_all, every_s=every_s),
             publisher=Watcher("results", publish.publish, every_s=every_s),
-            worker=Worker(rebuild, fold, evaluate, retain, delete, deliver, trouble),
+            follower=_follower(configure, settings),
+            worker=Worker(rebuild, fold, evaluate, retain, delete, notify, deliver, trouble),
         )
         records.close()
+
+
+def _follower(configure: Configure, settings: Settings) -> Watcher | None:
+    """What looks whether the files of monitors changed, where there are any."""
+    if not settings.config:
+        return None
+    files = FollowFiles(configure, settings.config)
+    every_s = _LOOK_AT_FILES_S
+    return Watcher("configuration", files.look, every_s=every_s, longest_s=every_s)
 
 
 def _hash_key(path: Path) -> bytes:

@@ -6,6 +6,7 @@ TocsinError
 │   ├── BodyTooLargeError      a request body beyond what one request may hold
 │   ├── UnknownFormatError     a content type or an encoding that nobody reads
 │   ├── SchemaError            a schema or a monitor that contradicts itself or its data
+│   │   └── ConfigurationError files of monitors with faults; carries each with its place
 │   ├── SourceMovedError       a source is not where its next rows begin; carries where it is
 │   ├── AliasMovedError        an alias that somebody else moved meanwhile
 │   ├── UnknownModelError      a model that nobody added
@@ -20,8 +21,13 @@ TocsinError
 """
 
 import re
+<<<<<<< HEAD
 from collections.abc import Iterable
 from difflib import get_close_matches
+=======
+from collections.abc import Sequence
+from typing import Any
+>>>>>>> d91f41edc26fad3432f149ccbec26bde23fab6f0
 
 _CREDENTIALS = re.compile(r"://[^/?#\s]*@")
 
@@ -71,6 +77,14 @@ class UnknownFormatError(InvalidInputError):
 
 class SchemaError(InvalidInputError):
     """A schema or monitor that contradicts itself or its data."""
+
+
+class ConfigurationError(SchemaError):
+    """Files of monitors that cannot be used; `faults` are all of them, each with its place."""
+
+    def __init__(self, message: str, faults: Sequence[dict[str, Any]] = ()) -> None:
+        super().__init__(message)
+        self.faults = tuple(faults)
 
 
 class SourceMovedError(InvalidInputError):

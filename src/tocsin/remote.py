@@ -3,7 +3,7 @@
 import getpass
 import io
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from http import HTTPStatus
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,7 +11,7 @@ from urllib.parse import quote
 
 import httpx2
 
-from tocsin.errors import InvalidInputError, StartupError
+from tocsin.errors import ConfigurationError, InvalidInputError, StartupError
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -84,6 +84,17 @@ class Remote:
             files={"reference": (reference.name, table)},
         ).json()
 
+    def put_tables(
+        self, *parts: str, document: dict[str, Any], tables: Iterable[bytes], **parameters: str
+    ) -> Any:
+        """The answer to PUT with a document and tables as Parquet.
+
+        Raises: InvalidInputError, StartupError.
+        """
+        files = [("references", (f"{i}.parquet", table)) for i, table in enumerate(tables)]
+        data = {"document": json.dumps(document)}
+        return self._ask("PUT", parts, params=parameters, data=data, files=files).json()
+
     def address(self, *parts: str) -> str:
         """Where the API has this."""
         return f"{self.base}/api/v1{path_of(*parts)}"
@@ -95,9 +106,13 @@ class Remote:
         if answer.is_success:
             return answer
         try:
-            message = answer.json()["error"]["message"]
+            error = answer.json()["error"]
+            message, faults = error["message"], error.get("faults")
         except (ValueError, KeyError, TypeError):
             message = f"{self.base} answered {answer.status_code}; is it a Tocsin server?"
+            faults = None
+        if faults:
+            raise ConfigurationError(message, faults)
         raise InvalidInputError(message)
 
     def _answer(self, method: str, parts: Sequence[str], **request: Any) -> httpx2.Response:

@@ -1,7 +1,7 @@
 """Everything that is set from outside, read once; nothing else reads the environment."""
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
@@ -30,6 +30,7 @@ class Settings:
     to look where the registry's aliases are, microseconds. publish: whether results go back to
     MLflow. webhook_secret: of MLflow's webhooks;
     None to take none. allow_networks: where notifications may go beside the open internet.
+    config: files of monitors, or folders of such, that the server follows.
     """
 
     data: Path
@@ -49,6 +50,7 @@ class Settings:
     allowed_hosts: tuple[str, ...] = ()
     webhook_secret: bytes | None = field(default=None, repr=False)
     allow_networks: tuple[IPv4Network | IPv6Network, ...] = ()
+    config: tuple[Path, ...] = ()
 
 
 def settings(
@@ -60,6 +62,7 @@ def settings(
     tracking_uri: str | None = None,
     lake: str | None = None,
     allowed_hosts: str | None = None,
+    config: Sequence[Path] = (),
 ) -> Settings:
     """Settings from arguments, else from `TOCSIN_*` variables, else the defaults.
 
@@ -89,6 +92,7 @@ def settings(
         allowed_hosts=_hosts(allowed_hosts or environment.get("TOCSIN_ALLOWED_HOSTS", "")),
         webhook_secret=_secret(environment, "TOCSIN_MLFLOW_WEBHOOK_SECRET"),
         allow_networks=_networks(environment.get("TOCSIN_ALLOW_NETWORKS", "")),
+        config=tuple(config) or _paths(environment.get("TOCSIN_CONFIG", "")),
     )
 
 
@@ -131,6 +135,11 @@ def _secret(environment: Mapping[str, str], name: str) -> bytes | None:
 def _hosts(text: str) -> tuple[str, ...]:
     """Names with commas between, as in browsers' addresses: in small letters."""
     return tuple(host.strip().lower() for host in text.split(",") if host.strip())
+
+
+def _paths(text: str) -> tuple[Path, ...]:
+    """Files or folders, with between them what the system has between paths."""
+    return tuple(Path(part) for part in text.split(os.pathsep) if part.strip())
 
 
 def _networks(text: str) -> tuple[IPv4Network | IPv6Network, ...]:

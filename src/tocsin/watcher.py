@@ -16,7 +16,15 @@ _STOP_S = 2.0
 class Watcher:
     """One thread that does its work again and again, ever rarer while it fails."""
 
-    def __init__(self, name: str, work: Callable[[], object], *, every_s: float) -> None:
+    def __init__(
+        self,
+        name: str,
+        work: Callable[[], object],
+        *,
+        every_s: float,
+        longest_s: float = _LONGEST_PAUSE_S,
+    ) -> None:
+        self._longest_s = longest_s
         self._name = name
         self._work = work
         self._every_s = every_s
@@ -53,7 +61,7 @@ class Watcher:
             try:
                 self._work()
             except Exception as error:  # noqa: BLE001 - this thread's entry point
-                pause_s = min(pause_s * 2, max(_LONGEST_PAUSE_S, self._every_s))
+                pause_s = min(pause_s * 2, max(self._longest_s, self._every_s))
                 # A server that is away is said once, a fault of ours each time.
                 if not isinstance(error, TocsinError):
                     _log.exception("%s failed", self._name)

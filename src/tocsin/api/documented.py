@@ -7,12 +7,27 @@ from pydantic import BaseModel
 from tocsin.service.decoding import MEDIA_TYPES
 
 
+class FaultAnswer(BaseModel):
+    """What is wrong at a place of a file; path: the field, by keys and numbers."""
+
+    file: str
+    line: int
+    column: int
+    field: str
+    path: list[str | int]
+    message: str
+
+
 class _Error(BaseModel):
-    """What is wrong; position: where in the body, or of a source, where it is known."""
+    """What is wrong; position: where in the body, or of a source, where it is known.
+
+    faults: of files of monitors, each by itself.
+    """
 
     type: str
     message: str
     position: int | str | None = None
+    faults: list[FaultAnswer] | None = None
 
 
 class Problem(BaseModel):

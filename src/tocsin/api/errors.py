@@ -11,6 +11,7 @@ from fastapi.responses import JSONResponse
 from tocsin.errors import (
     AliasMovedError,
     BodyTooLargeError,
+    ConfigurationError,
     InvalidInputError,
     MalformedBodyError,
     NotAllowedError,
@@ -59,7 +60,10 @@ async def _ours(_: Request, error: Exception) -> JSONResponse:
     headers = {}
     if isinstance(error, UnavailableError):
         headers["Retry-After"] = str(ceil(error.retry_after_s))
-    return JSONResponse(_body(name, str(error), position), status, headers)
+    body = _body(name, str(error), position)
+    if isinstance(error, ConfigurationError) and error.faults:
+        body["error"]["faults"] = list(error.faults)
+    return JSONResponse(body, status, headers)
 
 
 async def _parameters(_: Request, error: Exception) -> JSONResponse:

@@ -298,7 +298,12 @@ def router(app: App) -> APIRouter:
             "outbox": found.outbox,
             "rebuilding": [rebuilding_document(each) for each in found.rebuilding],
             "trouble": trouble_document(
-                [*app.worker.trouble, *app.watcher.trouble, *app.publisher.trouble]
+                [
+                    *app.worker.trouble,
+                    *app.watcher.trouble,
+                    *app.publisher.trouble,
+                    *(() if app.follower is None else app.follower.trouble),
+                ]
             ),
         }
 

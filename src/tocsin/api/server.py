@@ -12,6 +12,7 @@ import tocsin
 from tocsin.api import (
     audit,
     backtest,
+    configuration,
     events,
     health,
     importance,
@@ -23,7 +24,9 @@ from tocsin.api import (
     quality,
     receivers,
     registry,
+    routing,
     rows,
+    silences,
     sources,
     trends,
 )
@@ -46,9 +49,13 @@ def application(app: App) -> FastAPI:
         app.worker.start()
         app.watcher.start()
         app.publisher.start()
+        if app.follower is not None:
+            app.follower.start()
         try:
             yield
         finally:
+            if app.follower is not None:
+                app.follower.stop()
             app.publisher.stop()
             app.watcher.stop()
             app.worker.stop()
@@ -63,7 +70,7 @@ def application(app: App) -> FastAPI:
     )
     parts = (
         *(sources, models, multivariate, trends, quality, operations, rows, importance),
-        *(people, backtest, receivers, registry, audit, events),
+        *(people, backtest, receivers, routing, silences, registry, audit, events, configuration),
     )
     for part in parts:
         server.include_router(part.router(app), prefix=_PREFIX, responses=USUAL)

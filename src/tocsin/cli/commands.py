@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.progress import Progress
 
 import tocsin
-from tocsin.cli import acting, rows, state, watching
+from tocsin.cli import acting, configuring, rows, state, watching
 from tocsin.cli.auditing import audit_commands
 from tocsin.cli.backtesting import backtest
 from tocsin.cli.capturing import serve as serve_model
@@ -19,6 +19,8 @@ from tocsin.cli.importance import importance
 from tocsin.cli.options import AsJson, Url, print_json, remote_at
 from tocsin.cli.people import incident_commands
 from tocsin.cli.quality import quality
+from tocsin.cli.routes import route_commands
+from tocsin.cli.silencing import silence_commands
 from tocsin.cli.tables import (
     groups_table,
     incident_table,
@@ -44,6 +46,8 @@ commands = typer.Typer(
 commands.add_typer(audit_commands, name="audit")
 commands.add_typer(incident_commands, name="incident")
 commands.add_typer(test_commands, name="test")
+commands.add_typer(silence_commands, name="silence")
+commands.add_typer(route_commands, name="route")
 for _command in (acting.history, acting.promote, acting.rollback, estimates, trends):
     commands.command()(_command)
 _out = Console()
@@ -62,6 +66,7 @@ TrackingUri = Annotated[
 
 
 @commands.command()
+@commands.command(name="up")
 def server(
     data: Data = None,
     host: Host = None,
@@ -71,6 +76,10 @@ def server(
     allowed_hosts: Annotated[
         str | None,
         typer.Option(help="Names by which browsers reach it, with commas between."),
+    ] = None,
+    config: Annotated[
+        list[Path] | None,
+        typer.Option(help="Files of monitors, or a folder: applied now, and when they change."),
     ] = None,
 ) -> None:
     """Run Tocsin: API, pages and worker in one process."""
@@ -86,6 +95,7 @@ def server(
         tracking_uri=tracking_uri,
         lake=lake,
         allowed_hosts=allowed_hosts,
+        config=config or (),
     )
     serve(chosen, ready=lambda url: _out.print(f"Tocsin runs at {url} on data in {chosen.data}"))
 
@@ -269,6 +279,10 @@ for command in (
     rows.erase,
     importance,
     quality,
+    configuring.check,
+    configuring.plan,
+    configuring.apply,
+    configuring.export,
 ):
     commands.command()(command)
 

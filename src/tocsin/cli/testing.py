@@ -1,15 +1,31 @@
 """Try what would only be needed at night."""
 
-from typing import Annotated
+from pathlib import Path
+from typing import Annotated, Any
 
 import typer
 from rich.console import Console
 from rich.markup import escape
+from typer.core import TyperGroup
 
 from tocsin.cli.options import Url, remote_at
 
+
+class _OrFiles(TyperGroup):
+    """`tocsin test FILE` is `tocsin test rules FILE`."""
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        """The command that is named, or that of a file."""
+        if args and args[0] not in self.commands and not args[0].startswith("-"):
+            args = ["rules", *args]
+        return super().resolve_command(ctx, args)
+
+
 test_commands = typer.Typer(
-    name="test", help="Try receivers before they are needed.", no_args_is_help=True
+    name="test",
+    cls=_OrFiles,
+    help="Try rules (`tocsin test FILE`) and receivers before they are needed.",
+    no_args_is_help=True,
 )
 _out = Console(highlight=False)
 
@@ -29,3 +45,22 @@ def receiver(
         _out.print(f"{escape(name)} did not take it: {escape(answer['error'])}")
         raise typer.Exit(1)
     _out.print(f"{escape(name)} took the message.")
+
+
+@test_commands.command()
+def rules(
+    files: Annotated[list[Path], typer.Argument(help="Files of tests.")],
+) -> None:
+    """Let windows go through the rules of files, and say which alert is not as expected."""
+    from tocsin.service.rule_tests import run_tests
+
+    failed = total = 0
+    for file in files:
+        for test in run_tests(file):
+            total += 1
+            failed += bool(test.failures)
+            _out.print(f"{'FAILED' if test.failures else 'ok':6} {test.name}", markup=False)
+            for failure in test.failures:
+                _out.print(f"       {failure}", markup=False, soft_wrap=True)
+    _out.print(f"{total - failed} of {total} tests passed.")
+    raise typer.Exit(1 if failed else 0)

@@ -23,7 +23,9 @@ class _Strict(BaseModel):
 
 def _names(value: object) -> object:
     """One name is a list of one."""
-    return [value] if isinstance(value, str) else value
+    if isinstance(value, str):
+        return (value,)
+    return tuple(value) if isinstance(value, list) else value
 
 
 _Name = Annotated[str, Field(min_length=1)]

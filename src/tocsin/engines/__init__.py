@@ -2,6 +2,7 @@
 
 from tocsin.engines.base import Engine, Source
 from tocsin.engines.batches import merged, profile_joined, profile_labels, profile_predictions
+from tocsin.engines.digest import reference_digest
 from tocsin.engines.local import LocalEngine
 from tocsin.engines.reference import Reference, reference_rows
 
@@ -14,5 +15,6 @@ __all__ = [
     "profile_joined",
     "profile_labels",
     "profile_predictions",
+    "reference_digest",
     "reference_rows",
 ]

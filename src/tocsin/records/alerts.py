@@ -290,3 +290,13 @@ def _episodes(connection: Connection, wanted: sa.ColumnElement[bool]) -> list[Ep
     columns = (column for column in episodes.c if column.name != "model_id")
     query = sa.select(*columns).where(wanted).order_by(episodes.c.fired, episodes.c.id)
     return [Episode(**row) for row in connection.execute(query).mappings()]
+
+
+def open_by_rule(connection: Connection, model_id: int) -> dict[str, int]:
+    """How many episodes of each rule are open."""
+    query = (
+        sa.select(episodes.c.rule, sa.func.count())
+        .where(episodes.c.model_id == model_id, episodes.c.resolved.is_(None))
+        .group_by(episodes.c.rule)
+    )
+    return {rule: int(count) for rule, count in connection.execute(query)}

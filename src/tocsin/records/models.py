@@ -44,6 +44,7 @@ class ModelRecord:
     evaluated_until: int | None
     maturity: Maturity | None
     retained_from: int | None
+    reference_digest: str | None = None
 
 
 @dataclass(frozen=True)
@@ -62,6 +63,7 @@ def add_model(
     monitor: dict[str, Any],
     reference: Profile,
     notes: tuple[str, ...],
+    reference_digest: str | None = None,
     now: int,
 ) -> int:
     """Store a new model; its id."""
@@ -76,6 +78,7 @@ def add_model(
             reference=reference.to_bytes(),
             notes=list(notes),
             profiled_digest=plan.digest,
+            reference_digest=reference_digest,
             created_at=now,
             folded_offset=0,
         )
@@ -111,6 +114,12 @@ def set_reference(
             profiled_digest="",
         )
     )
+
+
+def set_reference_digest(connection: Connection, model_id: int, digest: str) -> None:
+    """Note which rows were given as a model's reference."""
+    mine = models.update().where(models.c.id == model_id)
+    connection.execute(mine.values(reference_digest=digest))
 
 
 def names_to_rebuild(connection: Connection) -> list[str]:
@@ -327,6 +336,7 @@ def _record(row: sa.Row[Any]) -> ModelRecord:
         evaluated_until=row.evaluated_until,
         maturity=None if row.maturity is None else _maturity(row.maturity),
         retained_from=row.retained_from,
+        reference_digest=row.reference_digest,
     )
 
 

@@ -158,3 +158,18 @@ def all_receivers(connection: Connection) -> Sequence[Receiver]:
     """All receivers by name."""
     query = sa.select(receivers).order_by(receivers.c.name)
     return [Receiver(row.name, row.kind, row.options) for row in connection.execute(query)]
+
+
+def remove_receiver(connection: Connection, name: str) -> None:
+    """Drop a receiver; what waits for it goes nowhere."""
+    connection.execute(receivers.delete().where(receivers.c.name == name))
+
+
+def open_by_receiver(connection: Connection) -> dict[str, int]:
+    """How many messages wait for each receiver."""
+    query = (
+        sa.select(outbox.c.receiver, sa.func.count())
+        .where(outbox.c.state.in_(_OPEN))
+        .group_by(outbox.c.receiver)
+    )
+    return {name: int(number) for name, number in connection.execute(query)}

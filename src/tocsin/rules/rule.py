@@ -100,7 +100,7 @@ class Rule:
         if self.clear is not None and self.clear != self.value and self.breached(self.clear):
             raise SchemaError(
                 f"rule {self.name!r} clears at {self.clear:g}, which is on the breached side of "
-                f"{self.op} {self.value:g}"
+                f"{self.op} {self.value:g}; write a number on the good side, or leave it out"
             )
 
     def breached(self, number: float) -> bool:

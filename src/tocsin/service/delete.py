@@ -2,6 +2,8 @@
 
 from collections.abc import Callable, Sequence
 
+from sqlalchemy.engine import Connection
+
 from tocsin.lake import Lake
 from tocsin.records import Records, audit, changes, deletions, models
 from tocsin.records.deletions import Deletion
@@ -35,13 +37,17 @@ class Delete:
         """
         now = self._clock()
         with self._records.write() as connection:
-            model_id, document = models.monitor_named(connection, model)
-            deed = audit.Deed(
-                actor, "none", "model.deleted", f"model/{model}", config_hash=config_hash(document)
-            )
-            audit.append(connection, deed, now=now)
-            deletions.delete_model(connection, model_id, model, now=now)
-            changes.announce(connection, f"model/{model}", now=now)
+            self.write_deleted(connection, model, actor=actor, now=now)
+
+    def write_deleted(self, connection: Connection, model: str, *, actor: str, now: int) -> None:
+        """The same within a transaction. Raises: UnknownModelError."""
+        model_id, document = models.monitor_named(connection, model)
+        deed = audit.Deed(
+            actor, "none", "model.deleted", f"model/{model}", config_hash=config_hash(document)
+        )
+        audit.append(connection, deed, now=now)
+        deletions.delete_model(connection, model_id, model, now=now)
+        changes.announce(connection, f"model/{model}", now=now)
 
     def waiting(self) -> list[Deletion]:
         """The deleted models whose files are to be removed."""

@@ -1,7 +1,7 @@
 """Add a model to be monitored: its monitor, its reference, and the plan that follows from it."""
 
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -9,8 +9,12 @@ import pyarrow as pa
 from sqlalchemy.engine import Connection
 
 from tocsin.declared import Monitor, parse_monitor
+<<<<<<< HEAD
 from tocsin.drift import STATISTICS, Pair
 from tocsin.engines import reference_rows
+=======
+from tocsin.engines import reference_digest, reference_rows
+>>>>>>> d91f41edc26fad3432f149ccbec26bde23fab6f0
 from tocsin.errors import SchemaError
 from tocsin.lake import Lake
 from tocsin.profiles import (
@@ -32,7 +36,36 @@ from tocsin.service.proposed import proposed_rules
 from tocsin.values import to_datetime
 
 MAX_NAME_LENGTH = 200
-# Who did it, where nobody said.
+
+
+@dataclass(frozen=True, eq=False)
+class Addition:
+    """A model that is ready to be stored. digest: of its reference as it was given."""
+
+    name: str
+    document: dict[str, Any]
+    monitor: Monitor
+    reference: pa.Table
+    profile: Profile
+    notes: tuple[str, ...]
+    digest: str
+
+
+@dataclass(frozen=True, eq=False)
+class Change:
+    """A change that is ready to be stored.
+
+    record: the model as it was. reference, profile: None where the profiles stay. digest: of the
+    reference where another one was given.
+    """
+
+    document: dict[str, Any]
+    monitor: Monitor
+    record: ModelRecord
+    reference: pa.Table | None = None
+    profile: Profile | None = None
+    notes: tuple[str, ...] = ()
+    digest: str | None = None
 
 
 class Register:
@@ -61,14 +94,32 @@ class Register:
         document has none. actor: who adds it.
         Raises: SchemaError when the document or the reference does not fit, or the name is taken.
         """
+        addition = self.prepared(name, document, reference, notes, logged=logged)
+        now = self._clock()
+        with self._records.write() as connection:
+            self.write_added(connection, addition, actor=actor, now=now)
+        return addition.monitor
+
+    def prepared(
+        self,
+        name: str,
+        document: dict[str, Any],
+        reference: pa.Table,
+        notes: tuple[str, ...] = (),
+        *,
+        logged: Mapping[str, float] | None = None,
+    ) -> Addition:
+        """All that takes long of adding a model; nothing is stored. Raises: SchemaError."""
         _check_name(name)
         monitor = parse_monitor(name, document, new=True)
+        digest = reference_digest(reference)
         reference = scrubbed_reference(reference, monitor.privacy, self._hash_key)
         profile, found = reference_profile(monitor.schema, reference)
         if logged is not None and "rules" not in document:
             rules, said = proposed_rules(monitor, profile, logged)
             document, notes = {**document, "rules": rules}, (*notes, *said)
             monitor = parse_monitor(name, document, new=True)
+<<<<<<< HEAD
         _check_methods(monitor, profile)
         now = self._clock()
         with self._records.write() as connection:
@@ -87,6 +138,30 @@ class Register:
             _record(connection, "model.added", name, None, document, actor=actor, now=now)
             changes.announce(connection, f"model/{name}", now=now)
         return monitor
+=======
+        return Addition(name, document, monitor, reference, profile, (*notes, *found), digest)
+
+    def write_added(
+        self, connection: Connection, addition: Addition, *, actor: str, now: int
+    ) -> None:
+        """Store a model that was prepared. Raises: SchemaError when its name is taken."""
+        name = addition.name
+        if models.exists(connection, name):
+            raise SchemaError(f"model {name!r} is monitored already")
+        model_id = models.add_model(
+            connection,
+            name=name,
+            monitor=addition.document,
+            reference=addition.profile,
+            notes=addition.notes,
+            reference_digest=addition.digest,
+            now=now,
+        )
+        lake = self._lake.model(model_id, name, addition.monitor.schema)
+        lake.keep_reference(addition.profile.plan.digest, addition.reference)
+        _record(connection, "model.added", name, None, addition.document, actor=actor, now=now)
+        changes.announce(connection, f"model/{name}", now=now)
+>>>>>>> d91f41edc26fad3432f149ccbec26bde23fab6f0
 
     def change(
         self,
@@ -102,16 +177,23 @@ class Register:
         Raises: UnknownModelError; SchemaError when it changes what a row of the lake means, or does
         not fit the reference.
         """
+        change = self.prepared_change(name, document, reference)
+        with self._records.write() as connection:
+            self.write_changed(connection, change, actor=actor, now=self._clock())
+        return change.monitor
+
+    def prepared_change(
+        self, name: str, document: dict[str, Any], reference: pa.Table | None = None
+    ) -> Change:
+        """All that takes long of a change; nothing is stored.
+
+        Raises: UnknownModelError, SchemaError.
+        """
         monitor = parse_monitor(name, document, new=True)
         with self._records.read() as connection:
             record = models.model_named(connection, name)
         before = parse_monitor(name, record.monitor)
         _check_change(name, before.schema, monitor.schema)
-        anew = (
-            reference is not None
-            or _profiled(before) != _profiled(monitor)
-            or before.privacy.hash != monitor.privacy.hash
-        )
         lake = self._lake.model(record.id, name, monitor.schema)
         lake.check_evolution()
         clashes = lake.clashes()
@@ -120,6 +202,7 @@ class Register:
                 f"the lake of {name!r} has {clashes[0]} already, in another spelling; give the new "
                 "feature another name, or say what it `was`"
             )
+<<<<<<< HEAD
         if anew:
             kept = lake.reference(record.plan.digest) if reference is None else reference
             kept = _renamed(kept, monitor.schema)
@@ -141,6 +224,47 @@ class Register:
             _record(connection, event, name, record.monitor, document, actor=actor, now=at)
             changes.announce(connection, f"model/{name}", now=at)
         return monitor
+=======
+        if reference is None and not is_made_anew(before, monitor):
+            return Change(document, monitor, record)
+        kept = lake.reference(record.plan.digest) if reference is None else reference
+        kept = _renamed(kept, monitor.schema)
+        kept = scrubbed_reference(kept, monitor.privacy, self._hash_key)
+        profile, notes = reference_profile(monitor.schema, kept)
+        digest = None if reference is None else reference_digest(reference)
+        return Change(document, monitor, record, kept, profile, notes, digest)
+
+    def write_changed(
+        self, connection: Connection, change: Change, *, actor: str, now: int
+    ) -> None:
+        """Store a change that was prepared.
+
+        Raises: UnknownModelError; SchemaError when somebody else changed the model meanwhile.
+        """
+        record, name = change.record, change.record.name
+        if models.changed_since(models.model_named(connection, name), record):
+            raise SchemaError(f"somebody else changed model {name!r} meanwhile; look again")
+        models.set_monitor(connection, record.id, change.document)
+        if change.profile is not None:
+            notes = (*change.notes, *_dropped(connection, record))
+            models.set_reference(connection, record.id, change.profile, notes)
+            # Here, as the folder of a model that was deleted meanwhile must not come back.
+            lake = self._lake.model(record.id, name, change.monitor.schema)
+            lake.keep_reference(change.profile.plan.digest, change.reference)
+        if change.digest is not None:
+            models.set_reference_digest(connection, record.id, change.digest)
+        event = "model.changed" if change.digest is None else "model.reference"
+        _record(connection, event, name, record.monitor, change.document, actor=actor, now=now)
+        changes.announce(connection, f"model/{name}", now=now)
+
+    def digest_of_reference(self, record: ModelRecord) -> str:
+        """The digest of a model's reference; of what is kept where nobody noted it."""
+        if record.reference_digest is not None:
+            return record.reference_digest
+        schema = parse_monitor(record.name, record.monitor).schema
+        lake = self._lake.model(record.id, record.name, schema)
+        return reference_digest(lake.reference(record.plan.digest))
+>>>>>>> d91f41edc26fad3432f149ccbec26bde23fab6f0
 
     def replace_reference(
         self, name: str, reference: pa.Table, *, actor: str = audit.UNKNOWN
@@ -240,6 +364,11 @@ def _meaning(schema: Schema) -> Schema:
     return replace(
         schema, features=(), segments=(), ratios=(), thresholds=(), threshold=0.5, join_on=()
     )
+
+
+def is_made_anew(before: Monitor, after: Monitor) -> bool:
+    """Whether the profiles of a model are made anew when its monitor changes like that."""
+    return _profiled(before) != _profiled(after) or before.privacy.hash != after.privacy.hash
 
 
 def _profiled(monitor: Monitor) -> tuple[Schema, int, int]:

@@ -18,7 +18,15 @@ from tocsin.service.clock import wall_clock
 from tocsin.service.multivariate import TogetherView
 from tocsin.service.views import ModelDetail
 from tocsin.values import DAY, HOUR, MINUTE, WindowSpec, parse_duration
-from tocsin.web import assets, people_pages, pictures, registry_pages, words
+from tocsin.web import (
+    assets,
+    code_pages,
+    people_pages,
+    pictures,
+    registry_pages,
+    silence_pages,
+    words,
+)
 from tocsin.web.people_pages import NAME_COOKIE
 from tocsin.web.rendering import failed, not_found, page
 from tocsin.web.route import PageRoute
@@ -39,6 +47,8 @@ def add_pages(server: FastAPI, app: App) -> None:
     server.include_router(assets.router())
     server.include_router(router(app))
     server.include_router(registry_pages.router(app))
+    server.include_router(code_pages.router(app))
+    server.include_router(silence_pages.router(app))
     server.include_router(people_pages.router(app))
     server.add_exception_handler(HTTPException, _no_such_page)
     server.add_exception_handler(Exception, _failed)
@@ -111,6 +121,7 @@ def router(app: App) -> APIRouter:
         version: Version = None,
         *,
         together: Annotated[bool, Query()] = False,
+        said: Annotated[str, Query(max_length=300)] = "",
         fragment: Fragment = None,
     ) -> Response:
         newest = read.newest_change()
@@ -194,6 +205,9 @@ def router(app: App) -> APIRouter:
             together=_together(app, name, spec, asked=together) if fragment is None else None,
             most_features=_MOST_FEATURES,
             fired=read.summary(name)["alerts"],
+            code=app.drafts.code(name) if fragment is None else "",
+            owner=app.drafts.owner(name) if fragment is None else None,
+            said=said,
         )
 
     @routes.get("/incidents")

@@ -1,0 +1,96 @@
+"""The document of a file of monitors, as pydantic reads it."""
+
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from tocsin.declared.documents import MonitorDocument, ReceiverDocument
+
+API_VERSION = "tocsin/v1"
+MOST_IN_A_NAME = 200
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
+
+
+def _printable(name: str) -> str:
+    if not name.isprintable() or not name.strip():
+        raise ValueError("a name is of characters that can be seen")
+    return name
+
+
+_ModelName = Annotated[
+    str,
+    Field(min_length=1, max_length=MOST_IN_A_NAME, pattern=r"^[^/]*$"),
+    AfterValidator(_printable),
+]
+
+
+class ReferenceDocument(_Strict):
+    """Where the reference is: one of these, or both `file` and `sha256`.
+
+    file: Parquet, by its path from the file that says so. dataset: that on which the version of
+    `model` was trained, as MLflow has it. sha256: of rows that the server has, as `export` says.
+    """
+
+    file: Annotated[str, Field(min_length=1)] | None = None
+    dataset: Literal["training"] | None = None
+    sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")] | None = None
+
+    @model_validator(mode="after")
+    def _one(self) -> Self:
+        if (self.dataset is None) == (self.file is None and self.sha256 is None):
+            raise ValueError("write either `file`, `dataset: training` or `sha256`")
+        return self
+
+
+class MonitorEntry(MonitorDocument):
+    """A monitor with its name and its reference; without one, the server keeps what it has."""
+
+    name: _ModelName
+    reference: Annotated[str, Field(min_length=1)] | ReferenceDocument | None = None
+
+
+class ReceiverEntry(ReceiverDocument):
+    """A receiver with its name."""
+
+    name: Annotated[str, Field(min_length=1, max_length=MOST_IN_A_NAME)]
+
+    @model_validator(mode="after")
+    def _one(self) -> Self:
+        """As a receiver without a name is checked."""
+        rest = self.model_dump(exclude={"name"}, exclude_unset=True, by_alias=True)
+        try:
+            ReceiverDocument.model_validate(rest)
+        except ValidationError as error:
+            told = error.errors()[0]["msg"]
+            raise ValueError(told.removeprefix("Value error, ")) from error
+        return self
+
+
+class ConfigurationDocument(_Strict):
+    """A file of monitors and of what goes with them."""
+
+    model_config = ConfigDict(title="Tocsin's monitors as code")
+
+    api_version: Annotated[Literal["tocsin/v1"], Field(alias="apiVersion")]
+    monitors: list[MonitorEntry] = []
+    receivers: list[ReceiverEntry] = []
+
+
+# What a file has beside lists of things with names: written once, in one of the files.
+SINGLE: tuple[str, ...] = ()
+NAMED = ("monitors", "receivers")
+
+
+def parsed_strictly(document: Any) -> ConfigurationDocument:
+    """The document, without guesses: text is no number, and 1 no boolean. Raises: ValidationError.
+
+    document: as JSON has it.
+    """
+    import json
+
+    return ConfigurationDocument.model_validate_json(
+        json.dumps(document), strict=True, by_alias=True, by_name=False
+    )

@@ -1,0 +1,95 @@
+"""What a server has, as a file has it; and whether two documents mean the same."""
+
+from collections.abc import Iterator, Mapping
+from functools import cache
+from typing import Any
+
+from pydantic import BaseModel, ValidationError
+
+from tocsin.declared import documents, quality
+from tocsin.declared.configuration_documents import API_VERSION, parsed_strictly
+from tocsin.declared.documents import MonitorDocument, ReceiverDocument
+from tocsin.records.outbox import Receiver
+
+_ENTRY = ("monitors", 0)
+
+
+def strict_monitor(name: str, document: Mapping[str, Any]) -> dict[str, Any]:
+    """A monitor that the API took, in the one form that a file has.
+
+    The API takes `"0.5"` for a number, and fields by the names that they have in the code.
+    """
+    mended: dict[str, Any] = _by_alias(dict(document))
+    plain = MonitorDocument.model_validate(document).model_dump(mode="json", by_alias=True)
+    try:
+        parsed_strictly({"apiVersion": API_VERSION, "monitors": [{"name": name, **mended}]})
+    except ValidationError as error:
+        for detail in error.errors():
+            if detail["type"].endswith(("_type", "_parsing")) and detail["loc"][:2] == _ENTRY:
+                _mend(mended, plain, list(detail["loc"][2:]))
+    return mended
+
+
+def _mend(mended: Any, plain: Any, loc: list[str | int]) -> None:
+    """Put the value that was understood in the place of what was written."""
+    for part in loc:
+        here, understood = _below(mended, part), _below(plain, part)
+        if here is None or understood is None:
+            continue  # it names a branch and no field
+        # What follows may name a branch too.
+        if not isinstance(here, dict | list):
+            mended[part] = understood
+            return
+        mended, plain = here, understood
+
+
+def _below(value: Any, part: str | int) -> Any:
+    if isinstance(value, dict):
+        return value.get(part)
+    return value[part] if isinstance(value, list) and isinstance(part, int) else None
+
+
+def _by_alias(value: Any) -> Any:
+    if isinstance(value, list):
+        return [_by_alias(part) for part in value]
+    if not isinstance(value, dict):
+        return value
+    return {_aliases().get(key, key): _by_alias(part) for key, part in value.items()}
+
+
+@cache
+def _aliases() -> dict[str, str]:
+    """Fields of documents by the names that they have in the code, where these are others."""
+    return {
+        name: field.alias
+        for module in (documents, quality)
+        for each in vars(module).values()
+        if isinstance(each, type) and issubclass(each, BaseModel)
+        for name, field in each.model_fields.items()
+        if field.alias is not None
+    }
+
+
+def meaning_of_monitor(document: Mapping[str, Any]) -> dict[str, Any]:
+    """All fields of a monitor as they are understood: two that are equal do the same."""
+    return MonitorDocument.model_validate(document).model_dump(mode="json", by_alias=True)
+
+
+def receiver_document(receiver: Receiver) -> dict[str, Any] | None:
+    """A receiver as it is declared, without what is usual; None for one that nobody declares."""
+    if receiver.kind not in ReceiverDocument.model_fields:
+        return None
+    given = {key: value for key, value in receiver.options.items() if value is not None}
+    more = dict(_more(receiver))
+    parsed = ReceiverDocument.model_validate({receiver.kind: given, **more})
+    dumped: dict[str, Any] = parsed.model_dump(
+        mode="json", by_alias=True, exclude_unset=True, exclude_defaults=True
+    )
+    return {receiver.kind: dumped[receiver.kind], **more}
+
+
+def _more(receiver: Receiver) -> Iterator[tuple[str, Any]]:
+    """What a receiver has beside its channel."""
+    for name in ReceiverDocument.model_fields:
+        if name != receiver.kind and isinstance(value := getattr(receiver, name, None), str):
+            yield name, value

@@ -1,0 +1,433 @@
+"""Monitors as code: plan, apply and export a configuration; each that was applied has a number."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
+from sqlalchemy.engine import Connection
+
+from tocsin.declared import parse_monitor, parse_receiver
+from tocsin.declared.configuration import Checked, Configuration, DeclaredMonitor, refused
+from tocsin.declared.differences import Difference, differences
+from tocsin.declared.exported import meaning_of_monitor, receiver_document, strict_monitor
+from tocsin.engines import reference_digest
+from tocsin.errors import ConfigurationError, InvalidInputError, NotAllowedError
+from tocsin.records import Records, alerts, applied, audit, changes, models, outbox
+from tocsin.records.applied import Applied
+from tocsin.records.models import ModelRecord
+from tocsin.records.outbox import Receiver
+from tocsin.registry import Roles, registered_model
+from tocsin.service.clock import Clock
+from tocsin.service.delete import Delete
+from tocsin.service.plan import Action, Plan, Planned, basis_of
+from tocsin.service.register import Addition, Change, Register, is_made_anew
+
+if TYPE_CHECKING:
+    from tocsin.declared.fault import Fault
+
+_LISTED = 100
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What was done; number: under which the configuration is kept, None where it is the same."""
+
+    plan: Plan
+    number: int | None
+
+
+@dataclass(frozen=True)
+class _Now:
+    """What the server has."""
+
+    models: Mapping[str, ModelRecord]
+    counts: Mapping[str, int]
+    open_alerts: Mapping[str, Mapping[str, int]]
+    receivers: Mapping[str, Receiver]
+    waiting: Mapping[str, int]
+    applied: Applied | None
+
+    @property
+    def basis(self) -> str:
+        """Of what a plan is made."""
+        return basis_of(
+            [
+                [[m.id, m.name, m.monitor, m.plan.digest] for m in self.models.values()],
+                [[r.name, r.kind, r.options] for r in self.receivers.values()],
+                None if self.applied is None else self.applied.number,
+            ]
+        )
+
+    def declared(self, kind: str) -> dict[str, Any]:
+        """What the files that were applied last declare of a kind, by name."""
+        document = {} if self.applied is None else self.applied.document
+        return {each["name"]: each for each in document.get(kind, [])}
+
+
+class Configure:
+    """Plans and applies configurations."""
+
+    def __init__(
+        self,
+        records: Records,
+        register: Register,
+        delete: Delete,
+        clock: Clock,
+        tracking_uri: str | None,
+    ) -> None:
+        self._records = records
+        self._register = register
+        self._delete = delete
+        self._clock = clock
+        self._tracking_uri = tracking_uri
+
+    def plan(self, checked: Checked) -> Plan:
+        """What applying this would do. Raises: ConfigurationError with every fault."""
+        configuration = checked.good()
+        with self._records.read() as connection:
+            now = _now(connection)
+        with self._telling(checked) as faults:
+            for monitor in configuration.monitors:
+                with faults.of("monitors", monitor.name):
+                    self._prepared(monitor, now, None)
+        return self._plan(configuration, now)
+
+    def apply(
+        self,
+        checked: Checked,
+        tables: Sequence[pa.Table] = (),
+        *,
+        actor: str,
+        basis: str | None = None,
+        delete: bool = False,
+    ) -> Outcome:
+        """Do it, all or nothing.
+
+        tables: the rows of references. basis: of the plan that somebody agreed to. delete: whether
+        models with predictions may go. Raises: ConfigurationError with every fault; SchemaError
+        when the server has changed meanwhile; NotAllowedError when a model would go.
+        """
+        configuration = checked.good()
+        rows = {reference_digest(table): table for table in tables}
+        with self._records.read() as connection:
+            now = _now(connection)
+        if basis not in (None, now.basis):
+            raise ConfigurationError("the server has changed since this plan was made; plan anew")
+        plan = self._plan(configuration, now)
+        if plan.deletes and not delete:
+            names = ", ".join(each.name for each in plan.deletes)
+            raise NotAllowedError(
+                f"the files have no {names} any more, and its predictions would be deleted for "
+                "good; put it back, or allow that with --delete-models"
+            )
+        prepared: list[Addition | Change] = []
+        with self._telling(checked) as faults:
+            for monitor in configuration.monitors:
+                with faults.of("monitors", monitor.name):
+                    found = self._prepared(monitor, now, rows)
+                    prepared += [] if found is None else [found]
+        return Outcome(plan, self._written(configuration, plan, prepared, now, actor))
+
+    def export(self) -> dict[str, Any]:
+        """What the server has, as one file that `check` takes and `plan` finds unchanged."""
+        with self._records.read() as connection:
+            now = _now(connection)
+        monitors = []
+        for record in now.models.values():
+            digest = self._register.digest_of_reference(record)
+            monitor = strict_monitor(record.name, record.monitor)
+            monitors.append({"name": record.name, **monitor, "reference": {"sha256": digest}})
+        receivers = [
+            {"name": receiver.name, **document}
+            for receiver in now.receivers.values()
+            if (document := receiver_document(receiver)) is not None
+        ]
+        return {"apiVersion": "tocsin/v1", "monitors": monitors, "receivers": receivers}
+
+    def history(self) -> list[Applied]:
+        """The configurations that were applied, the newest first."""
+        with self._records.read() as connection:
+            return applied.listed(connection, limit=_LISTED)
+
+    def applied(self, number: int) -> Applied | None:
+        """One of them."""
+        with self._records.read() as connection:
+            return applied.numbered(connection, number)
+
+    def _written(
+        self,
+        configuration: Configuration,
+        plan: Plan,
+        prepared: Sequence[Addition | Change],
+        now: _Now,
+        actor: str,
+    ) -> int | None:
+        same = now.applied is not None and now.applied.digest == configuration.digest
+        if same and not plan.changes:
+            return None
+        at = self._clock()
+        with self._records.write() as connection:
+            if _now(connection).basis != now.basis:
+                raise ConfigurationError("somebody else changed the server meanwhile; plan anew")
+            for each in prepared:
+                if isinstance(each, Addition):
+                    self._register.write_added(connection, each, actor=actor, now=at)
+                else:
+                    self._register.write_changed(connection, each, actor=actor, now=at)
+            for thing in plan.changes:
+                self._write(connection, configuration, thing, actor=actor, now=at)
+            number = applied.add(
+                connection,
+                actor=actor,
+                document=configuration.to_document(),
+                digest=configuration.digest,
+                now=at,
+            )
+            _record(connection, plan, number, configuration.digest, actor=actor, now=at)
+            changes.announce(connection, "configuration", now=at)
+        return number
+
+    def _write(
+        self,
+        connection: Connection,
+        configuration: Configuration,
+        thing: Planned,
+        *,
+        actor: str,
+        now: int,
+    ) -> None:
+        """Store what becomes of a thing, unless that was prepared."""
+        removed = thing.action is Action.REMOVED
+        if thing.kind == "monitors" and removed:
+            self._delete.write_deleted(connection, thing.name, actor=actor, now=now)
+        elif thing.kind == "receivers" and removed:
+            outbox.remove_receiver(connection, thing.name)
+        elif thing.kind == "receivers":
+            receiver = parse_receiver(thing.name, configuration.receivers[thing.name])
+            outbox.set_receiver(connection, receiver)
+
+    def _plan(self, configuration: Configuration, now: _Now) -> Plan:
+        things: list[Planned] = []
+        missing: list[str] = []
+        for monitor in configuration.monitors:
+            reference = self._reference_changes(monitor, now)
+            things.append(_planned_monitor(monitor, now, reference))
+            if reference is not None and (digest := (monitor.reference or {}).get("sha256")):
+                missing.append(digest)
+        kept = {monitor.name for monitor in configuration.monitors}
+        things += [
+            _removed_monitor(name, now)
+            for name in now.declared("monitors")
+            if name not in kept and name in now.models
+        ]
+        things += [_planned_receiver(n, d, now) for n, d in configuration.receivers.items()]
+        things += [
+            _removed_receiver(name, now)
+            for name in now.declared("receivers")
+            if name not in configuration.receivers and name in now.receivers
+        ]
+        return Plan(tuple(things), now.basis, tuple(missing))
+
+    def _reference_changes(self, monitor: DeclaredMonitor, now: _Now) -> Difference | None:
+        """How the reference of a monitor changes, None where it stays."""
+        record, said = now.models.get(monitor.name), monitor.reference
+        if record is None:
+            return None if said is None else Difference("reference", None, _spoken(said))
+        if said is None:
+            return None
+        if "dataset" in said:
+            last = now.declared("monitors").get(monitor.name, {})
+            same = (last.get("reference"), last.get("model")) == (
+                dict(said),
+                monitor.document.get("model"),
+            )
+            return None if same else Difference("reference", "as it is", _spoken(said))
+        before = self._register.digest_of_reference(record)
+        if said.get("sha256") == before:
+            return None
+        return Difference("reference", {"sha256": before}, _spoken(said))
+
+    def _prepared(
+        self, monitor: DeclaredMonitor, now: _Now, rows: Mapping[str, pa.Table] | None
+    ) -> Addition | Change | None:
+        """All that takes long of adding or changing a monitor, None where it stays.
+
+        rows: those that were sent, by their digest; None to look only as far as is possible
+        without. Raises: InvalidInputError, RegistryError.
+        """
+        record = now.models.get(monitor.name)
+        document = dict(monitor.document)
+        changed = self._reference_changes(monitor, now)
+        if record is None and monitor.reference is None:
+            raise ConfigurationError(
+                "a new monitor needs a `reference`: rows with features, label and output, as "
+                "`reference: training.parquet`"
+            )
+        if record is not None and changed is None:
+            if meaning_of_monitor(record.monitor) == meaning_of_monitor(document):
+                return None
+            return self._register.prepared_change(monitor.name, document)
+        if rows is None:
+            _check_can_come(monitor)
+            parse_monitor(monitor.name, document, new=True)
+            return None
+        table = self._rows(monitor, rows)
+        if record is None:
+            return self._register.prepared(monitor.name, document, table)
+        return self._register.prepared_change(monitor.name, document, table)
+
+    def _rows(self, monitor: DeclaredMonitor, rows: Mapping[str, pa.Table]) -> pa.Table:
+        said = monitor.reference or {}
+        _check_can_come(monitor)
+        if "dataset" not in said:
+            digest = said["sha256"]
+            if digest not in rows:
+                raise ConfigurationError(
+                    f"the rows with sha256 {digest[:12]} are not on the server; name the `file` "
+                    "that has them"
+                )
+            return rows[digest]
+        schema = monitor.document["schema"]
+        roles = Roles(
+            **{
+                name: schema[name]
+                for name in ("label", "score", "prediction", "positive", "negative")
+                if schema.get(name) is not None
+            },
+            scores=tuple(schema["scores"]) if schema.get("scores") else None,
+        )
+        uri = monitor.document["model"]
+        return registered_model(uri, tracking_uri=self._tracking_uri, roles=roles).reference
+
+    @contextmanager
+    def _telling(self, checked: Checked) -> Iterator["_Faults"]:
+        """Collects what is wrong with things, and raises it all at the end."""
+        faults = _Faults(checked)
+        yield faults
+        if faults.found:
+            raise refused(faults.found)
+
+
+class _Faults:
+    """Faults that only the server can find."""
+
+    def __init__(self, checked: Checked) -> None:
+        self._checked = checked
+        self.found: list[Fault] = []
+
+    @contextmanager
+    def of(self, kind: str, name: str) -> Iterator[None]:
+        """Collect what is raised about a thing."""
+        try:
+            yield
+        except InvalidInputError as error:
+            self.found.append(self._checked.fault_of(kind, name, ("name",), str(error)))
+
+
+def _check_can_come(monitor: DeclaredMonitor) -> None:
+    """Raises: ConfigurationError for a reference that nobody can have sent."""
+    said = monitor.reference or {}
+    if "dataset" in said and not monitor.document.get("model"):
+        raise ConfigurationError(
+            "`reference: {dataset: training}` is that of a registered model; add `model`, such as "
+            "models:/name@champion"
+        )
+    if "dataset" not in said and "sha256" not in said:
+        raise ConfigurationError(
+            "the server reads no files; send the rows with PUT /api/v1/apply and their `sha256` "
+            "beside `file`, as `tocsin apply` does"
+        )
+
+
+def _now(connection: Connection) -> _Now:
+    found = {record.name: record for record in models.all_models(connection)}
+    return _Now(
+        models=found,
+        counts={
+            name: models.counts(connection, record.id).get("predictions", 0)
+            for name, record in found.items()
+        },
+        open_alerts={
+            name: alerts.open_by_rule(connection, record.id) for name, record in found.items()
+        },
+        receivers={receiver.name: receiver for receiver in outbox.all_receivers(connection)},
+        waiting=outbox.open_by_receiver(connection),
+        applied=applied.newest(connection),
+    )
+
+
+def _planned_monitor(monitor: DeclaredMonitor, now: _Now, reference: Difference | None) -> Planned:
+    name, record = monitor.name, now.models.get(monitor.name)
+    if record is None:
+        return Planned("monitors", name, Action.ADDED, () if reference is None else (reference,))
+    same = meaning_of_monitor(record.monitor) == meaning_of_monitor(monitor.document)
+    if same and reference is None:
+        return Planned("monitors", name, Action.UNCHANGED)
+    told = [] if reference is None else [reference]
+    if not same:
+        was = strict_monitor(name, record.monitor)
+        told += differences(was, strict_monitor(name, monitor.document))
+    costs = tuple(_costs(monitor, record, now, anew=reference is not None))
+    return Planned("monitors", name, Action.CHANGED, tuple(told), costs)
+
+
+def _costs(
+    monitor: DeclaredMonitor, record: ModelRecord, now: _Now, *, anew: bool
+) -> Iterator[str]:
+    before = parse_monitor(record.name, record.monitor)
+    after = parse_monitor(record.name, dict(monitor.document))
+    rows = now.counts[record.name]
+    if anew or is_made_anew(before, after):
+        yield f"profiles are made anew from the {rows:,} predictions of the lake"
+    kept = {rule.name for rule in after.rules}
+    for rule, count in now.open_alerts[record.name].items():
+        if rule not in kept:
+            alerts_of = "alert of it ends" if count == 1 else "alerts of it end"
+            yield f"rule {rule} goes, and {count} open {alerts_of}"
+
+
+def _removed_monitor(name: str, now: _Now) -> Planned:
+    rows = now.counts[name]
+    cost = f"the model goes with its {rows:,} predictions, numbers and incidents, for good"
+    return Planned("monitors", name, Action.REMOVED, costs=(cost,), deletes=rows)
+
+
+def _planned_receiver(name: str, document: Mapping[str, Any], now: _Now) -> Planned:
+    before = now.receivers.get(name)
+    if before is None:
+        return Planned("receivers", name, Action.ADDED)
+    if before == parse_receiver(name, document):
+        return Planned("receivers", name, Action.UNCHANGED)
+    was = receiver_document(before) or {before.kind: before.options}
+    told = differences(was, document)
+    return Planned("receivers", name, Action.CHANGED, tuple(told))
+
+
+def _removed_receiver(name: str, now: _Now) -> Planned:
+    waiting = now.waiting.get(name, 0)
+    costs = (f"{waiting:,} messages wait for it and will not be sent",) if waiting else ()
+    return Planned("receivers", name, Action.REMOVED, costs=costs)
+
+
+def _spoken(reference: Mapping[str, str]) -> dict[str, str]:
+    return dict(reference)
+
+
+def _record(
+    connection: Connection, plan: Plan, number: int, digest: str, *, actor: str, now: int
+) -> None:
+    done = {
+        str(action): [f"{t.kind}/{t.name}" for t in plan.things if t.action is action]
+        for action in Action
+        if action is not Action.UNCHANGED
+    }
+    deed = audit.Deed(
+        actor=actor,
+        auth="none",
+        event="configuration.applied",
+        object="configuration",
+        after={"number": number, "digest": digest, **done},
+    )
+    audit.append(connection, deed, now=now)
