@@ -86,7 +86,7 @@ def test_mail_goes_to_each_recipient_by_itself() -> None:
         (None, ["document"]),
         ({"pager": {"url": URL}}, ["pager", "not permitted"]),
         ({"webhook": {}}, ["webhook.url", "required"]),
-        ({"webhook": {"url": "hooks.example"}}, ["webhook.url", "https?://"]),
+        ({"webhook": {"url": "hooks.example"}}, ["webhook.url", "begin with http:// or https://"]),
         ({"webhook": {"url": "ftp://hooks.example"}}, ["webhook.url"]),
         ({"webhook": {"url": "https://hooks.example/a b"}}, ["webhook.url"]),
         ({"webhook": {"url": "https://"}}, ["webhook.url"]),

@@ -128,6 +128,16 @@ def test_an_end_of_another_alert_cancels_nothing(app: App, hook: Hook) -> None:
     assert hook.ids == ["e1.fired", "e1.resolved"]
 
 
+def test_a_reminder_and_its_end_do_not_cancel_out(app: App, hook: Hook) -> None:
+    clock = Clock()
+    receivers(app, hook)
+    # It was told before that it fires: it has to be told that it is over.
+    put(app, clock, "fired", notice="repeated")
+    put(app, clock, "resolved", notice="resolved")
+    all_of(deliver(app, clock))
+    assert hook.ids == ["e1.fired", "e1.resolved"]
+
+
 def test_a_critical_alert_goes_to_the_fallback_after_five_minutes_and_its_end_too(
     app: App, hook: Hook
 ) -> None:

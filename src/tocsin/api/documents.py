@@ -30,13 +30,14 @@ def measure_document(measure: Measure) -> dict[str, Any]:
 
 def overview_document(overview: Overview) -> dict[str, Any]:
     """A model in short."""
-    points = overview.headline.points
+    told = overview.headline.telling
     return {
         "name": overview.name,
         "version": overview.version,
         "condition": str(overview.condition),
         "metric": overview.headline.metric.name,
-        "latest": measure_document(points[-1].measure) if points else None,
+        "latest": None if told is None else measure_document(told.measure),
+        "latest_until": None if told is None else _time(told.window.end),
         "reference": measure_document(overview.headline.reference),
         "coverage": overview.coverage,
         "rows_in_a_day": overview.rows_in_a_day,

@@ -9,7 +9,12 @@ import pyarrow as pa
 from sqlalchemy.engine import Connection
 
 from tocsin.declared import Monitor, parse_monitor
+<<<<<<< HEAD
+from tocsin.drift import STATISTICS, Pair
+from tocsin.engines import reference_rows
+=======
 from tocsin.engines import reference_digest, reference_rows
+>>>>>>> d91f41edc26fad3432f149ccbec26bde23fab6f0
 from tocsin.errors import SchemaError
 from tocsin.lake import Lake
 from tocsin.profiles import (
@@ -19,11 +24,13 @@ from tocsin.profiles import (
     fold_predictions,
     plan_from_reference,
 )
+from tocsin.quality import Declared, expectations, percent
 from tocsin.records import Records, audit, changes, models, profiles
 from tocsin.records.models import ModelRecord
 from tocsin.schema import Schema
 from tocsin.service.aliases import config_hash
 from tocsin.service.clock import Clock
+from tocsin.service.columns import label_pair, pairs
 from tocsin.service.decoding import ROW_FIELDS, scrubbed_reference
 from tocsin.service.proposed import proposed_rules
 from tocsin.values import to_datetime
@@ -112,6 +119,26 @@ class Register:
             rules, said = proposed_rules(monitor, profile, logged)
             document, notes = {**document, "rules": rules}, (*notes, *said)
             monitor = parse_monitor(name, document, new=True)
+<<<<<<< HEAD
+        _check_methods(monitor, profile)
+        now = self._clock()
+        with self._records.write() as connection:
+            if models.exists(connection, name):
+                raise SchemaError(f"model {name!r} is monitored already")
+            model_id = models.add_model(
+                connection,
+                name=name,
+                monitor=document,
+                reference=profile,
+                notes=(*notes, *found),
+                now=now,
+            )
+            lake = self._lake.model(model_id, name, monitor.schema)
+            lake.keep_reference(profile.plan.digest, reference)
+            _record(connection, "model.added", name, None, document, actor=actor, now=now)
+            changes.announce(connection, f"model/{name}", now=now)
+        return monitor
+=======
         return Addition(name, document, monitor, reference, profile, (*notes, *found), digest)
 
     def write_added(
@@ -134,6 +161,7 @@ class Register:
         lake.keep_reference(addition.profile.plan.digest, addition.reference)
         _record(connection, "model.added", name, None, addition.document, actor=actor, now=now)
         changes.announce(connection, f"model/{name}", now=now)
+>>>>>>> d91f41edc26fad3432f149ccbec26bde23fab6f0
 
     def change(
         self,
@@ -174,6 +202,29 @@ class Register:
                 f"the lake of {name!r} has {clashes[0]} already, in another spelling; give the new "
                 "feature another name, or say what it `was`"
             )
+<<<<<<< HEAD
+        if anew:
+            kept = lake.reference(record.plan.digest) if reference is None else reference
+            kept = _renamed(kept, monitor.schema)
+            kept = scrubbed_reference(kept, monitor.privacy, self._hash_key)
+            profile, notes = reference_profile(monitor.schema, kept)
+        _check_methods(monitor, profile if anew else record.reference)
+        with self._records.write() as connection:
+            now = models.model_named(connection, name)
+            if models.changed_since(now, record):
+                raise SchemaError(f"somebody else changed model {name!r} meanwhile; look again")
+            models.set_monitor(connection, record.id, document)
+            if anew:
+                notes = (*notes, *_dropped(connection, record))
+                models.set_reference(connection, record.id, profile, notes)
+                # Here, as the folder of a model that was deleted meanwhile must not come back.
+                lake.keep_reference(profile.plan.digest, kept)
+            at = self._clock()
+            event = "model.changed" if reference is None else "model.reference"
+            _record(connection, event, name, record.monitor, document, actor=actor, now=at)
+            changes.announce(connection, f"model/{name}", now=at)
+        return monitor
+=======
         if reference is None and not is_made_anew(before, monitor):
             return Change(document, monitor, record)
         kept = lake.reference(record.plan.digest) if reference is None else reference
@@ -213,6 +264,7 @@ class Register:
         schema = parse_monitor(record.name, record.monitor).schema
         lake = self._lake.model(record.id, record.name, schema)
         return reference_digest(lake.reference(record.plan.digest))
+>>>>>>> d91f41edc26fad3432f149ccbec26bde23fab6f0
 
     def replace_reference(
         self, name: str, reference: pa.Table, *, actor: str = audit.UNKNOWN
@@ -224,6 +276,24 @@ class Register:
         with self._records.read() as connection:
             document = models.model_named(connection, name).monitor
         return self.change(name, document, reference, actor=actor)
+
+
+def _check_methods(monitor: Monitor, reference: Profile) -> None:
+    """Refuse a statistic of drift that no window of a column could ever be judged by.
+
+    Raises: SchemaError.
+    """
+    of: dict[str, Pair | None] = {**pairs(reference, reference, monitor.schema)}
+    of[monitor.schema.watched_label] = label_pair(reference, reference)
+    for column, method in monitor.drift.methods.items():
+        pair = of.get(column)
+        if method.statistic is STATISTICS["z_test"] and pair is not None:
+            why = method.statistic.apart(pair).reason
+            if why is not None:
+                raise SchemaError(
+                    f"drift: {method.statistic.name} cannot judge {column!r}: {why}; give "
+                    f"{column!r} another method under drift.features, such as jensen_shannon"
+                )
 
 
 def _record(
@@ -317,7 +387,18 @@ def reference_profile(schema: Schema, table: pa.Table) -> tuple[Profile, tuple[s
     everything = Grouping(np.zeros(len(rows), np.int64), 1)
     (profile,) = fold_predictions(plan, rows, everything)
     (truth,) = fold_known_labels(plan, rows, labels, np.zeros(len(rows), np.int64), everything)
-    return (profile + truth)[0], (*reference.notes, *_named_like_fields(schema))
+    notes = (*reference.notes, *_named_like_fields(schema), *_outside(profile[0]))
+    return (profile + truth)[0], notes
+
+
+def _outside(reference: Profile) -> tuple[str, ...]:
+    """Notes of declared ranges and values that the reference itself does not keep to."""
+    return tuple(
+        f"`{e.cell.feature}` {e.cell.check.words} {percent(e.reference)} of the reference, as its "
+        "range or values are declared: every window like it will be a violation."
+        for e in expectations(reference, Declared())
+        if e.within and e.reference is not None and e.reference > e.limit
+    )
 
 
 def _named_like_fields(schema: Schema) -> tuple[str, ...]:

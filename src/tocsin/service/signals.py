@@ -78,13 +78,13 @@ def readings(
 def drift_of(column: str, schema: Schema) -> str:
     """What rules call the drift of a column.
 
-    Predicted classes and labels of one hour share their weather, and leave what is usual with it:
-    a rule that looks at features is not to ring for them.
+    Outputs and labels of one hour share their weather, and leave what is usual with it: a rule that
+    looks at features is not to ring for them.
     """
     if column == schema.watched_label:
         return LABEL_DRIFT
-    of_score = column == schema.watched_classes and schema.score is not None
-    return PREDICTION_DRIFT if of_score else DRIFT
+    outputs = (schema.watched_output, schema.watched_classes)
+    return PREDICTION_DRIFT if column in outputs else DRIFT
 
 
 def _quality(
