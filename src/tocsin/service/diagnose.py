@@ -5,7 +5,7 @@ from collections.abc import Collection, Mapping
 
 from sqlalchemy.engine import Connection
 
-from tocsin.causes import Cause, causes_of_findings, rank
+from tocsin.causes import Cause, causes_of_findings, ordered, rank
 from tocsin.declared import Monitor
 from tocsin.drift import HISTORY, Verdict
 from tocsin.profiles import Profile
@@ -58,10 +58,8 @@ def diagnose(
         about=about,
         reliance=_reliance(connection, record, versions[-1]),
     )
-    known = {cause.feature for cause in ranked}
-    more = causes_of_findings(record.reference, current, findings_of(evaluation), known)
-    # As the ranking orders them; sorting keeps the order of equals.
-    return tuple(sorted((*ranked, *more), key=lambda c: (c.feature not in about, -c.score)))
+    more = causes_of_findings(record.reference, current, findings_of(evaluation), ranked)
+    return ordered((*ranked, *more), about)
 
 
 def _reliance(
