@@ -16,6 +16,11 @@ _WORDS = {
 }
 
 
+def named(rule: str, instance: str) -> str:
+    """An alert in words."""
+    return f"{rule} for `{instance}`" if instance else rule
+
+
 def describe(episode: Episode, event: str, why: str = "") -> str:
     """One sentence for the timeline. why: what is said beside the event."""
     about = f" for `{episode.instance}`" if episode.instance else ""
@@ -30,7 +35,7 @@ def notification(
     """The payload that receivers get; its fields only ever grow."""
     causes = [
         {key: cause[key] for key in ("kind", "feature", "score", "verdict", "sentence")}
-        for cause in incident.causes[:3]
+        for cause in episode.causes[:3]
     ]
     return {
         "version": PAYLOAD_VERSION,
