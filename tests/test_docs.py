@@ -344,3 +344,16 @@ def test_links_inside_the_documents_lead_somewhere() -> None:
     for document in [ROOT / "README.md", *(ROOT / "docs").rglob("*.md")]:
         for target in re.findall(r"\]\(([^)#:]+)\)", document.read_text()):
             assert (document.parent / target).exists(), f"{document.name}: {target}"
+
+
+def test_every_block_about_routing_runs_in_turn(server: Server, tmp_path: Path) -> None:
+    first, *rest = blocks("docs/routing.md")
+    run(first, server.url, tmp_path)
+    told = CliRunner().invoke(
+        commands, ["route", "test", "model=fraud", "severity=critical", "--url", server.url]
+    )
+    assert "by route.routes.0, which takes" in told.output
+    assert "team would be told\n    by route.routes.2, which takes everything" in told.output
+    for block in rest:
+        run(block, server.url, tmp_path)
+    assert [each["state"] for each in server.get("/silences?expired=true")] == ["expired"]

@@ -21,6 +21,7 @@ from tocsin.service.alert import Alerting
 from tocsin.service.aliases import Aliases
 from tocsin.service.asking import Asking
 from tocsin.service.audit import Audit
+from tocsin.service.backtest import Backtest
 from tocsin.service.clock import Clock, wall_clock
 from tocsin.service.data_quality import DataQuality
 from tocsin.service.delete import Delete
@@ -34,6 +35,7 @@ from tocsin.service.mlflow_webhook import MlflowWebhook
 from tocsin.service.multivariate import Multivariate
 from tocsin.service.notify import Notify
 from tocsin.service.operations import Operations
+from tocsin.service.people import People
 from tocsin.service.profile_source import ProfileSource
 from tocsin.service.publish import Publish
 from tocsin.service.quarantine import Quarantine
@@ -43,6 +45,8 @@ from tocsin.service.receivers import Receivers
 from tocsin.service.register import Register
 from tocsin.service.retain import Retain
 from tocsin.service.room import Room
+from tocsin.service.routing import Routings
+from tocsin.service.silences import Silences
 from tocsin.service.trouble import Trouble
 from tocsin.settings import Settings, secret
 from tocsin.values import SECOND
@@ -77,8 +81,13 @@ class App:
     multivariate: Multivariate
     quality: DataQuality
     receivers: Receivers
+    routings: Routings
+    silences: Silences
+    notify: Notify
     deliver: Deliver
     operations: Operations
+    backtest: Backtest
+    people: People
     read: Read
     audit: Audit
     aliases: Aliases
@@ -108,9 +117,8 @@ def opened(settings: Settings, clock: Clock = wall_clock) -> Iterator[App]:
                 outbox.set_receiver(connection, Receiver("log", "log", {}))
         due = Due(settings.seal_rows, settings.seal_age)
         fold = Fold(records, lake, clock, due)
-        evaluate = Evaluate(
-            records, Alerting(Notify(settings.url)), clock, revise_after=settings.revise_after
-        )
+        notify = Notify(records, clock, settings.url)
+        evaluate = Evaluate(records, Alerting(notify), clock, revise_after=settings.revise_after)
         outside = Outside(settings.allow_networks, secrets=secret)
         deliver = Deliver(records, clock, outside)
         rebuild = Rebuild(records, lake, clock)
@@ -144,8 +152,13 @@ def opened(settings: Settings, clock: Clock = wall_clock) -> Iterator[App]:
             multivariate=Multivariate(records, lake),
             quality=DataQuality(records, clock),
             receivers=Receivers(records, outside, clock, settings.url),
+            routings=Routings(records, clock),
+            silences=Silences(records, clock),
+            notify=notify,
             deliver=deliver,
             operations=Operations(records, clock),
+            backtest=Backtest(records),
+            people=People(records, clock),
             read=Read(records, lake),
             audit=Audit(records),
             aliases=aliases,
@@ -153,7 +166,7 @@ def opened(settings: Settings, clock: Clock = wall_clock) -> Iterator[App]:
             webhook=MlflowWebhook(records, clock, settings.webhook_secret),
             watcher=Watcher("registry", aliases.look_at_all, every_s=every_s),
             publisher=Watcher("results", publish.publish, every_s=every_s),
-            worker=Worker(rebuild, fold, evaluate, retain, delete, deliver, trouble),
+            worker=Worker(rebuild, fold, evaluate, retain, delete, notify, deliver, trouble),
         )
         records.close()
 

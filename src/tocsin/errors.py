@@ -79,6 +79,10 @@ class AliasMovedError(InvalidInputError):
     """An alias that somebody else moved meanwhile: it was not, or not only, moved by us."""
 
 
+class UnknownIncidentError(InvalidInputError):
+    """A number that no incident has."""
+
+
 class UnknownModelError(InvalidInputError):
     """A model that nobody added to Tocsin."""
 

@@ -10,6 +10,7 @@ from tocsin.service.delete import Delete
 from tocsin.service.deliver import Deliver
 from tocsin.service.evaluate import Evaluate
 from tocsin.service.fold import Fold
+from tocsin.service.notify import Notify
 from tocsin.service.rebuild import Rebuild
 from tocsin.service.retain import Retain
 from tocsin.service.trouble import Failing, Trouble
@@ -29,6 +30,7 @@ class Worker:
         evaluate: Evaluate,
         retain: Retain,
         delete: Delete,
+        notify: Notify,
         deliver: Deliver,
         trouble: Trouble,
     ) -> None:
@@ -37,6 +39,7 @@ class Worker:
         self._evaluate = evaluate
         self._retain = retain
         self._delete = delete
+        self._notify = notify
         self._deliver = deliver
         self._stopped = threading.Event()
         self._woken = threading.Event()
@@ -49,7 +52,7 @@ class Worker:
 
     def start(self) -> None:
         """Begin to work."""
-        for name, work in (("work", self._turn), ("deliver", self._deliver.deliver)):
+        for name, work in (("work", self._turn), ("deliver", self._send)):
             thread = threading.Thread(target=self._loop, args=(name, work), name=f"tocsin-{name}")
             thread.start()
             self._threads.append(thread)
@@ -119,6 +122,11 @@ class Worker:
 
             # As its folder is called: two that are gone may have had one name.
             self._each("delete", [f"{gone.name}-{gone.model_id}"], finish, failures)
+
+    def _send(self) -> bool:
+        """Write what is due to be told, and send one message, also when the former fails."""
+        flushed = self._each("notify", ["alerts"], lambda _: self._notify.flush(), [])
+        return self._deliver.deliver() or flushed
 
     def _each(
         self,

@@ -13,7 +13,7 @@ from alembic.migration import MigrationContext
 from tocsin.records import Records, alerts
 from tocsin.records.database import _MIGRATIONS
 from tocsin.records.given_ids import next_id
-from tocsin.records.tables import incidents, metadata, receivers
+from tocsin.records.tables import incidents, metadata, news, notices, receivers
 from tocsin.records.tables import outbox as outbox_table
 from tocsin.rules import Phase, State
 
@@ -120,6 +120,45 @@ def test_alerts_that_were_firing_before_histories_go_on(tmp_path: Path) -> None:
     records.close()
 
 
+def test_what_was_told_before_there_were_groups_is_remembered_as_told(tmp_path: Path) -> None:
+    engine = sa.create_engine(f"sqlite:///{tmp_path / 'records.db'}")
+    config = Config()
+    config.set_main_option("script_location", str(_MIGRATIONS))
+    with engine.begin() as connection:
+        config.attributes["connection"] = connection
+        alembic.command.upgrade(config, "0020")
+        then = sa.MetaData()
+        then.reflect(connection)
+
+        def add(to: str, **values: object) -> None:
+            table = then.tables[to]
+            usual = {"JSON": {}, "BLOB": b"", "BOOLEAN": False}
+            filled = {
+                c.name: usual.get(str(c.type), "" if c.type.python_type is str else 0)
+                for c in table.c
+                if not c.nullable
+            }
+            connection.execute(table.insert().values(filled | values))
+
+        add("models", id=1, name="late")
+        add("incidents", id=1, model_id=1)
+        for number, resolved in (("a", None), ("b", 7)):
+            add("episodes", id=number * 36, model_id=1, incident_id=1, resolved=resolved, fired=5)
+        for i, (number, receiver) in enumerate((("a", "log"), ("a", "mail"), ("b", "log")), 1):
+            fired = {"message_id": f"{number * 36}.fired", "created_at": 6}
+            add("outbox", id=i, receiver=receiver, **fired)
+    engine.dispose()
+    records = Records(tmp_path / "records.db")
+    with records.write() as connection:
+        told = connection.execute(sa.select(notices)).all()
+        assert {(row.episode_id[0], row.receiver, row.told, row.told_at) for row in told} == {
+            ("a", "log", True, 6),
+            ("a", "mail", True, 6),
+        }
+        assert next_id(connection, news) == 2
+    records.close()
+
+
 def test_the_causes_that_an_incident_had_are_those_of_its_newest_alert_by_then(
     tmp_path: Path,
 ) -> None:
@@ -129,7 +168,7 @@ def test_the_causes_that_an_incident_had_are_those_of_its_newest_alert_by_then(
     config.set_main_option("script_location", str(_MIGRATIONS))
     with engine.begin() as connection:
         config.attributes["connection"] = connection
-        alembic.command.upgrade(config, "0016")
+        alembic.command.upgrade(config, "0021")
         connection.execute(
             sa.text(
                 "INSERT INTO incidents (id, model_id, severity, title, opened, opened_at, "

@@ -1,13 +1,18 @@
 """From a fault in the data to an incident with its cause, and to a message that is not lost."""
 
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 from tests.world import Feed, monitor_document, reference
 
 from tocsin.app import App
+from tocsin.notify import Outside
 from tocsin.records import outbox
 from tocsin.records.outbox import Receiver
+from tocsin.service.deliver import Deliver
+from tocsin.service.notify import Notify
+from tocsin.values import MINUTE, from_datetime
 
 DRIFT = {"alert": "Drift", "expr": {"metric": "drift", "window": "1h"}}
 AUC_LOW = {
@@ -80,13 +85,20 @@ def test_firing_and_resolving_are_sent_in_order_to_every_receiver(app: App) -> N
     feed = _feed(app, DRIFT)
     feed.hours(0, 24 * 9)
     feed.hours(24 * 9, 24 * 9 + 3, distance_factor=1.6)
+    feed.work()
+    assert app.notify.flush()
     feed.hours(24 * 9 + 3, 24 * 9 + 8)
     feed.work()
+    # The next message of the group is due after its interval.
+    assert not app.notify.flush()
+    later = from_datetime(datetime.now(UTC)) + 5 * MINUTE
+    assert Notify(app.records, lambda: later, "http://tocsin.test").flush()
 
     with app.records.read() as connection:
         waiting = outbox.by_state(connection)
     assert waiting == {"pending": 4}
-    while app.deliver.deliver():
+    deliver = Deliver(app.records, lambda: later, Outside())
+    while deliver.deliver():
         pass
     assert app.read.status().outbox == {"delivered": 4}
 

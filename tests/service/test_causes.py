@@ -10,8 +10,7 @@ from tests.world import Feed, monitor_document, reference
 from tocsin.app import App
 from tocsin.records.alerts import Episode, Incident
 from tocsin.records.evaluations import Evaluation
-from tocsin.records.tables import outbox
-from tocsin.service.message import PAYLOAD_VERSION
+from tocsin.service.message import notification
 from tocsin.values import HOUR
 
 QUALITY = {"alert": "Data", "expr": {"metric": "quality", "window": "1h"}}
@@ -55,11 +54,6 @@ class Found(Watched):
         assert detail is not None
         return [entry.text for entry in detail.timeline]
 
-    def messages(self) -> list[dict[str, Any]]:
-        with self.app.records.read() as connection:
-            rows = connection.execute(outbox.select().order_by(outbox.c.id)).all()
-        return [row.payload for row in rows]
-
 
 @pytest.fixture
 def found(app: App) -> Found:
@@ -95,10 +89,13 @@ def test_a_later_alert_takes_no_cause_from_an_open_incident(found: Found) -> Non
 def test_an_alert_tells_its_own_cause(found: Found) -> None:
     found.see((1, "b"), distance=0.9)
     found.see((60, "b"), carrier=0.05)
-    told = {(m["alert"], m["instance"]): m["causes"] for m in found.messages()}
-    assert PAYLOAD_VERSION == 1
-    assert [c["feature"] for c in told["Data", "carrier/null_rate"]] == ["carrier"]
-    assert [c["feature"] for c in told["Data", "distance/null_rate"]] == ["distance"]
+    for episode in found.episodes():
+        for event in ("fired", "resolved"):
+            told = notification(
+                found.incident(), episode, event, window_end=episode.fired, base_url=""
+            )
+            column = "carrier" if episode.instance == "carrier/null_rate" else "distance"
+            assert [cause["feature"] for cause in told["causes"]] == [column]
 
 
 def test_an_alert_that_begins_long_after_is_named_by_the_incident(found: Found) -> None:

@@ -18,7 +18,7 @@ from tocsin.records import alerts, evaluations, models
 from tocsin.records.alerts import Episode
 from tocsin.records.evaluations import Evaluation
 from tocsin.records.models import ModelRecord
-from tocsin.records.tables import outbox
+from tocsin.records.tables import news
 from tocsin.rules import History, State
 from tocsin.service.alert import Alerting
 from tocsin.service.notify import Notify
@@ -75,7 +75,7 @@ class Watched:
         record = models.model_named(connection, "late")
         evaluations.append(connection, record.id, found)
         # As after a restart: nothing is remembered but what is stored.
-        alerting = Alerting(Notify("http://tocsin.test"))
+        alerting = Alerting(Notify(self.app.records, lambda: 1, "http://tocsin.test"))
         spec = self.monitor.windows[0]
         alerting.step(connection, record, self.monitor, {spec: found}, now=1)
 
@@ -89,7 +89,7 @@ class Watched:
             revision=revision,
             rows=0 if letter == "n" else 100,
             labelled=0 if letter in "ln" else 100,
-            versions={},
+            versions={"1": 100},
             measures={"accuracy_score": measure},
             shifts={},
             delays=(),
@@ -103,10 +103,10 @@ class Watched:
             return alerts.episodes_since(connection, self.record().id, 0)
 
     def told(self) -> list[tuple[str, str]]:
-        """(episode, event) of all messages to the log, in their order."""
+        """(episode, event) of all news that is to be told, in its order."""
         with self.app.records.read() as connection:
-            rows = connection.execute(outbox.select().order_by(outbox.c.id)).all()
-        return [(row.payload["episode"], row.payload["event"]) for row in rows]
+            rows = connection.execute(news.select().order_by(news.c.id)).all()
+        return [(row.episode_id, row.event) for row in rows]
 
     def events(self) -> list[str]:
         return [event for _, event in self.told()]

@@ -310,8 +310,10 @@ def test_what_a_message_says_is_about_its_own_alert(app: App) -> None:
     feed.hours(0, 4)
     feed.work()
 
+    assert app.notify.flush()
     with app.records.read() as connection:
-        payloads = connection.execute(sa.select(outbox_table.c.payload)).scalars().all()
+        (group,) = connection.execute(sa.select(outbox_table.c.payload)).scalars().all()
+    payloads = group["alerts"]
     assert {payload["title"][:7] for payload in payloads} == {"A fired", "B fired"}
     assert len({payload["incident_title"] for payload in payloads}) == 1
 

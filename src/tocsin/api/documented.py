@@ -73,7 +73,7 @@ _MEANING = {
     400: "the body cannot be read; nothing of it was taken",
     401: "the signature is wrong, or too old",
     403: "this is not allowed here",
-    404: "there is no such model, or nothing is known of it yet",
+    404: "there is no such model or incident, or nothing is known of it yet",
     409: "somebody else was faster: a source was read on, or an alias was moved",
     413: "the body is larger than one request may be",
     415: "nobody reads this content type or encoding",

@@ -293,6 +293,12 @@ def incident_document(incident: Incident, detail: IncidentDetail | None = None) 
         "window": format_duration(incident.window_size),
         "window_end": isoformat(incident.window_end),
         "causes": [cause_document(cause) for cause in incident.causes],
+        "acknowledged_by": incident.acknowledged_by,
+        "acknowledged_at": _time(incident.acknowledged_at),
+        "snoozed_until": _time(incident.snoozed_until),
+        "assignee": incident.assignee,
+        "verdict": incident.verdict,
+        "merged_into": incident.merged_into,
     }
     if detail is not None:
         document["alerts"] = [
@@ -312,6 +318,7 @@ def incident_document(incident: Incident, detail: IncidentDetail | None = None) 
                 "recorded_at": isoformat(entry.recorded_at),
                 "kind": entry.kind,
                 "text": entry.text,
+                "actor": entry.actor or None,
             }
             for entry in detail.timeline
         ]

@@ -20,6 +20,7 @@ from tocsin.errors import (
     TocsinError,
     UnavailableError,
     UnknownFormatError,
+    UnknownIncidentError,
     UnknownModelError,
 )
 
@@ -28,6 +29,7 @@ _STATUS: tuple[tuple[type[TocsinError], int], ...] = (
     (BodyTooLargeError, 413),
     (UnknownFormatError, 415),
     (UnknownModelError, 404),
+    (UnknownIncidentError, 404),
     (SourceMovedError, 409),
     (AliasMovedError, 409),
     (SignatureError, 401),

@@ -11,6 +11,7 @@ from starlette.routing import Route
 import tocsin
 from tocsin.api import (
     audit,
+    backtest,
     events,
     health,
     importance,
@@ -18,10 +19,13 @@ from tocsin.api import (
     models,
     multivariate,
     operations,
+    people,
     quality,
     receivers,
     registry,
+    routing,
     rows,
+    silences,
     sources,
     trends,
 )
@@ -61,7 +65,7 @@ def application(app: App) -> FastAPI:
     )
     parts = (
         *(sources, models, multivariate, trends, quality, operations, rows, importance),
-        *(receivers, registry, audit, events),
+        *(people, backtest, receivers, routing, silences, registry, audit, events),
     )
     for part in parts:
         server.include_router(part.router(app), prefix=_PREFIX, responses=USUAL)

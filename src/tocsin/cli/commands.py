@@ -11,12 +11,16 @@ from rich.progress import Progress
 import tocsin
 from tocsin.cli import acting, rows, state, watching
 from tocsin.cli.auditing import audit_commands
+from tocsin.cli.backtesting import backtest
 from tocsin.cli.capturing import serve as serve_model
 from tocsin.cli.drift import drift
 from tocsin.cli.estimates import estimates
 from tocsin.cli.importance import importance
 from tocsin.cli.options import Url, remote_at
+from tocsin.cli.people import incident_commands
 from tocsin.cli.quality import quality
+from tocsin.cli.routes import route_commands
+from tocsin.cli.silencing import silence_commands
 from tocsin.cli.tables import (
     groups_table,
     incident_table,
@@ -40,7 +44,10 @@ commands = typer.Typer(
     pretty_exceptions_enable=False,
 )
 commands.add_typer(audit_commands, name="audit")
+commands.add_typer(incident_commands, name="incident")
 commands.add_typer(test_commands, name="test")
+commands.add_typer(silence_commands, name="silence")
+commands.add_typer(route_commands, name="route")
 for _command in (acting.history, acting.promote, acting.rollback, estimates, trends):
     commands.command()(_command)
 _out = Console()
@@ -255,6 +262,8 @@ for command in (
     quality,
 ):
     commands.command()(command)
+
+commands.command()(backtest)
 
 
 @commands.command()

@@ -113,14 +113,30 @@ class PricesDocument(_Strict):
 
 
 class ExpressionDocument(_Strict):
-    """What a rule looks at."""
+    """What a rule looks at: a metric, or an expression over several.
 
-    metric: str
+    relative_to: what is subtracted from the metric.
+    """
+
+    metric: str | None = None
+    expression: _Name | None = None
+    relative_to: Literal["reference", "previous", "version"] | None = None
     window: Span
-    by: Annotated[tuple[Literal["feature"], ...], BeforeValidator(_names)] = ()
+    by: Annotated[tuple[_Name, ...], BeforeValidator(_names)] = ()
     op: Operator | None = None
     value: float | Literal["auto"] | None = None
     clear: float | None = None
+
+    @model_validator(mode="after")
+    def _one_of_two(self) -> Self:
+        if (self.metric is None) == (self.expression is None):
+            raise ValueError("needs either `metric` or `expression`")
+        return self
+
+    @property
+    def looked_at(self) -> str:
+        """The name of the metric, or the expression."""
+        return self.metric or self.expression or ""
 
 
 _LabelName = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$", max_length=64)]

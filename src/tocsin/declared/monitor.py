@@ -1,9 +1,11 @@
 """The document of a monitored model, parsed once into frozen values."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 from pydantic import ValidationError
 
+from tocsin.declared.derived import Derived, derived, is_derived
 from tocsin.declared.documents import (
     MetricDocument,
     MonitorDocument,
@@ -25,6 +27,7 @@ from tocsin.metrics import (
     registered,
     registered_or_missing,
 )
+from tocsin.profiles.expression import parsed as parsed_expression
 from tocsin.quality import FEATURE_CHECKS, MODEL_CHECKS, VOLUME, Declared
 from tocsin.records.outbox import Receiver
 from tocsin.rules import DRIFT, LABEL_DRIFT, PREDICTION_DRIFT, QUALITY, Rule
@@ -65,6 +68,7 @@ class Monitor:
     drift: how columns are judged.
     quality: what is said of the data, in place of what is learned from the reference.
     false_alarms: how many a month are accepted by chance, over all rules that are `auto` together.
+    derived: what is made for rules, by its name.
     """
 
     name: str
@@ -86,6 +90,12 @@ class Monitor:
     quality: Declared = field(default_factory=Declared)
     false_alarms: float = 1.0
     prices: Prices | None = None
+    derived: Mapping[str, Derived] = field(default_factory=dict)
+
+    @property
+    def named(self) -> Mapping[str, Metric]:
+        """All numbers that have a name: metrics, and those that are made for rules."""
+        return {**self.metrics, **{name: each.metric for name, each in self.derived.items()}}
 
 
 # What rules may look at beside metrics.
@@ -118,10 +128,15 @@ def parse_monitor(name: str, document: object, *, new: bool = False) -> Monitor:
         for metric in parsed.metrics:
             _check_function(metric)
     metrics = _metrics(schema, parsed)
+    derived_by_rule = {
+        rule.alert: derived(rule, metrics, schema)
+        for rule in parsed.rules or []
+        if is_derived(rule.expr)
+    }
     rules = (
         default_rules(windows)
         if parsed.rules is None
-        else _rules(parsed.rules, windows, metrics, schema)
+        else _rules(parsed.rules, windows, metrics, schema, derived_by_rule)
     )
     return Monitor(
         name=name,
@@ -143,6 +158,7 @@ def parse_monitor(name: str, document: object, *, new: bool = False) -> Monitor:
         quality=declared_quality(parsed.quality, schema.features),
         false_alarms=parsed.false_alarms,
         prices=None if parsed.prices is None else Prices(**parsed.prices.model_dump()),
+        derived={each.name: each for each in derived_by_rule.values()},
     )
 
 
@@ -258,10 +274,10 @@ def _metrics(schema: Schema, parsed: MonitorDocument) -> Catalogue:
         found = catalogue(schema, own)
         asked: dict[str, Metric] = {}
         for rule in parsed.rules or []:
-            name = plain_name(rule.expr.metric)
-            if name not in SIGNALS and name not in set(found):
-                metric = _asked(found, rule)
-                asked[metric.name] = metric
+            for name in _looked_at(rule):
+                if name not in SIGNALS and name not in set(found):
+                    metric = _asked(found, rule, name)
+                    asked[metric.name] = metric
         return catalogue(schema, [*own, *asked.values()])
     except SchemaError:
         raise
@@ -269,11 +285,18 @@ def _metrics(schema: Schema, parsed: MonitorDocument) -> Catalogue:
         raise SchemaError(str(error)) from error
 
 
-def _asked(found: Catalogue, rule: RuleDocument) -> Metric:
+def _looked_at(rule: RuleDocument) -> list[str]:
+    """The names of the metrics that a rule is about."""
+    if rule.expr.expression is not None:
+        return sorted(parsed_expression(rule.expr.expression).names)
+    return [plain_name(rule.expr.looked_at)]
+
+
+def _asked(found: Catalogue, rule: RuleDocument, name: str) -> Metric:
     try:
-        return found.find(plain_name(rule.expr.metric))
+        return found.find(name)
     except InvalidInputError as error:
-        or_signals = "" if "@" in rule.expr.metric else f", or {', '.join(SIGNALS)}"
+        or_signals = "" if "@" in name else f", or {', '.join(SIGNALS)}"
         raise SchemaError(f"rule {rule.alert!r}: {error}{or_signals}") from error
 
 
@@ -348,17 +371,25 @@ def _check_retention(
 
 
 def _rules(
-    parsed: list[RuleDocument], windows: tuple[WindowSpec, ...], metrics: Catalogue, schema: Schema
+    parsed: list[RuleDocument],
+    windows: tuple[WindowSpec, ...],
+    metrics: Catalogue,
+    schema: Schema,
+    made: Mapping[str, Derived],
 ) -> tuple[Rule, ...]:
     names = [rule.alert for rule in parsed]
     repeated = sorted({name for name in names if names.count(name) > 1})
     if repeated:
         raise SchemaError(f"rules must have different names, but {repeated} are repeated")
-    return tuple(_rule(rule, windows, metrics, schema) for rule in parsed)
+    return tuple(_rule(rule, windows, metrics, schema, made.get(rule.alert)) for rule in parsed)
 
 
 def _rule(
-    parsed: RuleDocument, windows: tuple[WindowSpec, ...], metrics: Catalogue, schema: Schema
+    parsed: RuleDocument,
+    windows: tuple[WindowSpec, ...],
+    metrics: Catalogue,
+    schema: Schema,
+    made: Derived | None,
 ) -> Rule:
     expr = parsed.expr
     spec = next((spec for spec in windows if spec.size == expr.window), None)
@@ -367,17 +398,18 @@ def _rule(
         raise SchemaError(
             f"rule {parsed.alert!r}: window {format_duration(expr.window)} is not one of {sizes}"
         )
-    if expr.by and expr.metric not in FEATURE_CHECKS:
+    of_features = [*FEATURE_CHECKS, DRIFT]
+    if expr.by and made is None and expr.metric not in of_features:
         raise SchemaError(
             f"rule {parsed.alert!r}: {expr.metric} has no `by: [feature]`; leave it out, or choose "
-            f"one of {', '.join(FEATURE_CHECKS)}"
+            f"one of {', '.join(of_features)}"
         )
     # What is usual is learned from windows that have no rows in common.
     every = spec.size if expr.value == "auto" else spec.every
     return Rule(
         name=parsed.alert,
         # As the metric is called: `recall_score@0.30` is `recall_score@0.3`.
-        metric=expr.metric if expr.metric in SIGNALS else _name(parsed, metrics, schema),
+        metric=made.name if made is not None else _name(parsed, metrics, schema),
         window=expr.window,
         op=expr.op,
         value=None if expr.value == "auto" else expr.value,
@@ -391,6 +423,7 @@ def _rule(
         severity=parsed.labels.severity,
         category=_category(parsed),
         no_data=parsed.no_data,
+        by="" if made is None else made.by,
         labels=tuple(parsed.labels.own.items()),
         summary=parsed.annotations.summary,
         runbook_url=parsed.annotations.runbook_url or "",
@@ -401,7 +434,7 @@ def _category(parsed: RuleDocument) -> str:
     """As written; what is estimated, and what looks at the data, is about that otherwise."""
     if parsed.labels.category is not None:
         return parsed.labels.category
-    metric = parsed.expr.metric
+    metric = parsed.expr.looked_at
     if is_estimate(metric):
         return "early"
     if metric in (DRIFT, PREDICTION_DRIFT, LABEL_DRIFT):
@@ -411,7 +444,9 @@ def _category(parsed: RuleDocument) -> str:
 
 def _name(parsed: RuleDocument, metrics: Catalogue, schema: Schema) -> str:
     """What a rule looks at, by the name that the catalogue gives it."""
-    given = parsed.expr.metric
+    given = parsed.expr.looked_at
+    if given in SIGNALS:
+        return given
     name = metrics.find(plain_name(given)).name
     if not is_estimate(given):
         return name

@@ -1,6 +1,7 @@
 """Alert states, their episodes, and the incidents that group them."""
 
 from dataclasses import asdict, dataclass, field
+from enum import StrEnum
 from typing import Any
 
 import sqlalchemy as sa
@@ -9,9 +10,6 @@ from sqlalchemy.engine import Connection
 from tocsin.records.given_ids import next_id
 from tocsin.records.tables import alert_states, episodes, incidents, models, timeline
 from tocsin.rules import History, Phase, State
-
-# The worst last.
-SEVERITIES = ("info", "warning", "critical")
 
 
 @dataclass(frozen=True)
@@ -45,13 +43,30 @@ class Episode:
     causes: list[dict[str, Any]] = field(default_factory=list)
 
 
+class Verdict(StrEnum):
+    """Whether an incident was a problem, as people say."""
+
+    REAL = "real"
+    FALSE = "false"
+
+
+SEVERITIES = ("info", "warning", "critical")
+
+
+def more_severe(a: str, b: str) -> str:
+    """The one of two severities that is more urgent."""
+    return max(a, b, key=SEVERITIES.index)
+
+
 @dataclass(frozen=True)
 class Incident:
     """Alerts of one model that belong together.
 
     opened, resolved: ends of the windows that did it; opened_at, resolved_at: wall time.
     causes: those of its alerts, which each says. window_size, window_end: the window that the
-    first of them is from; of the newest alert where there is none.
+    first of them is from; of the newest alert where there is none. acknowledged_at,
+    snoozed_until: wall time. verdict: what people say of it. merged_into: the number of the
+    incident that has its alerts.
     """
 
     id: int
@@ -65,6 +80,12 @@ class Incident:
     window_size: int
     window_end: int
     causes: list[dict[str, Any]]
+    acknowledged_by: str | None = None
+    acknowledged_at: int | None = None
+    snoozed_until: int | None = None
+    assignee: str | None = None
+    verdict: Verdict | None = None
+    merged_into: int | None = None
 
 
 @dataclass(frozen=True)
@@ -75,6 +96,7 @@ class TimelineEntry:
     recorded_at: int
     kind: str
     text: str
+    actor: str = ""
 
 
 def tracked(connection: Connection, model_id: int) -> dict[tuple[str, str], History]:
@@ -135,6 +157,7 @@ def incident_over(
     """The newest incident that was open at some time from `start` to `end`, or to now if None."""
     i = incidents.c
     mine = (i.model_id == model_id) & (i.resolved.is_(None) | (i.resolved > start))
+    mine &= i.merged_into.is_(None)
     if end is not None:
         mine &= i.opened <= end
     return next(iter(_incidents(connection, mine)), None)
@@ -185,6 +208,11 @@ def update_episode(connection: Connection, episode_id: str, **values: Any) -> No
     connection.execute(episodes.update().where(episodes.c.id == episode_id).values(values))
 
 
+def move_episodes(connection: Connection, of: int, to: int) -> None:
+    """Let the episodes of an incident be of another."""
+    connection.execute(episodes.update().where(episodes.c.incident_id == of).values(incident_id=to))
+
+
 def episode(connection: Connection, episode_id: str) -> Episode:
     """An episode by its id."""
     return _episodes(connection, episodes.c.id == episode_id)[0]
@@ -222,9 +250,16 @@ def fired_by_rule(connection: Connection, model_id: int) -> dict[str, int]:
 
 
 def note(
-    connection: Connection, incident_id: int, *, event_time: int, now: int, kind: str, text: str
+    connection: Connection,
+    incident_id: int,
+    *,
+    event_time: int,
+    now: int,
+    kind: str,
+    text: str,
+    actor: str = "",
 ) -> None:
-    """Write on an incident's timeline."""
+    """Write on an incident's timeline. actor: who did it; empty where nobody did."""
     connection.execute(
         timeline.insert().values(
             id=next_id(connection, timeline),
@@ -233,6 +268,7 @@ def note(
             recorded_at=now,
             kind=kind,
             text=text,
+            actor=actor,
         )
     )
 
@@ -241,7 +277,7 @@ def timeline_of(connection: Connection, incident_id: int) -> list[TimelineEntry]
     """An incident's timeline in the order of what happened, whenever that was noticed."""
     t = timeline.c
     query = (
-        sa.select(t.event_time, t.recorded_at, t.kind, t.text)
+        sa.select(t.event_time, t.recorded_at, t.kind, t.text, t.actor)
         .where(t.incident_id == incident_id)
         .order_by(t.event_time, t.id)
     )
@@ -256,7 +292,13 @@ def _incidents(connection: Connection, wanted: sa.ColumnElement[bool]) -> list[I
         .order_by(incidents.c.id.desc())
     )
     found = connection.execute(query).mappings()
-    return [Incident(**{k: v for k, v in row.items() if k != "model_id"}) for row in found]
+    return [
+        Incident(
+            **{k: v for k, v in row.items() if k not in ("model_id", "verdict")},
+            verdict=None if row["verdict"] is None else Verdict(row["verdict"]),
+        )
+        for row in found
+    ]
 
 
 def _episodes(connection: Connection, wanted: sa.ColumnElement[bool]) -> list[Episode]:

@@ -242,6 +242,13 @@ incidents = sa.Table(
     sa.Column("window_size", sa.BigInteger, nullable=False),
     sa.Column("window_end", _Time, nullable=False),
     sa.Column("causes", sa.JSON, nullable=False),
+    # What people said; times are wall time.
+    sa.Column("acknowledged_by", sa.String),
+    sa.Column("acknowledged_at", _Time),
+    sa.Column("snoozed_until", _Time),
+    sa.Column("assignee", sa.String),
+    sa.Column("verdict", sa.String),
+    sa.Column("merged_into", sa.BigInteger),
 )
 
 episodes = sa.Table(
@@ -278,6 +285,8 @@ timeline = sa.Table(
     sa.Column("recorded_at", _Time, nullable=False),
     sa.Column("kind", sa.String, nullable=False),
     sa.Column("text", sa.String, nullable=False),
+    # Who did it; empty where nobody did.
+    sa.Column("actor", sa.String, nullable=False, server_default=""),
 )
 
 receivers = sa.Table(
@@ -309,6 +318,81 @@ outbox = sa.Table(
     sa.Column("last_error", sa.String),
     sa.Index("ix_outbox_state_due_at", "state", "due_at"),
     sa.Index("ix_outbox_order_key", "order_key", "id"),
+)
+
+# Who is told: the one document, and by what all open alerts were routed last.
+routing = sa.Table(
+    "routing",
+    metadata,
+    sa.Column("id", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("document", sa.JSON),
+    sa.Column("changed_at", _Time, nullable=False),
+    sa.Column("routed_by", sa.String, nullable=False),
+)
+
+# What happened to alerts, as it is to be told.
+news = sa.Table(
+    "news",
+    metadata,
+    sa.Column("id", _Key, primary_key=True),
+    _model(),
+    sa.Column("episode_id", sa.ForeignKey("episodes.id"), nullable=False, index=True),
+    sa.Column("event", sa.String, nullable=False),
+    sa.Column("window_end", _Time, nullable=False),
+    sa.Column("recorded_at", _Time, nullable=False),
+)
+
+# Alerts that one receiver is told of in one message, by the labels that they share: one row from
+# the first that fires until all are over, and another one the next time.
+alert_groups = sa.Table(
+    "alert_groups",
+    metadata,
+    sa.Column("id", sa.String, primary_key=True),
+    sa.Column("receiver", sa.String, nullable=False),
+    # The labels as canonical JSON.
+    sa.Column("labels", sa.String, nullable=False),
+    # When it is looked at next, null while nothing is open; when that was set, and the last time.
+    sa.Column("flush_at", _Time, index=True),
+    sa.Column("set_at", _Time),
+    sa.Column("flushed_at", _Time),
+    sa.Column("messages", sa.Integer, nullable=False, server_default="0"),
+    sa.Index("ix_alert_groups_receiver", "receiver", "labels"),
+)
+
+# Where a receiver stands with an alert: kept, so that a changed route tells nobody twice.
+notices = sa.Table(
+    "notices",
+    metadata,
+    sa.Column("episode_id", sa.ForeignKey("episodes.id"), nullable=False),
+    sa.Column("receiver", sa.String, nullable=False),
+    _model(),
+    sa.Column("group_id", sa.ForeignKey("alert_groups.id"), nullable=False),
+    # Whether it was told that the alert fires, when the last time, how often, and what is known.
+    sa.Column("told", sa.Boolean, nullable=False),
+    sa.Column("told_at", _Time, nullable=False),
+    sa.Column("tellings", sa.Integer, nullable=False),
+    sa.Column("news_id", sa.BigInteger, nullable=False),
+    # How often the alert fired again under its name after it was over.
+    sa.Column("rounds", sa.Integer, nullable=False),
+    # Why it was held back when it was looked at last.
+    sa.Column("held_reason", sa.String),
+    sa.Column("held_words", sa.String),
+    sa.Column("closed", sa.Boolean, nullable=False),
+    sa.PrimaryKeyConstraint("episode_id", "receiver"),
+    sa.Index("ix_notices_group_id", "group_id", "closed"),
+)
+
+silences = sa.Table(
+    "silences",
+    metadata,
+    sa.Column("id", _Key, primary_key=True),
+    # Matchers as people write them.
+    sa.Column("matchers", sa.JSON, nullable=False),
+    sa.Column("starts_at", _Time, nullable=False),
+    sa.Column("ends_at", _Time, nullable=False, index=True),
+    sa.Column("author", sa.String, nullable=False),
+    sa.Column("comment", sa.String, nullable=False),
+    sa.Column("created_at", _Time, nullable=False),
 )
 
 # What a version of a model relies on, by the plan that its reference gave and how it was found.

@@ -5,7 +5,7 @@ from enum import StrEnum
 
 from tocsin.drift import ENOUGH_ROWS, Shift, Verdict
 from tocsin.estimation import Estimate
-from tocsin.quality import Finding, QualityVerdict
+from tocsin.quality import VOLUME, Finding, QualityVerdict
 from tocsin.rules.rule import Operator, Rule
 from tocsin.trends import Pace, Trend
 from tocsin.values import Bounded, Measure, Undefined, isoformat
@@ -54,14 +54,15 @@ def read_metric(
     rows: predictions in the window; coverage: their labelled share. trend: of a rule that is
     `auto`, None where there is none of this window.
     """
-    if rows == 0:
+    if rows == 0 and rule.metric != VOLUME:
         return Reading(Health.NO_DATA, Signal.HOLD, None, 0, "no predictions in this window")
     if needs_labels and coverage < rule.min_coverage:
         text = f"{coverage:.0%} labelled, {rule.min_coverage:.0%} are needed"
         return Reading(Health.AWAITING_LABELS, Signal.HOLD, None, measure.n, text)
     if isinstance(measure, Undefined):
         return Reading(Health.INSUFFICIENT, Signal.HOLD, None, measure.n, measure.reason)
-    if measure.n < rule.min_samples:
+    # Few rows are what a rule on their number is about.
+    if measure.n < rule.min_samples and rule.metric != VOLUME:
         text = f"{measure.n} of {rule.min_samples} rows"
         return Reading(Health.INSUFFICIENT, Signal.HOLD, measure.value, measure.n, text)
     if rule.auto:
@@ -128,7 +129,7 @@ def read_quality(
 
     unsure: it is beyond what is expected, but that may be chance.
     """
-    if rows == 0:
+    if rows == 0 and (finding is None or finding.check != VOLUME):
         return Reading(Health.NO_DATA, Signal.HOLD, None, 0, "no predictions in this window")
     if finding is None:
         if rows < max(ENOUGH_ROWS, rule.min_samples):
@@ -138,7 +139,7 @@ def read_quality(
             text = "beyond what is expected, but that could be chance"
             return Reading(Health.OK, Signal.HOLD, None, rows, text)
         return Reading(Health.OK, Signal.CLEAR, None, rows, "as expected")
-    judged = finding.verdict is QualityVerdict.VIOLATED and rows >= rule.min_samples
-    if not judged:
+    enough = rows >= rule.min_samples or finding.check == VOLUME
+    if finding.verdict is not QualityVerdict.VIOLATED or not enough:
         return Reading(Health.INSUFFICIENT, Signal.HOLD, finding.value, finding.n, finding.reason)
     return Reading(Health.OK, Signal.BREACH, finding.value, finding.n, finding.reason)

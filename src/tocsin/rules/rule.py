@@ -44,6 +44,7 @@ class Rule:
     it resolves. min_samples: fewer rows hold the state. min_coverage: labelled share to wait for.
     confident: the 95 % interval must lie beyond the threshold, not the value alone.
     no_data: of windows without any row.
+    by: the part of the rows that its instances are of, `version` or a segment's name.
     labels: of its owners, for routes and silences, in the order of their names. summary: what a
     person is told first. runbook_url: what to do about it.
     """
@@ -63,6 +64,7 @@ class Rule:
     category: str = "performance"
     auto: bool = False
     no_data: NoData = NoData.KEEP_LAST
+    by: str = ""
     labels: tuple[tuple[str, str], ...] = ()
     summary: str = ""
     runbook_url: str = ""

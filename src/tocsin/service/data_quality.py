@@ -22,13 +22,12 @@ from tocsin.quality import (
     document_of,
     expectations,
     expected_labels,
-    freshness,
     late_labels,
     rates,
     trials,
     values_of,
 )
-from tocsin.records import Records, intake, models, profiles
+from tocsin.records import Records, intake, models
 from tocsin.records.evaluations import Evaluation
 from tocsin.records.models import ModelRecord
 from tocsin.service.clock import Clock
@@ -36,11 +35,9 @@ from tocsin.service.evaluated import evaluations_over
 from tocsin.service.intake import BECAUSE
 from tocsin.service.maturity import final_after
 from tocsin.service.quality import cells, counts_of, findings_of, intake_of, unsure_of
+from tocsin.service.silence import freshness_of
 from tocsin.service.windows import spec_of
 from tocsin.values import DAY, Bounded, Measure, Undefined, Window, WindowSpec, format_duration
-
-# How far back gaps are looked for.
-_GAPS_OF = 14 * DAY
 
 
 @dataclass(frozen=True)
@@ -149,7 +146,7 @@ class DataQuality:
             return QualityView(
                 spec=spec,
                 points=points,
-                freshness=_freshness(connection, record, monitor, now),
+                freshness=freshness_of(connection, record, monitor, now),
                 because={} if newest is None else _because(connection, record, newest),
             )
 
@@ -245,24 +242,6 @@ def _late(evaluation: Evaluation, delay: int | None) -> Measure:
     n = np.array(float(evaluation.labelled))
     low, high = wilson(late, n)
     return Bounded(float(late / n), low=float(low), high=float(high), n=evaluation.labelled)
-
-
-def _freshness(
-    connection: Connection, record: ModelRecord, monitor: Monitor, now: int
-) -> Freshness:
-    newest = record.newest_event
-    buckets: list[int] = []
-    if newest is not None:
-        after = newest - _GAPS_OF
-        buckets = profiles.bucket_starts(connection, record.id, record.plan, after=after)
-    return freshness(
-        newest,
-        now=now,
-        since=record.created_at,
-        buckets=buckets,
-        granularity=monitor.granularity,
-        declared=monitor.quality.freshness,
-    )
 
 
 def _because(connection: Connection, record: ModelRecord, window: Window) -> dict[str, int]:

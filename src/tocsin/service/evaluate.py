@@ -1,6 +1,6 @@
 """Evaluate windows that closed or changed, and let the rules see them, in one transaction."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 
 import numpy as np
 from sqlalchemy.engine import Connection
@@ -12,11 +12,13 @@ from tocsin.records.evaluations import Evaluation
 from tocsin.records.models import ModelRecord
 from tocsin.service.alert import Alerting
 from tocsin.service.clock import Clock
+from tocsin.service.derived import with_derived
 from tocsin.service.estimates import Estimating
 from tocsin.service.judge import judged
 from tocsin.service.maturity import learned_maturity
 from tocsin.service.measure import measures
 from tocsin.service.quality import Past, found_quality
+from tocsin.service.silence import Silence, empty_windows
 from tocsin.service.stacks import window_profiles
 from tocsin.service.trends import with_trends
 from tocsin.service.windows import Due, due_now, due_windows
@@ -36,19 +38,22 @@ class Evaluate:
         self._alerting = alerting
         self._clock = clock
         self._revise_after = revise_after
+        self._silence = Silence()
         self._nothing_due: dict[str, tuple[tuple[int, int, int], int]] = {}
 
     def waiting(self) -> list[str]:
-        """The models with buckets that changed since they were evaluated."""
+        """The models with buckets that changed since they were evaluated, or that are silent."""
         now = self._clock()
         with self._records.read() as connection:
             found = models.names_with_changes(connection)
+            silent = self._silence.waiting(connection, now)
         # Revisions that have to wait are looked at again when the first of them is due.
-        return [
+        changed = {
             name
-            for name, state in sorted(found.items())
+            for name, state in found.items()
             if (rest := self._nothing_due.get(name)) is None or rest[0] != state or rest[1] <= now
-        ]
+        }
+        return sorted(changed | silent)
 
     def forget(self, deletion: Deletion) -> None:
         """Let go of what is remembered of a model that is deleted."""
@@ -62,11 +67,24 @@ class Evaluate:
             record = models.model_named(connection, model)
             monitor = parse_monitor(record.name, record.monitor)
             changed = models.pending_buckets(connection, record.id)
-            if record.newest_event is None or not changed:
+            if record.newest_event is None:
                 return 0
-            watermark = record.newest_event - monitor.lateness
+            silent = self._silence.until(connection, record, monitor, now)
+            if silent is None and not changed:
+                return 0
+            # Never back: what closed because nothing came is closed.
+            known = (record.newest_event - monitor.lateness, record.evaluated_until, silent)
+            watermark = max(time for time in known if time is not None)
             due = {
                 spec: self._due(connection, record, spec, changed, watermark, now)
+                for spec in monitor.windows
+            }
+            empty = {
+                spec: []
+                if silent is None
+                else empty_windows(
+                    spec, record.newest_event, record.evaluated_until or watermark, silent
+                )
                 for spec in monitor.windows
             }
             found = {
@@ -75,7 +93,9 @@ class Evaluate:
                     record,
                     monitor,
                     spec,
-                    self._evaluate(connection, record, monitor, spec, windows.due, now),
+                    self._evaluate(
+                        connection, record, monitor, spec, windows.due, empty[spec], now
+                    ),
                 )
                 for spec, windows in due.items()
             }
@@ -131,15 +151,18 @@ class Evaluate:
         monitor: Monitor,
         spec: WindowSpec,
         windows: Sequence[Window],
+        empty: Sequence[Window],
         now: int,
     ) -> list[Evaluation]:
+        """Evaluate windows with rows, and those of which it is known that nothing came."""
         usual: dict[int, dict[str, float]] = {}
         past = Past()
         estimating = Estimating(connection, record, monitor, spec)
         done: list[Evaluation] = []
-        for group in _groups(windows, _SPAN_BUCKETS * monitor.granularity):
+        every = sorted({*windows, *empty}, key=lambda window: window.end)
+        for group in _groups(every, _SPAN_BUCKETS * monitor.granularity):
             done += self._measure(
-                connection, record, monitor, spec, group, usual, past, estimating, now
+                connection, record, monitor, spec, group, usual, past, estimating, now, set(empty)
             )
         return done
 
@@ -154,16 +177,20 @@ class Evaluate:
         past: Past,
         estimating: Estimating,
         now: int,
+        empty: Collection[Window],
     ) -> list[Evaluation]:
         """Evaluate the windows of one stack.
 
         usual: the usual distances of windows by their end, as far as they were looked up; past:
         their rates likewise. The windows of this stack are added, as later ones may be like them.
+        empty: those of the group in which nothing came.
         """
         stack, versions = window_profiles(connection, record, monitor.granularity, group)
         rows = [round(float(n)) for n in stack.total("n")]
         measured = {name: m.measure(stack) for name, m in monitor.metrics.items()}
-        by_window = measures(measured)
+        by_window = with_derived(
+            connection, record, monitor, spec, group, versions, measures(measured)
+        )
         before = evaluations.at(connection, record.id, spec.size, [w.end for w in group])
         plan = record.plan.digest
         shifts = judged(connection, record, monitor, spec, group, stack, before, usual)
@@ -183,12 +210,12 @@ class Evaluate:
                 plan=plan,
                 known_offset=record.folded_offset,
                 known_at=now,
-                quality=quality[i] if rows[i] else {},
+                quality=quality[i] if rows[i] or window in empty else {},
                 estimates=estimates[i],
             )
             for i, window in enumerate(group)
             # A window that had rows and has none any more is a revision too.
-            if rows[i] or window.end in before
+            if rows[i] or window.end in before or window in empty
         ]
 
 

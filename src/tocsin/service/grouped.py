@@ -7,7 +7,10 @@ suspect what is known most surely; nothing that one alert found replaces what an
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
+from sqlalchemy.engine import Connection
+
 from tocsin.causes import Cause, Likelihood, answers
+from tocsin.records import alerts
 from tocsin.records.alerts import SEVERITIES, Episode
 from tocsin.service.quality import column_of
 from tocsin.values import DAY, Window, format_duration, isoformat
@@ -86,6 +89,27 @@ def title_of(episodes: Sequence[Episode]) -> str:
         return first.title
     more = f" and {len(later) - 1} more" if len(later) > 1 else ""
     return f"{first.title}; later: {later[-1]}{more}"
+
+
+def regroup(
+    connection: Connection, incident_id: int, features: Collection[str], window: Window
+) -> None:
+    """Let an incident say what its alerts do; window: the newest that was looked at."""
+    episodes = alerts.episodes_of(connection, incident_id)
+    if not episodes:
+        return
+    causes = causes_of(episodes, features)
+    size, end = window.end - window.start, window.end
+    if causes:
+        size, end = causes[0]["window_size"], causes[0]["window_end"]
+    alerts.update_incident(
+        connection,
+        incident_id,
+        title=title_of(episodes),
+        causes=causes,
+        window_size=size,
+        window_end=end,
+    )
 
 
 def cause_document(cause: Mapping[str, Any]) -> StoredCause:

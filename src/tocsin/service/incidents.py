@@ -1,18 +1,20 @@
 """What happens to alerts, done: episodes, the incidents that group them, and what is told."""
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 from sqlalchemy.engine import Connection
 
 from tocsin.declared import Monitor
+from tocsin.declared.derived import VERSION
 from tocsin.ids import uuid7
 from tocsin.records import alerts, changes, evaluations, models
-from tocsin.records.alerts import SEVERITIES, Episode
+from tocsin.records.alerts import Episode
 from tocsin.records.evaluations import Evaluation
 from tocsin.records.models import ModelRecord
 from tocsin.rules import Rule, Span
 from tocsin.service.diagnose import Diagnosis
-from tocsin.service.grouped import StoredCause, about, causes_of, stored, title_of, with_later
+from tocsin.service.grouped import StoredCause, about, regroup, stored, with_later
 from tocsin.service.happenings import Happening, Kind
 from tocsin.service.message import describe, named
 from tocsin.service.notify import Notify
@@ -75,7 +77,7 @@ class Acting:
         if causes == before:
             return
         alerts.update_episode(connection, episode.id, causes=causes)
-        self._regroup(episode.incident_id, evaluation.window)
+        regroup(connection, episode.incident_id, self._features, evaluation.window)
         if not before or not _same_suspect(before[0], causes[0]):
             self._note(
                 episode.incident_id,
@@ -110,7 +112,8 @@ class Acting:
             causes=[] if evaluation is None else self._causes(evaluation, instance),
         )
         alerts.add_episode(self._connection, self._record.id, episode)
-        self._regroup(episode.incident_id, Window(span.fired - rule.window, span.fired))
+        window = Window(span.fired - rule.window, span.fired)
+        regroup(self._connection, episode.incident_id, self._features, window)
         self._begun[rule.name, instance, span.fired] = episode.id
         self._tell(episode.id, happening)
 
@@ -137,27 +140,19 @@ class Acting:
                 window_size=rule.window,
                 window_end=span.fired,
             )
-        severity = max(found.severity, rule.severity, key=SEVERITIES.index)
-        alerts.update_incident(
-            connection, found.id, severity=severity, resolved=None, resolved_at=None
-        )
+        severity = alerts.more_severe(found.severity, rule.severity)
+        reopened: dict[str, Any] = {"resolved": None, "resolved_at": None}
+        if severity != found.severity and found.acknowledged_by is not None:
+            # Whoever took it, took something less urgent.
+            reopened |= {"acknowledged_by": None, "acknowledged_at": None, "snoozed_until": None}
+            self._note(
+                found.id,
+                span.fired,
+                "unacknowledged",
+                f"It is {severity} now: the acknowledgement of {found.acknowledged_by} ends",
+            )
+        alerts.update_incident(connection, found.id, severity=severity, **reopened)
         return found.id
-
-    def _regroup(self, incident_id: int, window: Window) -> None:
-        """Let an incident say what its alerts do; window: the newest that was looked at."""
-        episodes = alerts.episodes_of(self._connection, incident_id)
-        causes = causes_of(episodes, self._features)
-        size, end = window.end - window.start, window.end
-        if causes:
-            size, end = causes[0]["window_size"], causes[0]["window_end"]
-        alerts.update_incident(
-            self._connection,
-            incident_id,
-            title=title_of(episodes),
-            causes=causes,
-            window_size=size,
-            window_end=end,
-        )
 
     def _resolved(self, episode: Episode, happening: Happening) -> None:
         """End an episode, and its incident when it was the last one."""
@@ -245,6 +240,10 @@ def labels_of(rule: Rule, instance: str, model: str) -> dict[str, str]:
     }
     if instance:
         found["instance"] = instance
+    if rule.by:
+        of_version = rule.by == VERSION
+        part = instance.removeprefix(f"{VERSION}=") if of_version else instance
+        return {**found, ("version" if of_version else "segment"): part}
     feature = column_of(instance)
     return {**found, "feature": feature} if feature else found
 

@@ -50,10 +50,12 @@ def looked(
     windows: Sequence[Evaluation],
     monitor: Monitor,
     known: Mapping[str, History],
+    *,
+    most: int = MOST_WINDOWS,
 ) -> Look:
     """Let a rule see windows in the order of their ends.
 
-    known: what was seen of its instances before.
+    known: what was seen of its instances before. most: windows of each that are remembered.
     """
     letters: dict[str, dict[int, Seen]] = {}
     breaches: dict[tuple[str, int], str] = {}
@@ -75,7 +77,7 @@ def looked(
         {evaluation.window.end: evaluation for evaluation in windows},
         before,
         {
-            name: history.told(_filled(name, rule, letters)).trimmed(rule, MOST_WINDOWS)
+            name: history.told(_filled(name, rule, letters)).trimmed(rule, most)
             for name, history in before.items()
         },
         breaches,

@@ -1,12 +1,16 @@
 """What is told about an alert: one sentence, and the payload of a notification."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from tocsin.records.alerts import Episode, Incident
+from tocsin.routing import Tell
 from tocsin.values import isoformat
 
 PAYLOAD_VERSION = 1
-
+_SEVERITIES = ("info", "warning", "critical")
+# As many alerts of a group as a title names.
+_MOST_NAMED = 3
 
 _WORDS = {
     "fired": "fired",
@@ -29,10 +33,35 @@ def describe(episode: Episode, event: str, why: str = "") -> str:
     return f"{episode.rule} {_WORDS[event]}{late}{about}" + (f": {told}" if told else "")
 
 
+def announced(episode: Episode, event: str, tell: Tell, reason: str, news: str) -> str:
+    """The title of a notification: the sentence, but for what was told before in other words.
+
+    reason: why it is told only now. news: what happened last, told to those who know that it fires.
+    """
+    about = f" for `{episode.instance}`" if episode.instance else ""
+    if event == "fired" and tell is Tell.RELEASED:
+        return f"{episode.rule} fires{about} ({reason}): {episode.text}"
+    if event == "fired" and tell is Tell.REPEATED:
+        return f"{episode.rule} still fires{about}: {episode.text}"
+    return describe(episode, news if tell is Tell.CHANGED and news in _WORDS else event)
+
+
 def notification(
-    incident: Incident, episode: Episode, event: str, *, window_end: int, base_url: str
+    incident: Incident,
+    episode: Episode,
+    event: str,
+    *,
+    window_end: int,
+    base_url: str,
+    tell: Tell = Tell.NEW,
+    reason: str = "",
+    news: str = "",
 ) -> dict[str, Any]:
-    """The payload that receivers get; its fields only ever grow."""
+    """The payload that receivers get of one alert; its fields only ever grow.
+
+    tell, reason: why they get it now, where that is not only that it fired or is over. news: what
+    happened last.
+    """
     causes = [
         {key: cause[key] for key in ("kind", "feature", "score", "verdict", "sentence")}
         for cause in episode.causes[:3]
@@ -42,7 +71,9 @@ def notification(
         "event": event,
         "model": incident.model,
         "incident": incident.id,
-        "title": describe(episode, event),
+        "notice": str(tell),
+        "reason": reason,
+        "title": announced(episode, event, tell, reason, news),
         "late": episode.late,
         "incident_title": incident.title,
         "episode": episode.id,
@@ -58,3 +89,46 @@ def notification(
         "causes": causes,
         "url": f"{base_url}/incidents/{incident.id}",
     }
+
+
+def group_notification(
+    alerts: Sequence[dict[str, Any]], labels: dict[str, str], *, base_url: str
+) -> dict[str, Any]:
+    """The payload of several alerts: that of the worst, with a title of all, and all of them.
+
+    alerts: payloads of one alert each. labels: those that the group is made by.
+    """
+    fired = [each for each in alerts if each["event"] == "fired"]
+    ordered = sorted(alerts, key=_urgency)
+    first = ordered[0]
+    models = sorted({each["model"] for each in alerts})
+    incidents = {each["incident"] for each in alerts}
+    return {
+        **first,
+        "model": models[0] if len(models) == 1 else f"{len(models)} models",
+        "title": _group_title(ordered, len(fired)),
+        "text": f"{first['alert']}: {first['text']}",
+        "instance": "",
+        "window_end": max(each["window_end"] for each in alerts),
+        "url": first["url"] if len(incidents) == 1 else f"{base_url}/incidents",
+        "group": labels,
+        "alerts": ordered,
+    }
+
+
+def _urgency(alert: dict[str, Any]) -> tuple[bool, int]:
+    """What fires comes first, and of that the most severe."""
+    return alert["event"] != "fired", -_SEVERITIES.index(alert["severity"])
+
+
+def _group_title(alerts: Sequence[dict[str, Any]], fired: int) -> str:
+    over = len(alerts) - fired
+    counts = [f"{fired} alerts fire" if fired > 1 else "1 alert fires"] if fired else []
+    if over:
+        counts.append(f"{over} resolved" if fired else f"{over} alerts resolved")
+    names = [
+        f"{each['alert']} for `{each['instance']}`" if each["instance"] else each["alert"]
+        for each in alerts[:_MOST_NAMED]
+    ]
+    more = len(alerts) - len(names)
+    return f"{', '.join(counts)}: {', '.join(names)}" + (f" and {more} more" if more else "")

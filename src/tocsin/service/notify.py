@@ -1,40 +1,246 @@
-"""Who is told what: an alert's news becomes messages in the outbox."""
+"""Who is told what: an alert's news becomes messages in the outbox, in groups and at their time.
+
+News is stored in the transaction that made it, with a notice for each receiver of its route and a
+time at which its group is looked at. Looking compares what holds with what each receiver was told,
+so nothing depends on whether, or how often, it was looked before.
+"""
+
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
 
 from sqlalchemy.engine import Connection
 
-from tocsin.records import outbox
+from tocsin.records import Records, alerts, notices, outbox, routing, silences
 from tocsin.records.alerts import Episode, Incident
-from tocsin.service.message import notification
+from tocsin.records.notices import FIRED, Group, Told
+from tocsin.records.outbox import Receiver
+from tocsin.routing import (
+    GROUP_INTERVAL,
+    Alert,
+    Decision,
+    Route,
+    Silence,
+    Tell,
+    decide,
+    next_flush,
+    told_by,
+)
+from tocsin.service.clock import Clock
+from tocsin.service.messages import Letter, Messages
+from tocsin.service.routing import InForce, hold_of, in_force, may_be_inhibited, sources_of
+from tocsin.values import SECOND
+
+# Groups of one transaction: what others wait for at most.
+_MOST_GROUPS = 10
+_LOOK_EVERY = SECOND
 
 
 class Notify:
-    """Writes what receivers are to be told, in the transaction that made the news."""
+    """Remembers news, and writes messages when their groups are due."""
 
-    def __init__(self, base_url: str) -> None:
-        self._base_url = base_url
+    def __init__(self, records: Records, clock: Clock, base_url: str) -> None:
+        self._records = records
+        self._clock = clock
+        self._messages = Messages(base_url)
+        # There is news, or more than one step could tell; else it is looked every second.
+        self._more = threading.Event()
+        self._looked_at: int | None = None
 
     def tell(
         self,
         connection: Connection,
-        incident: Incident,
+        incident: Incident,  # noqa: ARG002 - read again when it is told, as it may have grown
         episode: Episode,
         event: str,
         *,
         window_end: int,
         now: int,
     ) -> None:
-        """Tell every receiver that an episode fired or resolved."""
-        payload = notification(
-            incident, episode, event, window_end=window_end, base_url=self._base_url
+        """Remember that an episode fired, resolved or changed, for whomever that concerns.
+
+        event: `fired`, `resolved`, or any other for what those who know of it are told too.
+        """
+        self._more.set()
+        notices.add_news(connection, episode.id, event, window_end=window_end, now=now)
+        force = in_force(connection)
+        if event == FIRED:
+            _open(connection, force, episode)
+        _wake(connection, force, episode, now)
+
+    def flush(self) -> bool:
+        """Write the messages that are due; False when no group was.
+
+        All of it is one transaction: after a crash the same is due again, and told once.
+        """
+        now = self._clock()
+        looked = self._looked_at is not None and abs(now - self._looked_at) < _LOOK_EVERY
+        if looked and not self._more.is_set():
+            return False
+        self._more.clear()
+        self._looked_at = now
+        with self._records.read() as connection:
+            routed = routing.stored(connection).routed_by == in_force(connection).digest
+            if routed and not notices.due_groups(connection, now=now, limit=1):
+                return False
+        with self._records.write() as connection:
+            look = _Look(connection, in_force(connection), now)
+            if routing.stored(connection).routed_by != look.force.digest:
+                _reroute(connection, look.force, now)
+            due = notices.due_groups(connection, now=now, limit=_MOST_GROUPS)
+            for group in due:
+                self._flush(look, group)
+        if len(due) == _MOST_GROUPS:
+            self._more.set()
+        return bool(due)
+
+    def _flush(self, look: "_Look", group: Group) -> None:
+        """Tell one group what there is to tell."""
+        letters: list[Letter] = []
+        intervals: list[int] = []
+        for told in notices.open_of_group(look.connection, group.id):
+            branch = told_by(look.force.tree, told.standing.episode.labels).get(told.receiver)
+            route = None if branch is None else branch.route
+            made = look.decided(told, route)
+            _remember(look, told, made)
+            if made.tell is not None:
+                letters.append(Letter(told, made.tell, _reason(told, made.tell, route)))
+            if not made.closed:
+                intervals.append(GROUP_INTERVAL if route is None else route.group_interval)
+        receiver = look.receivers.get(group.receiver) or Receiver(group.receiver, "", {})
+        count = self._messages.put(look.connection, receiver, group, letters, now=look.now)
+        again = look.now + min(intervals) if intervals else None
+        messages = group.messages + count
+        notices.flushed(look.connection, group, messages=messages, again=again, now=look.now)
+
+
+@dataclass(frozen=True)
+class _Look:
+    """What is the same for all groups of one step."""
+
+    connection: Connection
+    force: InForce
+    now: int
+
+    @cached_property
+    def silences(self) -> Sequence[Silence]:
+        return silences.active(self.connection, self.now)
+
+    @cached_property
+    def receivers(self) -> dict[str, Receiver]:
+        return {receiver.name: receiver for receiver in outbox.all_receivers(self.connection)}
+
+    def decided(self, told: Told, route: Route | None) -> Decision:
+        """What a receiver is to be told of an alert now."""
+        alert = told.standing.alert
+        hold = None
+        if route is not None:
+            sources = self._sources(alert)
+            hold = hold_of(self.force.routing, route, self.silences, sources, alert, self.now)
+        incident = self._incident(told.standing.episode.incident_id)
+        return decide(
+            told.notice,
+            route,
+            hold,
+            firing=alert.resolved is None,
+            critical=told.standing.episode.severity == "critical",
+            acknowledged=incident.acknowledged_by is not None,
+            snoozed_until=incident.snoozed_until,
+            now=self.now,
         )
-        for receiver in outbox.all_receivers(connection):
-            for target in receiver.targets:
-                outbox.put(
-                    connection,
-                    receiver=receiver.name,
-                    target=target,
-                    order_key=f"{receiver.name}/{episode.id}{f'/{target}' if target else ''}",
-                    message_id=f"{episode.id}.{event}",
-                    payload=payload,
-                    now=now,
-                )
+
+    def _incident(self, number: int) -> Incident:
+        if number not in self._incidents:
+            found = alerts.incident(self.connection, number)
+            assert found is not None
+            self._incidents[number] = found
+        return self._incidents[number]
+
+    @cached_property
+    def _incidents(self) -> dict[int, Incident]:
+        """By number: alerts of a group are often of one."""
+        return {}
+
+    def _sources(self, alert: Alert) -> list[Alert]:
+        """What could keep an alert quiet: what fires, or was over in the window it saw last."""
+        if not may_be_inhibited(self.force.routing, alert):
+            return []
+        if alert.judged is None:
+            return self._firing
+        if alert.judged not in self._over:
+            over = notices.over_since(self.connection, alert.judged)
+            self._over[alert.judged] = sources_of(self.force.routing, over)
+        return self._firing + self._over[alert.judged]
+
+    @cached_property
+    def _firing(self) -> list[Alert]:
+        return sources_of(self.force.routing, notices.firing(self.connection))
+
+    @cached_property
+    def _over(self) -> dict[int, list[Alert]]:
+        """By the window that targets saw last: many have seen the same."""
+        return {}
+
+
+def _open(connection: Connection, force: InForce, episode: Episode) -> None:
+    """Let all receivers of an episode's route be told, in their groups."""
+    for receiver, branch in told_by(force.tree, episode.labels).items():
+        group = notices.group_of(connection, receiver, branch.route.group(episode.labels))
+        notices.open_notice(connection, episode.id, receiver, group.id)
+
+
+def _wake(connection: Connection, force: InForce, episode: Episode, now: int) -> None:
+    """Let the groups that have to do with an episode be looked at in time."""
+    branches = told_by(force.tree, episode.labels)
+    known = notices.open_of_episode(connection, episode.id)
+    for group in notices.groups(connection, {told.group_id for told in known}):
+        branch = branches.get(group.receiver)
+        route = force.tree if branch is None else branch.route
+        at = next_flush(flushed_at=group.flushed_at, waiting=group.flush_at, route=route, now=now)
+        notices.set_flush(connection, group.id, at, now=now)
+
+
+def _reroute(connection: Connection, force: InForce, now: int) -> None:
+    """Let all open alerts go where the routing sends them now.
+
+    Who was told that one fires is told that it is over, wherever it is sent by then.
+    """
+    known = notices.told_pairs(connection)
+    for standing in notices.firing(connection):
+        episode = standing.episode
+        if all((episode.id, name) in known for name in told_by(force.tree, episode.labels)):
+            continue
+        _open(connection, force, episode)
+        _wake(connection, force, episode, now)
+    # Intervals may be shorter by now than the one that a group was put off by.
+    notices.flush_soon(connection, now + GROUP_INTERVAL, now=now)
+    routing.set_routed(connection, force.digest)
+
+
+def _remember(look: _Look, told: Told, made: Decision) -> None:
+    """Record what was told and what is held back."""
+    before = told.notice
+    if made.tell is not None:
+        notices.save_notice(
+            look.connection,
+            told,
+            made.hold,
+            told=True,
+            told_at=look.now,
+            tellings=told.tellings + (made.tell is not Tell.RESOLVED),
+            news_id=told.standing.news_id,
+            closed=made.closed,
+        )
+    elif made.closed or made.hold != before.held:
+        notices.save_notice(look.connection, told, made.hold, closed=made.closed)
+
+
+def _reason(told: Told, tell: Tell, route: Route | None) -> str:
+    """Why it is told now, where that is not plain."""
+    held = told.notice.held
+    if tell is Tell.RELEASED and held is not None:
+        return f"it was {held.words}"
+    if tell is Tell.REPEATED and route is not None:
+        return "it still needs somebody"
+    return ""

@@ -197,8 +197,10 @@ def _of_window(
             yield ResultPoint(f"{spec.name}/{name}", value, end)
 
     yield from point("rows", rows)
+    # What is made for rules has names that MLflow does not take.
+    known = set(monitor.metrics)
     for name, measure in measures.items():
-        if isinstance(measure, Bounded):
+        if name in known and isinstance(measure, Bounded):
             # MLflow takes no @; `recall_score@0.3` is `recall_score:0.3`.
             plain = plain_name(name.replace("@", ":"))
             yield from point(plain, measure.value)

@@ -20,6 +20,7 @@ from tocsin.rules import (
     read_quality,
 )
 from tocsin.schema import Schema
+from tocsin.service.derived import parts_of
 from tocsin.service.quality import NO_ROWS, cells, column_of, counts_of, findings_of, unsure_of
 from tocsin.values import Bounded, Measure, Undefined, format_duration
 
@@ -108,6 +109,8 @@ def numbers(name: str, evaluation: Evaluation, monitor: Monitor) -> Iterator[tup
     elif is_estimate(name):
         found = estimate_of(evaluation.estimates, plain_name(name))
         yield "", _NOT_TRUSTED if found is None or not found.trusted else found.measure
+    elif name in monitor.derived and monitor.derived[name].by:
+        yield from parts_of(monitor.derived[name], evaluation.measures)
     else:
         yield "", evaluation.measures.get(name, _NOT_MEASURED)
 
@@ -151,7 +154,8 @@ def instances(name: str, monitor: Monitor) -> int:
 
 def needs_labels(name: str, monitor: Monitor) -> bool:
     """Whether these numbers wait for outcomes."""
-    return name in monitor.metrics and monitor.metrics[name].needs_labels
+    named = monitor.named
+    return name in named and named[name].needs_labels
 
 
 def sides(rule: Rule, monitor: Monitor) -> tuple[float, ...]:
@@ -162,7 +166,7 @@ def sides(rule: Rule, monitor: Monitor) -> tuple[float, ...]:
         return (1.0,) if _RATES[rule.metric].share else (-1.0,)
     if rule.metric == VOLUME:
         return (1.0, -1.0)
-    better = monitor.metrics[plain_name(rule.metric)].higher_is_better
+    better = monitor.named[plain_name(rule.metric)].higher_is_better
     return (1.0, -1.0) if better is None else (-1.0,) if better else (1.0,)
 
 
@@ -198,6 +202,8 @@ def check_title(check: str) -> str:
 def _named(metric: str, instance: str, monitor: Monitor) -> str:
     if is_estimate(metric):
         return f"{monitor.metrics[plain_name(metric)].title}, estimated before labels,"
-    if metric in monitor.metrics:
-        return monitor.metrics[metric].title
+    named = monitor.named
+    if metric in named:
+        of = f" of {instance}" if instance else ""
+        return named[metric].title + of
     return f"{check_title(metric)} of {instance}" if instance else check_title(metric)

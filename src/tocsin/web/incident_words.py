@@ -5,7 +5,7 @@ from typing import Any
 
 from markupsafe import Markup
 
-from tocsin.records.alerts import Episode
+from tocsin.records.alerts import Episode, Incident
 from tocsin.service.views import IncidentDetail
 from tocsin.values import HOUR
 from tocsin.web.words import count, duration, lasting, percent
@@ -40,6 +40,24 @@ def no_cause(detail: IncidentDetail) -> str:
         f"No cause can be named yet: {columns} {are} still being learned, and what is usual for "
         f"them is known after {windows} of {size} at the same time of day. Nothing else stands out."
     )
+
+
+def who(incident: Incident, now: int) -> str:
+    """Who has to do with an incident, as one line."""
+    parts = []
+    if incident.acknowledged_by is not None:
+        parts.append(f"{incident.acknowledged_by} works on it")
+    elif incident.resolved is None:
+        parts.append("Nobody has acknowledged it")
+    if incident.snoozed_until is not None and incident.snoozed_until > now:
+        parts.append(f"snoozed for another {lasting(incident.snoozed_until - now)}")
+    if incident.assignee is not None:
+        parts.append(f"assigned to {incident.assignee}")
+    if incident.verdict is not None:
+        parts.append(
+            "marked as a real problem" if incident.verdict == "real" else "marked as a false alarm"
+        )
+    return ", ".join(parts)
 
 
 def lifespan(episode: Episode, detail: IncidentDetail) -> Markup:

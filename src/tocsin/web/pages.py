@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from http import HTTPStatus
 from typing import Annotated
+from urllib.parse import unquote
 
 from fastapi import APIRouter, FastAPI, Query, Request, Response
 from fastapi.responses import JSONResponse
@@ -13,10 +14,12 @@ from tocsin.charts import Mark
 from tocsin.errors import InvalidInputError, UnavailableError
 from tocsin.quality import FEATURE_CHECKS
 from tocsin.records.importances import StoredImportance
+from tocsin.service.clock import wall_clock
 from tocsin.service.multivariate import TogetherView
 from tocsin.service.views import ModelDetail
 from tocsin.values import DAY, HOUR, MINUTE, WindowSpec, parse_duration
-from tocsin.web import assets, pictures, registry_pages, words
+from tocsin.web import assets, people_pages, pictures, registry_pages, silence_pages, words
+from tocsin.web.people_pages import NAME_COOKIE
 from tocsin.web.rendering import failed, not_found, page
 from tocsin.web.route import PageRoute
 
@@ -36,6 +39,8 @@ def add_pages(server: FastAPI, app: App) -> None:
     server.include_router(assets.router())
     server.include_router(router(app))
     server.include_router(registry_pages.router(app))
+    server.include_router(silence_pages.router(app))
+    server.include_router(people_pages.router(app))
     server.add_exception_handler(HTTPException, _no_such_page)
     server.add_exception_handler(Exception, _failed)
 
@@ -198,7 +203,7 @@ def router(app: App) -> APIRouter:
         return page("incidents.html", fragment=fragment, newest=newest, incidents=read.incidents())
 
     @routes.get("/incidents/{number:int}")
-    def incident(number: int, fragment: Fragment = None) -> Response:
+    def incident(request: Request, number: int, fragment: Fragment = None) -> Response:
         newest = read.newest_change()
         detail = read.incident(number)
         if detail is None:
@@ -210,6 +215,8 @@ def router(app: App) -> APIRouter:
             newest=newest,
             detail=detail,
             model=model,
+            now=wall_clock(),
+            name=unquote(request.cookies.get(NAME_COOKIE, "")),
             features={f.name for f in model.monitor.schema.features},
             evidence=pictures.evidence(detail, model, read, marks_of(detail.incident.model)),
             history=app.aliases.history(detail.incident.model),

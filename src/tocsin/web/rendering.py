@@ -10,7 +10,7 @@ from markupsafe import Markup
 from tocsin.charts.theme import Spec
 from tocsin.service import quality_words, sentences
 from tocsin.values import Bounded
-from tocsin.web import assets, incident_words, rule_words, version_words, words
+from tocsin.web import assets, incident_words, rule_words, silence_words, version_words, words
 
 # Nothing from elsewhere. Vega runs without eval: the charts are mounted with its interpreter.
 _POLICY = (
@@ -88,6 +88,8 @@ def _environment() -> Environment:
         "moment": words.time_element,
         "sentence": words.sentence,
         "segment": words.segment,
+        "covers": silence_words.covers,
+        "silence_link": silence_words.silence_link,
     }
     environment.tests["bounded"] = lambda measure: isinstance(measure, Bounded)
     environment.globals |= {

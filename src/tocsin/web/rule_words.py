@@ -25,6 +25,8 @@ def rule_condition(rule: Rule, metrics: Mapping[str, Metric]) -> str:
         return "any check of the data finds what is not expected"
     metric = metrics.get(plain_name(rule.metric))
     name = check_title(rule.metric) if metric is None else metric.title
+    if rule.by:
+        name = f"{name} of any {rule.by}"
     if is_estimate(rule.metric):
         name = f"{name}, estimated before labels,"
     if rule.value is None:
