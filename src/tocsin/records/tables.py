@@ -284,6 +284,8 @@ episodes = sa.Table(
     sa.Column("late", sa.Boolean, nullable=False, server_default=sa.false()),
     sa.Column("retracted", sa.Boolean, nullable=False, server_default=sa.false()),
     sa.Column("flapping", _Time),
+    sa.Column("title", sa.String, nullable=False, server_default=""),
+    sa.Column("causes", sa.JSON, nullable=False, server_default="[]"),
     sa.Index("ix_episodes_model_id_resolved", "model_id", "resolved"),
 )
 

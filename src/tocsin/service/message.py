@@ -21,6 +21,11 @@ _WORDS = {
 }
 
 
+def named(rule: str, instance: str) -> str:
+    """An alert in words."""
+    return f"{rule} for `{instance}`" if instance else rule
+
+
 def describe(episode: Episode, event: str, why: str = "") -> str:
     """One sentence for the timeline. why: what is said beside the event."""
     about = f" for `{episode.instance}`" if episode.instance else ""
@@ -63,7 +68,7 @@ def notification(
     summary, fault = summary_of(episode, **facts)
     causes = [
         {key: cause[key] for key in ("kind", "feature", "score", "verdict", "sentence")}
-        for cause in incident.causes[:3]
+        for cause in episode.causes[:3]
     ]
     return {
         "version": PAYLOAD_VERSION,
