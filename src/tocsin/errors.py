@@ -21,13 +21,9 @@ TocsinError
 """
 
 import re
-<<<<<<< HEAD
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from difflib import get_close_matches
-=======
-from collections.abc import Sequence
 from typing import Any
->>>>>>> d91f41edc26fad3432f149ccbec26bde23fab6f0
 
 _CREDENTIALS = re.compile(r"://[^/?#\s]*@")
 
