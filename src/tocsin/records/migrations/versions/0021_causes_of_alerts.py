@@ -3,8 +3,8 @@
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0019"
-down_revision = "0021"
+revision = "0021"
+down_revision = "0020"
 
 _INCIDENTS = sa.table(
     "incidents",
