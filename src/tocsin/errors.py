@@ -21,13 +21,9 @@ TocsinError
 """
 
 import re
-<<<<<<< HEAD
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from difflib import get_close_matches
-=======
-from collections.abc import Sequence
 from typing import Any
->>>>>>> d91f41edc26fad3432f149ccbec26bde23fab6f0
 
 _CREDENTIALS = re.compile(r"://[^/?#\s]*@")
 
@@ -45,10 +41,10 @@ def did_you_mean(name: str, known: Iterable[str]) -> str:
     """A question about the known name that is nearest to an unknown one; nothing if none is near.
 
     >>> did_you_mean("roc_acu", ["accuracy_score", "roc_auc"]), did_you_mean("xyz", ["roc_auc"])
-    ('did you mean roc_auc? ', '')
+    ('did you mean `roc_auc`? ', '')
     """
     near = get_close_matches(name, list(known), n=1)
-    return f"did you mean {near[0]}? " if near else ""
+    return f"did you mean `{near[0]}`? " if near else ""
 
 
 class TocsinError(Exception):

@@ -9,12 +9,8 @@ import pyarrow as pa
 from sqlalchemy.engine import Connection
 
 from tocsin.declared import Monitor, parse_monitor
-<<<<<<< HEAD
 from tocsin.drift import STATISTICS, Pair
-from tocsin.engines import reference_rows
-=======
 from tocsin.engines import reference_digest, reference_rows
->>>>>>> d91f41edc26fad3432f149ccbec26bde23fab6f0
 from tocsin.errors import SchemaError
 from tocsin.lake import Lake
 from tocsin.profiles import (
@@ -119,26 +115,7 @@ class Register:
             rules, said = proposed_rules(monitor, profile, logged)
             document, notes = {**document, "rules": rules}, (*notes, *said)
             monitor = parse_monitor(name, document, new=True)
-<<<<<<< HEAD
         _check_methods(monitor, profile)
-        now = self._clock()
-        with self._records.write() as connection:
-            if models.exists(connection, name):
-                raise SchemaError(f"model {name!r} is monitored already")
-            model_id = models.add_model(
-                connection,
-                name=name,
-                monitor=document,
-                reference=profile,
-                notes=(*notes, *found),
-                now=now,
-            )
-            lake = self._lake.model(model_id, name, monitor.schema)
-            lake.keep_reference(profile.plan.digest, reference)
-            _record(connection, "model.added", name, None, document, actor=actor, now=now)
-            changes.announce(connection, f"model/{name}", now=now)
-        return monitor
-=======
         return Addition(name, document, monitor, reference, profile, (*notes, *found), digest)
 
     def write_added(
@@ -161,7 +138,6 @@ class Register:
         lake.keep_reference(addition.profile.plan.digest, addition.reference)
         _record(connection, "model.added", name, None, addition.document, actor=actor, now=now)
         changes.announce(connection, f"model/{name}", now=now)
->>>>>>> d91f41edc26fad3432f149ccbec26bde23fab6f0
 
     def change(
         self,
@@ -202,35 +178,14 @@ class Register:
                 f"the lake of {name!r} has {clashes[0]} already, in another spelling; give the new "
                 "feature another name, or say what it `was`"
             )
-<<<<<<< HEAD
-        if anew:
-            kept = lake.reference(record.plan.digest) if reference is None else reference
-            kept = _renamed(kept, monitor.schema)
-            kept = scrubbed_reference(kept, monitor.privacy, self._hash_key)
-            profile, notes = reference_profile(monitor.schema, kept)
-        _check_methods(monitor, profile if anew else record.reference)
-        with self._records.write() as connection:
-            now = models.model_named(connection, name)
-            if models.changed_since(now, record):
-                raise SchemaError(f"somebody else changed model {name!r} meanwhile; look again")
-            models.set_monitor(connection, record.id, document)
-            if anew:
-                notes = (*notes, *_dropped(connection, record))
-                models.set_reference(connection, record.id, profile, notes)
-                # Here, as the folder of a model that was deleted meanwhile must not come back.
-                lake.keep_reference(profile.plan.digest, kept)
-            at = self._clock()
-            event = "model.changed" if reference is None else "model.reference"
-            _record(connection, event, name, record.monitor, document, actor=actor, now=at)
-            changes.announce(connection, f"model/{name}", now=at)
-        return monitor
-=======
         if reference is None and not is_made_anew(before, monitor):
+            _check_methods(monitor, record.reference)
             return Change(document, monitor, record)
         kept = lake.reference(record.plan.digest) if reference is None else reference
         kept = _renamed(kept, monitor.schema)
         kept = scrubbed_reference(kept, monitor.privacy, self._hash_key)
         profile, notes = reference_profile(monitor.schema, kept)
+        _check_methods(monitor, profile)
         digest = None if reference is None else reference_digest(reference)
         return Change(document, monitor, record, kept, profile, notes, digest)
 
@@ -264,7 +219,6 @@ class Register:
         schema = parse_monitor(record.name, record.monitor).schema
         lake = self._lake.model(record.id, record.name, schema)
         return reference_digest(lake.reference(record.plan.digest))
->>>>>>> d91f41edc26fad3432f149ccbec26bde23fab6f0
 
     def replace_reference(
         self, name: str, reference: pa.Table, *, actor: str = audit.UNKNOWN
