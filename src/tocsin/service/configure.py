@@ -10,11 +10,18 @@ from sqlalchemy.engine import Connection
 
 from tocsin.declared import parse_monitor, parse_receiver
 from tocsin.declared.configuration import Checked, Configuration, DeclaredMonitor, refused
+from tocsin.declared.configuration_documents import API_VERSION, SINGLE
 from tocsin.declared.differences import Difference, differences
-from tocsin.declared.exported import meaning_of_monitor, receiver_document, strict_monitor
+from tocsin.declared.exported import (
+    meaning_of_monitor,
+    meaning_of_routing,
+    receiver_document,
+    strict_monitor,
+    strict_routing,
+)
 from tocsin.engines import reference_digest
 from tocsin.errors import ConfigurationError, InvalidInputError, NotAllowedError
-from tocsin.records import Records, alerts, applied, audit, changes, models, outbox
+from tocsin.records import Records, alerts, applied, audit, changes, models, outbox, routing
 from tocsin.records.applied import Applied
 from tocsin.records.models import ModelRecord
 from tocsin.records.outbox import Receiver
@@ -28,6 +35,8 @@ if TYPE_CHECKING:
     from tocsin.declared.fault import Fault
 
 _LISTED = 100
+# The thing that all of who is told is.
+_ROUTING = "routing"
 
 
 @dataclass(frozen=True)
@@ -47,6 +56,7 @@ class _Now:
     open_alerts: Mapping[str, Mapping[str, int]]
     receivers: Mapping[str, Receiver]
     waiting: Mapping[str, int]
+    routing: dict[str, Any] | None
     applied: Applied | None
 
     @property
@@ -56,6 +66,7 @@ class _Now:
             [
                 [[m.id, m.name, m.monitor, m.plan.digest] for m in self.models.values()],
                 [[r.name, r.kind, r.options] for r in self.receivers.values()],
+                self.routing,
                 None if self.applied is None else self.applied.number,
             ]
         )
@@ -144,7 +155,12 @@ class Configure:
             for receiver in now.receivers.values()
             if (document := receiver_document(receiver)) is not None
         ]
-        return {"apiVersion": "tocsin/v1", "monitors": monitors, "receivers": receivers}
+        return {
+            "apiVersion": API_VERSION,
+            "monitors": monitors,
+            "receivers": receivers,
+            **strict_routing(now.routing or {}),
+        }
 
     def history(self) -> list[Applied]:
         """The configurations that were applied, the newest first."""
@@ -207,6 +223,10 @@ class Configure:
         elif thing.kind == "receivers":
             receiver = parse_receiver(thing.name, configuration.receivers[thing.name])
             outbox.set_receiver(connection, receiver)
+        elif thing.kind == _ROUTING:
+            document = None if removed else dict(configuration.single)
+            routing.set_document(connection, document, now=now)
+            changes.announce(connection, "routing", now=now)
 
     def _plan(self, configuration: Configuration, now: _Now) -> Plan:
         things: list[Planned] = []
@@ -228,6 +248,7 @@ class Configure:
             for name in now.declared("receivers")
             if name not in configuration.receivers and name in now.receivers
         ]
+        things += _planned_routing(configuration, now)
         return Plan(tuple(things), now.basis, tuple(missing))
 
     def _reference_changes(self, monitor: DeclaredMonitor, now: _Now) -> Difference | None:
@@ -354,6 +375,7 @@ def _now(connection: Connection) -> _Now:
         },
         receivers={receiver.name: receiver for receiver in outbox.all_receivers(connection)},
         waiting=outbox.open_by_receiver(connection),
+        routing=routing.stored(connection).document,
         applied=applied.newest(connection),
     )
 
@@ -403,6 +425,24 @@ def _planned_receiver(name: str, document: Mapping[str, Any], now: _Now) -> Plan
     was = receiver_document(before) or {before.kind: before.options}
     told = differences(was, document)
     return Planned("receivers", name, Action.CHANGED, tuple(told))
+
+
+def _planned_routing(configuration: Configuration, now: _Now) -> Iterator[Planned]:
+    """What becomes of who is told; nothing where neither these files nor earlier ones say it."""
+    after, before = configuration.single, now.routing
+    if not after:
+        said = {} if now.applied is None else now.applied.document
+        if before is not None and any(key in said for key in SINGLE):
+            cost = "every receiver is told of every alert, as when nobody says otherwise"
+            yield Planned(_ROUTING, _ROUTING, Action.REMOVED, costs=(cost,))
+    elif before is None:
+        yield Planned(_ROUTING, _ROUTING, Action.ADDED)
+    elif meaning_of_routing(before) == meaning_of_routing(after):
+        yield Planned(_ROUTING, _ROUTING, Action.UNCHANGED)
+    else:
+        told = tuple(differences(strict_routing(before), dict(after)))
+        cost = "open alerts are routed anew"
+        yield Planned(_ROUTING, _ROUTING, Action.CHANGED, told, (cost,))
 
 
 def _removed_receiver(name: str, now: _Now) -> Planned:
