@@ -20,6 +20,7 @@ from tocsin.errors import ConfigurationError, NotAllowedError
 from tocsin.records import audit, models
 from tocsin.records.tables import episodes
 from tocsin.service.configuration_files import Loaded, load
+from tocsin.service.configure import Configure
 from tocsin.service.plan import Action, Plan
 
 OPS = "receivers:\n- {name: ops, webhook: {url: 'https://a.example/'}}\n"
@@ -179,6 +180,20 @@ def test_a_plan_that_is_old_is_not_applied(app: App, folder: Path) -> None:
     app.receivers.put("ops", {"webhook": {"url": "https://c.example/"}})
     with pytest.raises(ConfigurationError, match="plan anew"):
         applied(app, loaded, basis=basis)
+
+
+def test_who_changes_something_meanwhile_wins(app: App, folder: Path) -> None:
+    def clock() -> int:
+        # Between what takes long and the transaction.
+        app.receivers.put("mine", {"webhook": {"url": "https://c.example/"}})
+        return 1
+
+    loaded = written(folder, MINE + OPS)
+    configure = Configure(app.records, app.register, app.delete, clock, None)
+    with pytest.raises(ConfigurationError, match="meanwhile"):
+        configure.apply(loaded.checked, list(loaded.tables.values()), actor="anna")
+    assert app.configure.history() == []
+    assert {receiver.name for receiver in app.receivers.all()} == {"log", "mine"}
 
 
 def test_an_unchanged_rule_keeps_its_open_episode_when_others_change(
