@@ -21,7 +21,8 @@ TocsinError
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from difflib import get_close_matches
 from typing import Any
 
 _CREDENTIALS = re.compile(r"://[^/?#\s]*@")
@@ -34,6 +35,16 @@ def without_credentials(text: str) -> str:
     'no answer of http://mlflow:5000/api'
     """
     return _CREDENTIALS.sub("://", text)
+
+
+def did_you_mean(name: str, known: Iterable[str]) -> str:
+    """A question about the known name that is nearest to an unknown one; nothing if none is near.
+
+    >>> did_you_mean("roc_acu", ["accuracy_score", "roc_auc"]), did_you_mean("xyz", ["roc_auc"])
+    ('did you mean roc_auc? ', '')
+    """
+    near = get_close_matches(name, list(known), n=1)
+    return f"did you mean {near[0]}? " if near else ""
 
 
 class TocsinError(Exception):
@@ -133,14 +144,24 @@ class DeliveryError(TocsinError):
 
     permanent: repeating it cannot help (a wrong address, a refused payload).
     retry_after_s: how long the receiver asked to be left alone, if it did.
+    maybe_taken: there was no answer, so that it may have arrived.
+    gone: the receiver says that it is no more, and wants nothing again.
     """
 
     def __init__(
-        self, message: str, *, permanent: bool, retry_after_s: float | None = None
+        self,
+        message: str,
+        *,
+        permanent: bool,
+        retry_after_s: float | None = None,
+        maybe_taken: bool = False,
+        gone: bool = False,
     ) -> None:
         super().__init__(message)
         self.permanent = permanent
         self.retry_after_s = retry_after_s
+        self.maybe_taken = maybe_taken
+        self.gone = gone
 
 
 class StartupError(TocsinError):

@@ -59,7 +59,7 @@ def test_help_lists_every_command() -> None:
 
 def test_status_tells_of_the_server_and_of_the_rows_of_a_model(server: Server) -> None:
     text = run("status", "--url", server.url).stdout
-    assert "monitors 1 models" in text
+    assert "monitors 1 model." in text
     assert "0 rows wait to be folded" in text
 
     text = run("status", "late", "--url", server.url).stdout
@@ -76,6 +76,10 @@ def test_status_tells_of_the_server_and_of_the_rows_of_a_model(server: Server) -
         (["drift", "late", "--feature", "distance"], "/models/late/features/distance/drift"),
         (["estimates", "late"], "/models/late/estimates"),
         (["trends", "late"], "/models/late/trends"),
+        (["metrics", "late", "roc_auc"], "/models/late/metrics/roc_auc"),
+        (["metrics", "late", "volume"], "/models/late/metrics/volume"),
+        (["incidents"], "/incidents"),
+        (["incidents", "1"], "/incidents/1"),
     ],
     ids=lambda part: " ".join(part) if isinstance(part, list) else "",
 )

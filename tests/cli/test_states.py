@@ -22,6 +22,18 @@ def test_what_fails_is_told_with_its_model_and_when_it_is_tried_again() -> None:
     ]
 
 
+def test_windows_that_wait_for_labels_do_not_look_stuck() -> None:
+    status = {
+        "version": "1", "models": 1, "waiting_rows": 0, "changed_models": 1,
+        "rebuilding": [], "trouble": [],
+    }  # fmt: skip
+    said = "1 model has windows to evaluate; those whose labels are still coming wait for more of"
+    first, _, waiting = server_lines(status)
+    assert first == "Tocsin 1 monitors 1 model."
+    assert waiting.startswith(said)
+    assert "2 models have windows" in list(server_lines({**status, "changed_models": 2}))[2]
+
+
 def test_outcomes_that_cannot_count_are_told_with_the_reason() -> None:
     model = {
         "name": "late",

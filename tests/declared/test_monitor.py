@@ -54,7 +54,7 @@ NAN = float("nan")
 
 FAULTS = {
     # The document as a whole.
-    "not an object": ([], ["document", "dictionary"]),
+    "not an object": ([], ["document", "an object"]),
     "nothing": (None, ["document"]),
     "no schema": ({}, ["schema", "required"]),
     "a misspelt part": (document(window=["24h"]), ["window", "not permitted"]),

@@ -37,7 +37,9 @@ def shift(divergence: Divergence, *, q: float = 1e-9, past: list[float] = CALM) 
 def test_what_is_real_and_large_and_new_is_drift() -> None:
     seen = shift(found(0.4))
     assert seen.verdict is Verdict.DRIFT
-    assert seen.reason == "JS distance 0.400, at most 0.030 in earlier windows like this"
+    assert seen.reason == (
+        "JS distance 0.400, at most 0.030 in the usual ones of earlier windows like this"
+    )
     assert seen.usual == 0.03
     assert seen.z == pytest.approx((0.4 - 0.02) / 0.0148, rel=0.01)
 
@@ -47,7 +49,7 @@ def test_what_is_real_and_large_and_new_is_drift() -> None:
     [
         (shift(found(0.4, n=19)), Verdict.INSUFFICIENT, "19 of 20 rows"),
         (shift(found(0.1)), Verdict.NONE, "JS distance 0.100 is within 0.1"),
-        (shift(found(0.4), past=[0.35] * 9), Verdict.NONE, "usual here (up to 0.350 before)"),
+        (shift(found(0.4), past=[0.35] * 9), Verdict.NONE, "usual here (up to 0.350 before"),
         (shift(found(0.4, floor=0.1, n=539)), Verdict.INSUFFICIENT, "only 539 of 540 rows"),
         (shift(found(0.4), q=0.01), Verdict.NONE, "could be chance (q = 0.01)"),
         (shift(found(0.4), past=CALM[: ENOUGH_HISTORY - 1]), Verdict.LEARNING, "too few earlier"),
@@ -98,11 +100,36 @@ def test_few_rows_are_enough_for_what_is_far_larger_than_noise() -> None:
     assert shift(found(0.6, floor=0.5, n=100)).verdict is Verdict.DRIFT
 
 
+def test_a_handful_of_rows_is_no_drift_however_far_they_are() -> None:
+    for n, verdict in ((23, Verdict.INSUFFICIENT), (35, Verdict.INSUFFICIENT), (36, Verdict.DRIFT)):
+        assert shift(found(0.9, floor=0.8, n=n)).verdict is verdict
+    assert shift(found(0.9, floor=0.8, n=23)).reason == (
+        "JS distance 0.900, but only 23 of 540 rows"
+    )
+
+
 def test_a_large_z_alone_is_no_drift_when_it_is_just_beyond_the_largest_like_window() -> None:
     past = [0.01] * 12 + [0.4]
     assert shift(found(0.45), past=past).z > 3.5
     assert shift(found(0.45), past=past).verdict is Verdict.NONE
     assert shift(found(0.51), past=past).verdict is Verdict.DRIFT
+
+
+def test_a_distance_beyond_the_largest_of_the_past_is_not_called_usual() -> None:
+    reasons = [
+        shift(found(distance), past=past).reason
+        for distance, past in (
+            (0.913, [0.1] * 12 + [0.821]),
+            (0.821, [0.1] * 12 + [0.821]),
+            (0.45, [0.05, 0.3, 0.05, 0.3, 0.05, 0.3, 0.2]),
+        )
+    ]
+    assert reasons == [
+        "JS distance 0.913 is little beyond what is usual here (up to 0.821 before; over 0.978 "
+        "would be drift)",
+        "JS distance 0.821 is usual here (up to 0.821 before)",
+        "JS distance 0.450 is within what varies here (up to 0.300 before, z = 1.7)",
+    ]
 
 
 def test_a_restless_history_needs_a_larger_distance() -> None:

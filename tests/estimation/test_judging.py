@@ -1,5 +1,6 @@
 """Which estimates are to be believed, by the windows whose labels came."""
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -204,3 +205,31 @@ def test_rows_outside_are_no_matter_of_course_where_estimates_of_such_were_wrong
     wrong = flags(track(np.full(20, 0.6), np.full(20, 0.8), **changes))
     assert Flag.OUT_OF_SUPPORT not in right[-1]
     assert Flag.OUT_OF_SUPPORT in wrong[-1]
+
+
+@pytest.mark.parametrize("tested", [8, 12, 16])
+def test_intervals_hold_where_the_spread_is_known_from_few_windows_only(tested: int) -> None:
+    rng = np.random.default_rng(3)
+    windows, metrics = tested + 1, 4_000
+    value = np.full((windows, metrics), 0.8)
+    realised = value + rng.normal(0, np.hypot(0.03, SE), value.shape)
+    blank = np.full_like(value, np.nan)
+    of = replace(
+        track(value[:, 0], realised[:, 0]),
+        value=value,
+        realised=realised,
+        variance=np.full_like(value, SE**2),
+        low=blank,
+        high=blank,
+    )
+    found = judged(
+        of,
+        np.array([tested]),
+        references=[0.8] * metrics,
+        scales=[Scale.SHARE] * metrics,
+        loss=0.2,
+        lag=1,
+        stride=1,
+    )
+    inside = (found.low[0] <= realised[-1]) & (realised[-1] <= found.high[0])
+    assert inside.mean() == pytest.approx(0.95, abs=0.015)

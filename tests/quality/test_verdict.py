@@ -8,7 +8,7 @@ from scipy.stats import binomtest
 from tests.profiles.synthetic import category, numeric, plan_of, rows
 
 from tocsin.drift import HISTORY
-from tocsin.profiles import Grouping, Profile, fold_predictions
+from tocsin.profiles import Grouping, Profile, fold_predictions, plan_from_reference
 from tocsin.quality import (
     Declared,
     Expected,
@@ -21,6 +21,7 @@ from tocsin.quality import (
     rates,
     volume_findings,
 )
+from tocsin.schema import Feature, Kind, Schema, Task
 
 CITIES = np.array(["Rome", "Oslo", "Bern", "Nome", "Lima", "Bonn", None, "Gotham"], dtype=object)
 SHARES = (0.4, 0.25, 0.15, 0.1, 0.05, 0.04, 0.01, 0.0)
@@ -239,6 +240,21 @@ def test_what_is_expected_is_said_with_where_it_comes_from() -> None:
     assert words["age/out_of_range_rate"] == "at most 1.0 %; the reference has none"
     assert words["city/null_rate"] == "not checked, as declared"
     assert words["missing_score_rate"] == "at most 1.0 %; the reference has none"
+
+
+def test_a_share_that_is_declared_goes_before_the_point_that_a_range_allows() -> None:
+    feature = Feature("city", Kind.CATEGORICAL, values=("Rome",))
+    schema = Schema(Task.BINARY, (feature,), "p", None, "late")
+    cities = rows(np.full(10, 0.5), city=category(["Rome", "Oslo"] * 5))
+    bounded = plan_from_reference(schema, cities, np.zeros(10))
+    profile = Profile.zero(bounded)
+    for limits, limit, words in (
+        ({}, 0.01, "at most 1.0 %, as its values are declared; the reference cannot tell"),
+        ({"city": {"unseen_rate": 0.6}}, 0.6, "at most 60.0 %, as declared"),
+    ):
+        of = {e.cell.name: e for e in expectations(profile, Declared(limits=limits))}
+        found = of["city/unseen_rate"]
+        assert (found.limit, found.declared, expected_words(found)) == (limit, True, words)
 
 
 def test_a_small_reference_is_not_believed_to_the_point() -> None:

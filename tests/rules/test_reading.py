@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from tocsin.drift import Shift, Verdict
 from tocsin.rules import Health, Operator, Reading, Rule, Signal, read_drift, read_metric
+from tocsin.trends import Pace, Trend
 from tocsin.values import HOUR, Bounded, Measure, Undefined
 
 LOW_AUC = Rule("LowAuc", "roc_auc", HOUR, Operator.BELOW, 0.7, clear=0.75, min_samples=100)
@@ -153,3 +154,32 @@ def test_an_alert_may_end_where_nothing_is_seen_though_so_few_rows_prove_nothing
 def test_the_value_of_a_chosen_method_is_the_one_that_is_read() -> None:
     chosen = replace(SHIFT, method="wasserstein", value=1.7, threshold=0.5)
     assert read_drift(Rule("Drift", "drift", HOUR), chosen).value == 1.7
+
+
+def test_a_change_whose_series_is_as_usual_again_is_not_said_to_be_higher_now() -> None:
+    rule = Rule("Went", "label_rate", HOUR, auto=True)
+    trend = Trend(Pace.CHANGED, 0.34, usual=0.346, z=-0.1, rising=True, since=0)
+    back = read_metric(rule, auc(0.34), rows=500, coverage=1.0, needs_labels=False, trend=trend)
+    assert back.signal is Signal.BREACH
+    assert back.text == (
+        "label_rate 0.34, usually 0.346 in windows like this; higher since 1970-01-01T00:00:00Z, "
+        "and not yet surely over, n = 500"
+    )
+    off = replace(trend, value=0.4, z=3.0)
+    assert not off.is_back
+    assert replace(trend, rising=False, z=0.5).is_back
+    assert not replace(trend, rising=False, z=-1.5).is_back
+    assert not replace(trend, since=None).is_back
+
+
+@pytest.mark.parametrize("n", [4, 19])
+def test_a_handful_of_rows_tells_no_change(n: int) -> None:
+    rule = Rule("Went", "mean_score", HOUR, auto=True)
+    trend = Trend(Pace.CHANGED, 0.9, usual=0.3, z=4.0, rising=True, evidence=2.0, since=0)
+    few = read_metric(rule, auc(0.9, n=n), rows=n, coverage=1.0, needs_labels=False, trend=trend)
+    assert (few.health, few.signal) == (Health.INSUFFICIENT, Signal.HOLD)
+    assert few.text == f"mean_score 0.9, but {n} of 20 rows tell no change"
+    # Few rows are what a rule on their number is about.
+    volume = replace(rule, metric="volume")
+    rows = read_metric(volume, auc(4.0, n=4), rows=4, coverage=1.0, needs_labels=False, trend=trend)
+    assert rows.signal is Signal.BREACH

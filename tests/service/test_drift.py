@@ -18,7 +18,7 @@ from tests.world import (
 
 from tocsin.app import App, opened
 from tocsin.drift import STATISTICS, Verdict
-from tocsin.errors import InvalidInputError
+from tocsin.errors import InvalidInputError, SchemaError
 from tocsin.service.views import DriftPoint
 from tocsin.settings import Settings
 from tocsin.values import DAY
@@ -253,5 +253,42 @@ def test_a_rule_on_features_does_not_ring_for_labels_and_classes(app: App) -> No
     # Half of the labels are 1 either way: what flips them is for other signals.
     assert flipped == []
     assert {rule for rule, instance in rang if instance == "label"} == {"label_drift"}
-    assert {rule for rule, instance in rang if instance == "prediction"} == {"prediction_drift"}
-    assert {instance for rule, instance in rang if rule == "drift"} <= {"distance", "carrier", "p"}
+    for output in ("prediction", "p"):
+        assert {rule for rule, instance in rang if instance == output} == {"prediction_drift"}
+    assert {instance for rule, instance in rang if rule == "drift"} <= {"distance", "carrier"}
+
+
+@pytest.mark.parametrize(
+    ("column", "said"),
+    [
+        ("carrier", "the reference has 3 categories, not two categories"),
+        ("distance", "the reference has 20 bins of numbers, not two categories"),
+    ],
+)
+def test_a_method_that_can_never_judge_a_column_is_refused(
+    app: App, column: str, said: str
+) -> None:
+    drift = {"features": {column: {"method": "z_test"}}}
+    with pytest.raises(SchemaError, match=f"z_test cannot judge '{column}': {said}"):
+        app.register.add("late", monitor_document(drift=drift), reference())
+    app.register.add("late", monitor_document(), reference())
+    with pytest.raises(SchemaError, match=said):
+        app.register.change("late", monitor_document(drift=drift))
+    two = {"features": {"prediction": {"method": "z_test"}}}
+    app.register.change("late", monitor_document(drift=two))
+
+
+def test_a_window_keeps_the_method_by_which_it_was_judged(app: App) -> None:
+    feed = fed(app, hours=3)
+    methods = {"features": {"distance": {"method": "psi", "threshold": 0.3}}}
+    app.register.change("late", monitor_document(windows=["1h"], drift=methods))
+    before = app.read.statistics("late", "distance", window=ONE_HOUR)
+    assert before is not None
+    assert before.method is None
+    feed.hours(3, 5, rows=400)
+    feed.work()
+    after = app.read.statistics("late", "distance", window=ONE_HOUR)
+    assert after is not None
+    assert after.method == "psi"
+    psi = next(j for j in after.references[0].judgements if j.statistic.name == "psi")
+    assert psi.threshold == 0.3

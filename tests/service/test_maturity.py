@@ -10,7 +10,7 @@ from fastapi.testclient import TestClient
 from tests.world import HOUR, START, Feed, monitor_document, outcome, prediction, reference
 
 from tocsin.api.server import application
-from tocsin.app import opened
+from tocsin.app import App, opened
 from tocsin.errors import InvalidInputError
 from tocsin.records import models, profiles
 from tocsin.service.views import Point
@@ -151,3 +151,17 @@ def test_a_rebuild_is_seen_while_a_revision_waits(tmp_path: Path) -> None:
         app.rebuild.rebuild("late")
         feed.work()
         assert _points(feed)[1].rows == 80
+
+
+def test_a_label_counts_once_however_many_windows_have_it(app: App) -> None:
+    document = monitor_document(windows=["6h"], labels={"max": "10h"})
+    app.register.add("sliding", document, reference(400))
+    feed = Feed(app, "sliding")
+    feed.hours(0, 31, rows=40)
+    feed.work()
+
+    learned = app.read.model("sliding").maturity
+    assert learned is not None
+    assert 12 * 40 < learned.labels <= 31 * 40
+    # Twelve hours is the bin in which ten lie, and nothing comes after those.
+    assert learned.arrived[-1] == (10 * HOUR_US, 1.0)

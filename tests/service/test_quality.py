@@ -7,13 +7,13 @@ import pytest
 from tests.world import HOUR, START, Feed, flights, monitor_document, outcome, prediction, reference
 
 from tocsin.app import App, opened
-from tocsin.errors import SchemaError
+from tocsin.errors import InvalidInputError, SchemaError
 from tocsin.quality import Finding
 from tocsin.records import evaluations, models
 from tocsin.records.evaluations import Evaluation
 from tocsin.service.quality import findings_of
 from tocsin.settings import Settings
-from tocsin.values import Bounded, from_datetime
+from tocsin.values import Bounded, Undefined, from_datetime
 
 RULE = {"alert": "DataQuality", "expr": {"metric": "quality", "window": "1h"}}
 
@@ -206,6 +206,23 @@ def test_a_range_and_values_are_told_exactly_after_the_rebuild_that_they_cause(a
     assert (unseen.value, unseen.n) == (1.0, 80)
 
 
+def test_a_declared_range_is_meant_whatever_the_reference_has(app: App) -> None:
+    features = {"distance": {"range": [0, 100]}, "carrier": {"values": ["ZZ"]}}
+    feed = watched(app, quality={"features": features})
+    send(feed, 1)
+    close(feed, 2)
+    feed.work()
+    reasons = {name: finding.reason for name, finding in found(feed).items()}
+    assert set(reasons) == {"distance/out_of_range_rate", "carrier/unseen_rate"}
+    said = "; its range is declared, at most 1.0 % may be outside"
+    assert reasons["distance/out_of_range_rate"].endswith(said)
+    notes = app.read.model("late").notes
+    assert len(notes) == 2
+    words = "`distance` is out of range in 99.9 % of the reference, as its range or values are"
+    assert notes[0].startswith(words)
+    assert notes[1].startswith("`carrier` has unseen values in")
+
+
 def test_a_feature_that_is_off_alerts_nobody(app: App) -> None:
     feed = watched(app, quality={"features": {"distance": "off"}})
     send(feed, 1, nulls=1.0)
@@ -335,6 +352,10 @@ def test_labels_that_should_be_there_by_now_are_missed(app: App) -> None:
     points = app.quality.view("late").points
     assert points[20].labels.missing == pytest.approx(0, abs=0.02)
     assert points[41].labels.missing == 1.0
+    # As many are expected of a window, however few are looked at.
+    (alone,) = app.quality.view("late", span=int(HOUR.total_seconds()) * 1_000_000).points
+    assert alone.labels == points[-1].labels
+    assert alone.labels.expected is not None
     late = points[20].labels.late
     assert isinstance(late, Bounded)
     assert late.value < 0.02
@@ -369,3 +390,28 @@ def test_freshness_is_declared_or_learned_and_a_replay_is_never_late(app: App) -
     fresh = app.quality.view("late").freshness
     assert (fresh.stale, fresh.limit) == (False, None)
     assert "replay" in fresh.reason
+
+
+def test_the_number_of_rows_has_a_series_as_rules_may_look_at_it(app: App) -> None:
+    feed = watched(app)
+    feed.hours(0, 3)
+    send(feed, 3, n=40)
+    close(feed, 4)
+    feed.work()
+    series = app.read.series("late", "volume", window=int(HOUR.total_seconds()) * 1_000_000)
+    assert [p.measure.value for p in series.points if isinstance(p.measure, Bounded)] == [
+        *(80, 80, 80, 40)
+    ]
+    assert isinstance(series.reference, Undefined)
+    with pytest.raises(InvalidInputError, match="did you mean"):
+        app.read.series("late", "label_rat")
+
+
+def test_a_declared_number_of_rows_is_one_of_the_shortest_windows(app: App) -> None:
+    feed = watched(app, windows=["1h", "6h"], quality={"volume": {"max": 100}})
+    feed.hours(0, 13)
+    feed.work()
+    for size in (1, 6):
+        view = app.quality.view("late", window=size * int(HOUR.total_seconds()) * 1_000_000)
+        assert view.points[-1].rows == 80 * size
+        assert [f.name for f in view.points[-1].findings if f.name == "volume"] == []

@@ -142,3 +142,15 @@ def test_faulty_rules_are_refused_with_the_reason(feed: Feed, expr, message) -> 
 def test_a_budget_of_no_false_alarms_is_refused(feed: Feed, budget) -> None:
     with pytest.raises(SchemaError, match="false_alarms"):
         _watched(feed, "faulty", _rule(), false_alarms=budget)
+
+
+def test_windows_of_a_handful_of_rows_are_no_part_of_a_series(feed: Feed) -> None:
+    feed = _watched(feed, "auto", _rule(metric="mean_score"))
+    feed.hours(0, 24 * 8, rows=25)
+    feed.hours(24 * 8, 24 * 8 + 2, rows=4)
+    feed.hours(24 * 8 + 2, 24 * 8 + 4, rows=25)
+    feed.work()
+    trends = _trends(feed)
+    paces = {hour: trends[hour].pace for hour in trends if hour > 24 * 8 - 2}
+    assert [pace == Pace.UNKNOWN for pace in paces.values()] == [False, False, True, True, False]
+    assert trends[24 * 8 + 1].value is None

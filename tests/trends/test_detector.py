@@ -251,3 +251,28 @@ def test_what_is_usual_rests_on_no_more_than_the_reach():
     np.testing.assert_array_equal(found.spread[-1], whole.spread[-1])
     less = detection(part[4:], np.zeros_like(part[4:]), np.ones(2), season, level=100)
     assert (less.spread[-1] != whole.spread[-1]).any()
+
+
+def test_a_change_begins_with_its_first_window_though_chance_leaned_its_way_before():
+    rng = np.random.default_rng(14)
+    begin, series = 90, 400
+    values = rng.normal(size=(100, series))
+    # Within what varies, but enough to keep a CUSUM up.
+    values[begin - 7 : begin] += 0.5
+    values[begin:] += 4
+    found = detection(values, np.zeros_like(values), np.ones(series), DAILY, level=1_000)
+    rang = (found.pace[begin - 7 :] == Pace.CHANGED).any(0)
+    assert rang.mean() > 0.8
+    said = found.onset[-1, rang]
+    assert (np.abs(said - begin) <= 1).mean() > 0.9
+
+
+def test_nothing_at_all_is_no_evidence():
+    values = np.full((60, 2), 400.0)
+    found = detection(values, np.zeros_like(values), np.array([1.0, -1.0]), DAILY, level=20)
+    assert (found.pace[30:] == Pace.USUAL).all()
+    assert found.evidence.max() < 0.01
+    values[58:] += 1
+    moved = detection(values, np.zeros_like(values), np.array([1.0, -1.0]), DAILY, level=20)
+    assert moved.pace[-1, 0] == Pace.CHANGED
+    assert moved.evidence[-1, 0] >= 1

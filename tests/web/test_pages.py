@@ -1,4 +1,5 @@
 import re
+from dataclasses import replace
 from html.parser import HTMLParser
 
 import pytest
@@ -7,6 +8,8 @@ from tests.world import Feed, monitor_document, reference
 
 from tocsin.api.server import application
 from tocsin.drift import STATISTICS
+from tocsin.service.views import Condition
+from tocsin.web.model_words import healthy_words
 
 VOID = {"meta", "link", "br", "img", "input", "path", "circle", "line", "rect"}
 PAGES = (
@@ -100,6 +103,15 @@ def test_the_first_page_without_models_teaches(app):
     assert "http://tocsin.test/api/v1/models/flight-delay/predictions" in words
 
 
+def test_healthy_says_what_it_rests_on(world):
+    detail = world.read.model("silent")
+    assert healthy_words(detail) == ""
+    well = replace(detail, overview=replace(detail.overview, condition=Condition.HEALTHY))
+    assert healthy_words(well) == "its 2 rules are silent, and no threshold is ahead"
+    bare = replace(well, monitor=replace(well.monitor, rules=()))
+    assert healthy_words(bare) == "no rule watches it"
+
+
 def test_a_model_begins_with_a_sentence(client):
     words = text_of(client.get("/models/late").text).replace("\xa0", " ")
     assert re.search(
@@ -118,7 +130,7 @@ def test_a_number_that_does_not_exist_has_its_reason(client):
 
 def test_a_model_shows_rules_counts_and_what_was_assumed(client):
     words = text_of(client.get("/models/late").text)
-    assert "FeatureDrift warning any feature or the output has drifted" in words
+    assert "FeatureDrift warning any feature has drifted" in words
     assert "Predictions 17,280" in words
     assert "What was assumed The positive class is 1 ." in words
 
@@ -195,6 +207,11 @@ def test_an_incident_begins_with_its_first_cause(client):
     words = text_of(text)
     assert "FeatureDrift distance" in words
     assert "still firing" in words
+    # The window of the alert that it is from, and why that alert fired.
+    assert re.search(r"Found for FeatureDrift of distance in the 1 ?h\w* until ", words), words[
+        :900
+    ]
+    assert re.search(r'<td class="quiet wide">[^<]+<div class="cause-line"><code>distance', text)
 
 
 def test_times_are_in_utc_and_name_the_year_when_it_is_another(client):

@@ -1,11 +1,13 @@
 """What pictures say of themselves."""
 
+from dataclasses import replace
+
 import pytest
 
 from tocsin.drift import Shift, Verdict
 from tocsin.service.views import DriftPoint
 from tocsin.values import HOUR, Window
-from tocsin.web.pictures import drift_title
+from tocsin.web.pictures import drift_title, telling
 
 
 def point(**verdicts: Verdict) -> DriftPoint:
@@ -33,3 +35,11 @@ def point(**verdicts: Verdict) -> DriftPoint:
 )
 def test_a_column_that_cannot_be_judged_is_not_called_well(verdicts, said) -> None:
     assert drift_title(point(**verdicts)) == said
+
+
+def test_the_window_that_is_shown_is_one_that_can_be_judged() -> None:
+    none, few = Verdict.NONE, Verdict.INSUFFICIENT
+    day, night = point(a=none, b=none, c=few), point(a=few, b=few, c=none)
+    assert telling([day, night]) is day
+    assert telling([night, replace(night, rows=7)]) is night
+    assert telling([replace(night, rows=7)]).rows == 7

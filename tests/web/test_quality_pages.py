@@ -1,6 +1,7 @@
 """What the pages say of the quality of data."""
 
 import re
+from dataclasses import replace
 
 import pytest
 from starlette.testclient import TestClient
@@ -8,7 +9,11 @@ from tests.world import HOUR, START, Feed, monitor_document, prediction, referen
 
 from tocsin.api.server import application
 from tocsin.app import opened
+from tocsin.quality import FEATURE_CHECKS, Cell, Expectation, QualityVerdict
+from tocsin.service.data_quality import Measured
+from tocsin.service.quality_words import why_words
 from tocsin.settings import Settings
+from tocsin.values import Bounded, Undefined
 
 
 @pytest.fixture(scope="module")
@@ -73,6 +78,30 @@ def test_a_feature_shows_its_checks_and_their_rates_over_time(client):
     assert "Out of range violated 50 % 38 % to 62 %" in said
     assert "the reference has none" in said
     assert 'id="chart-rate-1"' in page
+
+
+def test_what_is_beyond_its_limit_and_as_usual_says_so():
+    cell = Cell("temp", FEATURE_CHECKS["out_of_range_rate"])
+    expected = Expectation(cell, 0.01, 0.0, 5_000, declared=False)
+    beyond = Measured(cell, Bounded(0.33, n=900), expected, None, unsure=False)
+    assert beyond.verdict is QualityVerdict.OK
+    assert why_words(beyond) == (
+        "33.0 % of 900 rows; more than the reference has, but not unlike earlier windows or far "
+        "out."
+    )
+    assert why_words(replace(beyond, unsure=True)).endswith("of so few rows that could be chance.")
+    assert why_words(replace(beyond, measure=Bounded(0.005, n=900))) == ""
+    assert why_words(replace(beyond, expectation=replace(expected, off=True))) == ""
+    assert why_words(replace(beyond, measure=Undefined("no rows"))) == ""
+
+
+def test_statistics_that_decide_nothing_raise_no_alarm(client):
+    page = client.get("/models/late/features/distance").text
+    section = page.split('id="statistics"')[1].split("</section")[0]
+    said = text_of(section)
+    assert "over it" in said
+    assert "p is under it" in said
+    assert "state breach" not in section
 
 
 def test_the_section_can_be_fetched_alone(client):

@@ -1,4 +1,5 @@
 import re
+from dataclasses import replace
 from datetime import UTC, datetime
 from importlib.resources import files
 
@@ -8,8 +9,18 @@ from tocsin.charts import DARK, LIGHT
 from tocsin.metrics import METRICS
 from tocsin.records.models import Rebuilding
 from tocsin.rules import Operator, Rule
-from tocsin.values import DAY, HOUR, MINUTE, Bounded, Undefined, from_datetime
-from tocsin.web import rule_words, words
+from tocsin.service.views import Point, Series
+from tocsin.values import (
+    DAY,
+    HOUR,
+    MINUTE,
+    Bounded,
+    Undefined,
+    Window,
+    WindowSpec,
+    from_datetime,
+)
+from tocsin.web import model_words, rule_words, words
 
 
 def plain(text):
@@ -63,6 +74,40 @@ def test_an_interval_is_written_with_the_digits_of_its_value():
     assert (
         words.measure_words(METRICS["roc_auc"], Undefined("no outcomes yet")) == "no outcomes yet"
     )
+
+
+def test_an_interval_that_lies_to_one_side_is_told_by_its_ends():
+    one = Bounded(1.0, low=0.207, high=1.0, n=1)
+    assert words.measure_words(METRICS["accuracy_score"], one) == "1.00 (0.207 to 1.00)"
+
+
+def test_an_interval_that_says_nothing_is_not_told():
+    wide = Bounded(11.9, low=0.000347, high=407_000.0, n=2)
+    assert words.interval(METRICS["log_loss"], wide) == "too few rows to say"
+    assert words.measure_words(METRICS["log_loss"], wide) == "11.9 (too few rows to say)"
+    assert words.interval(METRICS["log_loss"], Bounded(0.5, low=0.0, high=2.0)) == "0 to 2.00"
+
+
+def _point(hour, measure, *, coverage=1.0, final=False):
+    return Point(Window(hour, hour + 1), 1, 0, final, 30, coverage, {}, measure)
+
+
+def test_the_headline_is_the_newest_window_with_enough_labels():
+    few, many = Bounded(1.0, low=0.207, high=1.0, n=1), Bounded(0.8, low=0.7, high=0.9, n=30)
+    days = (_point(0, many), _point(1, many, coverage=0.5), _point(2, few, coverage=0.03))
+    series = Series(METRICS["accuracy_score"], WindowSpec(DAY, HOUR), days, Bounded(0.77))
+    assert series.telling == days[1]
+    said = plain(words.series_sentence(series, series.telling))
+    assert said.startswith(
+        "Accuracy 0.800 ± 0.100 over 24 h until 1 Jan 1970, 00:00 UTC, 0.030 over"
+    )
+    assert replace(series, points=days[2:]).telling == days[2]
+    assert replace(series, points=()).telling is None
+    hardly = _point(3, many, coverage=0.1)
+    assert replace(series, points=(*days, hardly)).telling == days[1]
+    assert replace(series, points=(*days, replace(hardly, final=True))).telling.final
+    unlabelled = replace(series, metric=METRICS["mean_score"], points=(*days, hardly))
+    assert unlabelled.telling == hardly
 
 
 def test_a_difference_has_a_side_and_percent_points_are_pt():
@@ -142,15 +187,15 @@ def contrast(one, other):
 
 
 def test_a_rebuild_says_how_far_it_is_and_outcomes_why_they_cannot_count():
-    begun = words.rebuilding_sentence(Rebuilding("late", 12, 90))
+    begun = model_words.rebuilding_sentence(Rebuilding("late", 12, 90))
     assert plain(begun).startswith("The profiles are being rebuilt: 12 of 90 days.")
-    assert words.rebuilding_sentence(Rebuilding("late", None, None)).startswith(
+    assert model_words.rebuilding_sentence(Rebuilding("late", None, None)).startswith(
         "The profiles wait to be rebuilt."
     )
     far = {"outcomes_too_late": 3, "outcomes_too_early": 1}
-    said = plain(words.uncountable_sentence(far, 30 * DAY))
+    said = plain(model_words.uncountable_sentence(far, 30 * DAY))
     assert said == "3 later than 30 days after their prediction, 1 more than a day before it"
-    assert words.uncountable_sentence({}, DAY) == ""
+    assert model_words.uncountable_sentence({}, DAY) == ""
 
 
 def test_a_rule_that_learns_says_which_side_is_bad() -> None:

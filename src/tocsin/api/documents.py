@@ -11,6 +11,7 @@ from tocsin.records.alerts import Incident
 from tocsin.records.erasures import Erasure
 from tocsin.records.models import Rebuilding
 from tocsin.service.estimated import EstimatedPoint, EstimatedSeries
+from tocsin.service.grouped import cause_document
 from tocsin.service.segments import GroupsView, SegmentsView
 from tocsin.service.sentences import point_sentence
 from tocsin.service.statistics import ColumnStatistics
@@ -30,13 +31,14 @@ def measure_document(measure: Measure) -> dict[str, Any]:
 
 def overview_document(overview: Overview) -> dict[str, Any]:
     """A model in short."""
-    points = overview.headline.points
+    told = overview.headline.telling
     return {
         "name": overview.name,
         "version": overview.version,
         "condition": str(overview.condition),
         "metric": overview.headline.metric.name,
-        "latest": measure_document(points[-1].measure) if points else None,
+        "latest": None if told is None else measure_document(told.measure),
+        "latest_until": None if told is None else _time(told.window.end),
         "reference": measure_document(overview.headline.reference),
         "coverage": overview.coverage,
         "rows_in_a_day": overview.rows_in_a_day,
@@ -291,7 +293,7 @@ def incident_document(incident: Incident, detail: IncidentDetail | None = None) 
         "opened_at": isoformat(incident.opened_at),
         "window": format_duration(incident.window_size),
         "window_end": isoformat(incident.window_end),
-        "causes": incident.causes,
+        "causes": [cause_document(cause) for cause in incident.causes],
         "acknowledged_by": incident.acknowledged_by,
         "acknowledged_at": _time(incident.acknowledged_at),
         "snoozed_until": _time(incident.snoozed_until),
@@ -306,6 +308,7 @@ def incident_document(incident: Incident, detail: IncidentDetail | None = None) 
                 "started": isoformat(episode.started),
                 "fired": isoformat(episode.fired),
                 "resolved": _time(episode.resolved),
+                "causes": [cause_document(cause) for cause in episode.causes],
             }
             for episode in detail.episodes
         ]

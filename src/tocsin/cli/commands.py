@@ -15,8 +15,10 @@ from tocsin.cli.backtesting import backtest
 from tocsin.cli.capturing import serve as serve_model
 from tocsin.cli.drift import drift
 from tocsin.cli.estimates import estimates
+from tocsin.cli.exporting import export_commands
 from tocsin.cli.importance import importance
-from tocsin.cli.options import Url, remote_at
+from tocsin.cli.options import AsJson, Url, print_json, remote_at
+from tocsin.cli.outbox import outbox_commands
 from tocsin.cli.people import incident_commands
 from tocsin.cli.quality import quality
 from tocsin.cli.routes import route_commands
@@ -46,6 +48,8 @@ commands = typer.Typer(
 commands.add_typer(audit_commands, name="audit")
 commands.add_typer(incident_commands, name="incident")
 commands.add_typer(test_commands, name="test")
+commands.add_typer(outbox_commands, name="outbox")
+commands.add_typer(export_commands, name="export")
 commands.add_typer(silence_commands, name="silence")
 commands.add_typer(route_commands, name="route")
 for _command in (acting.history, acting.promote, acting.rollback, estimates, trends):
@@ -183,20 +187,27 @@ def models(url: Url = None) -> None:
 @commands.command()
 def metrics(
     model: str,
+    name: Annotated[str | None, typer.Argument(metavar="[METRIC]", help="As --metric.")] = None,
+    *,
     metric: Annotated[str | None, typer.Option(help="(default: the headline metric)")] = None,
     window: Annotated[str | None, typer.Option(help="Such as 1h, 24h, 7d.")] = None,
     segment: Annotated[str | None, typer.Option(help="Such as country=DE.")] = None,
     version: Annotated[str | None, typer.Option(help="Only rows of this version.")] = None,
     last: Annotated[int, typer.Option(min=1, help="How many windows.")] = 14,
     as_of: Annotated[str | None, typer.Option(help="As known then: 2026-01-31T12:00:00Z.")] = None,
+    as_json: AsJson = False,
     url: Url = None,
 ) -> None:
     """Show a metric over time with its intervals."""
     remote = remote_at(url)
-    metric = metric or remote.get("models", model)["metric"]
+    metric = metric or name or remote.get("models", model)["metric"]
     asked = {"window": window, "segment": segment, "version": version, "as_of": as_of}
     chosen = {name: value for name, value in asked.items() if value is not None}
-    _out.print(metrics_table(remote.get("models", model, "metrics", metric, **chosen), last))
+    found = remote.get("models", model, "metrics", metric, **chosen)
+    if as_json:
+        print_json(found)
+        return
+    _out.print(metrics_table(found, last))
 
 
 @commands.command()
@@ -247,14 +258,20 @@ def incidents(
     number: Annotated[int | None, typer.Argument(help="One incident in full.")] = None,
     *,
     open_only: Annotated[bool, typer.Option("--open", help="Only those not resolved.")] = False,
+    as_json: AsJson = False,
     url: Url = None,
 ) -> None:
     """List incidents, or show one with its causes."""
     remote = remote_at(url)
-    if number is not None:
-        _out.print(incident_table(remote.get("incidents", str(number))))
+    chosen = {"open": "true"} if open_only else {}
+    path = ("incidents",) if number is None else ("incidents", str(number))
+    found = remote.get(*path, **(chosen if number is None else {}))
+    if as_json:
+        print_json(found)
         return
-    found = remote.get("incidents", **({"open": "true"} if open_only else {}))
+    if number is not None:
+        _out.print(incident_table(found))
+        return
     _out.print(incidents_table(found) if found else "No incidents.")
 
 
@@ -269,7 +286,6 @@ for command in (
     configuring.check,
     configuring.plan,
     configuring.apply,
-    configuring.export,
 ):
     commands.command()(command)
 

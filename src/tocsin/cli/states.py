@@ -23,10 +23,14 @@ _BECAME = (
 
 def server_lines(status: dict[str, Any]) -> Iterator[str]:
     """How far the server is behind, and what keeps failing in it."""
-    yield f"Tocsin {status['version']} monitors {status['models']:,} models."
+    yield f"Tocsin {status['version']} monitors {_models(status['models'])}."
     yield f"{status['waiting_rows']:,} rows wait to be folded."
     if status["changed_models"]:
-        yield f"{status['changed_models']:,} models have windows to be evaluated."
+        have = "has" if status["changed_models"] == 1 else "have"
+        yield (
+            f"{_models(status['changed_models'])} {have} windows to evaluate; those whose labels "
+            "are still coming wait for more of them."
+        )
     for rebuilding in status["rebuilding"]:
         yield f"{rebuilding['model']}: {_rebuilt(rebuilding)}"
     for trouble in status["trouble"]:
@@ -36,6 +40,10 @@ def server_lines(status: dict[str, Any]) -> Iterator[str]:
             f"{trouble['work']}{of} failed {times}, again in {trouble['again_s']:.0f} s: "
             f"{trouble['error']}"
         )
+
+
+def _models(count: int) -> str:
+    return "1 model" if count == 1 else f"{count:,} models"
 
 
 def model_lines(model: dict[str, Any]) -> Iterator[str]:

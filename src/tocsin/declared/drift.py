@@ -6,7 +6,7 @@ from typing import Literal
 
 from tocsin.declared.documents import DriftDocument, DriftMethodDocument
 from tocsin.drift import Method
-from tocsin.errors import InvalidInputError, SchemaError
+from tocsin.errors import InvalidInputError, SchemaError, did_you_mean
 from tocsin.schema import Kind, Schema, Task
 from tocsin.values import DAY
 
@@ -39,7 +39,8 @@ def drift_settings(parsed: DriftDocument, schema: Schema, *, granularity: int) -
     unknown = next((name for name in parsed.features if name not in numeric), None)
     if unknown is not None:
         raise SchemaError(
-            f"drift.features names {unknown!r}, which is not watched; there are "
+            f"drift.features names {unknown!r}, which is not watched; "
+            f"{did_you_mean(unknown, numeric)}there are "
             f"{', '.join(numeric)}"
         )
     methods = {}

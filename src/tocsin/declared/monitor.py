@@ -15,6 +15,8 @@ from tocsin.declared.documents import (
     SegmentDocument,
 )
 from tocsin.declared.drift import DriftSettings, drift_settings
+from tocsin.declared.faults import faults
+from tocsin.declared.meant import check_meant
 from tocsin.declared.quality import declared_quality, with_quality
 from tocsin.errors import InvalidInputError, SchemaError
 from tocsin.estimation import ESTIMATED, has_expectation, is_estimate, plain_name
@@ -119,7 +121,7 @@ def parse_monitor(name: str, document: object, *, new: bool = False) -> Monitor:
     try:
         parsed = MonitorDocument.model_validate(document)
     except ValidationError as error:
-        raise SchemaError(f"monitor {name!r}: {_faults(error)}") from error
+        raise SchemaError(f"monitor {name!r}: {faults(error, document)}") from error
     schema = _schema(parsed)
     windows = tuple(_window(size, parsed.granularity) for size in sorted(set(parsed.windows)))
     label_horizon = parsed.labels.max if parsed.join is None else parsed.join.within
@@ -138,6 +140,17 @@ def parse_monitor(name: str, document: object, *, new: bool = False) -> Monitor:
         if parsed.rules is None
         else _rules(parsed.rules, windows, metrics, schema, derived_by_rule)
     )
+    drift = drift_settings(parsed.drift, schema, granularity=parsed.granularity)
+    if new:
+        check_meant(
+            schema,
+            rules,
+            metrics,
+            delay=parsed.labels.delay,
+            horizon=label_horizon,
+            trailing=drift.trailing,
+            longest=windows[-1].size,
+        )
     return Monitor(
         name=name,
         model_uri=parsed.model,
@@ -154,7 +167,7 @@ def parse_monitor(name: str, document: object, *, new: bool = False) -> Monitor:
         privacy=_privacy(parsed.privacy, schema),
         retention=parsed.retention,
         publish=parsed.publish,
-        drift=drift_settings(parsed.drift, schema, granularity=parsed.granularity),
+        drift=drift,
         quality=declared_quality(parsed.quality, schema.features),
         false_alarms=parsed.false_alarms,
         prices=None if parsed.prices is None else Prices(**parsed.prices.model_dump()),
@@ -168,12 +181,12 @@ def parse_receiver(name: str, document: object) -> Receiver:
     Raises: InvalidInputError.
     """
     try:
-        chosen = ReceiverDocument.model_validate(document).chosen
+        said = ReceiverDocument.model_validate(document)
     except ValidationError as error:
-        raise InvalidInputError(f"receiver {name!r}: {_faults(error)}") from error
-    assert chosen is not None
-    kind, options = chosen
-    return Receiver(name, kind, options.model_dump())
+        raise InvalidInputError(f"receiver {name!r}: {faults(error, document)}") from error
+    assert said.chosen is not None
+    kind, options = said.chosen
+    return Receiver(name, kind, options.model_dump(), said.fallback)
 
 
 def default_rules(windows: tuple[WindowSpec, ...]) -> tuple[Rule, ...]:
@@ -457,10 +470,3 @@ def _name(parsed: RuleDocument, metrics: Catalogue, schema: Schema) -> str:
             f"these can: {known}"
         )
     return ESTIMATED + name
-
-
-def _faults(error: ValidationError) -> str:
-    return "; ".join(
-        f"{'.'.join(str(part) for part in fault['loc']) or 'document'}: {fault['msg']}"
-        for fault in error.errors()
-    )

@@ -42,7 +42,8 @@ def z_test(pair: Pair) -> Apart:
     n, m = pair.reference.sum(-1), pair.current.sum(-1)
     filled = np.flatnonzero(pair.reference.reshape(-1, pair.reference.shape[-1]).sum(0) > 0)
     if len(filled) != 2:
-        return without(f"the reference has {len(filled)} categories, not two", m, n)
+        what = "categories" if pair.line is None else "bins of numbers"
+        return without(f"the reference has {len(filled)} {what}, not two categories", m, n)
     before, now = pair.reference[..., filled[0]], pair.current[..., filled[0]]
     pooled = (before + now) / np.maximum(n + m, 1)
     h = 1 / np.maximum(n, 1) + 1 / np.maximum(m, 1)

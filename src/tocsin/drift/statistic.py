@@ -7,7 +7,7 @@ from typing import Literal
 from tocsin.drift import distances, homogeneity
 from tocsin.drift.apart import Apart
 from tocsin.drift.pairs import Pair
-from tocsin.errors import InvalidInputError
+from tocsin.errors import InvalidInputError, did_you_mean
 
 
 @dataclass(frozen=True)
@@ -108,6 +108,7 @@ def statistic(name: str) -> Statistic:
     found = _BY_ALIAS.get(name.lower().replace("-", "_").replace(" ", "_"))
     if found is None:
         raise InvalidInputError(
-            f"there is no drift method {name!r}; there are {', '.join(STATISTICS)}"
+            f"there is no drift method {name!r}; {did_you_mean(name, _BY_ALIAS)}there are "
+            f"{', '.join(STATISTICS)}"
         )
     return found

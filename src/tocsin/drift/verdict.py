@@ -21,6 +21,8 @@ ENOUGH_HISTORY = 7
 FALSE_DISCOVERY = 0.01
 _Z = 3.5
 _Z_FLOOR = 0.01
+# Fewer rows than this part of those that are needed tell nothing; decision 38.
+_LEAST = 1 / 15
 # How far beyond its largest like window; docs/decisions/0003-drift-beyond-history.md
 _BEYOND = 1.25
 
@@ -139,9 +141,10 @@ def _verdict(
             return Verdict.INSUFFICIENT, _unseen(distance, float(found.js_ceiling), n, minimum)
         if distance <= EFFECT:
             return Verdict.NONE, f"JS distance {distance:.3f} is within {EFFECT}"
-        return Verdict.NONE, f"JS distance {distance:.3f} is usual here (up to {usual:.3f} before)"
-    # Fewer rows than can tell the effect from noise, unless it is far larger than that.
-    if n < minimum and floor <= EFFECT:
+        return Verdict.NONE, _usual(distance, z, usual)
+    # Fewer rows than can tell the effect from noise, unless it is far larger than that. Of one or
+    # two rows a bin the law of that noise is not known.
+    if n < minimum and (floor <= EFFECT or n < _LEAST * minimum):
         return Verdict.INSUFFICIENT, f"JS distance {distance:.3f}, but only {n} of {minimum} rows"
     if q_value >= FALSE_DISCOVERY:
         return Verdict.NONE, f"could be chance (q = {q_value:.2g})"
@@ -152,8 +155,25 @@ def _verdict(
         )
     return (
         Verdict.DRIFT,
-        f"JS distance {distance:.3f}, at most {usual:.3f} in earlier windows like this",
+        # Windows with drift are no examples, and may have been just before.
+        f"JS distance {distance:.3f}, at most {usual:.3f} in the usual ones of earlier windows "
+        "like this",
     )
+
+
+def _usual(distance: float, z: float | None, usual: float | None) -> str:
+    """Why a distance over the effect is none here: it may be over the largest of the past too."""
+    assert z is not None
+    assert usual is not None
+    before = f"up to {usual:.3f} before"
+    if distance <= usual:
+        return f"JS distance {distance:.3f} is usual here ({before})"
+    if distance <= (limit := _limit(usual)):
+        return (
+            f"JS distance {distance:.3f} is little beyond what is usual here ({before}; over "
+            f"{limit:.3f} would be drift)"
+        )
+    return f"JS distance {distance:.3f} is within what varies here ({before}, z = {z:.1f})"
 
 
 def _unseen(distance: float, ceiling: float, n: int, minimum: int) -> str:

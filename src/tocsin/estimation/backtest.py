@@ -9,6 +9,9 @@ from enum import IntFlag
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import stdtrit
+
+from tocsin.metrics.intervals import Z95
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -123,6 +126,19 @@ def spread(past: Past, index: Ints) -> Floats:
     squared = (past.value - past.realised) ** 2 - past.variance
     found = np.where(there, squared[index], 0.0).sum(1) / np.maximum(there.sum(1), 1)
     return np.where(there.sum(1) >= RECENT, np.maximum(found, 0), 0.0)
+
+
+def surer(between: Floats, windows: Ints) -> Floats:
+    """(w,) how many times wider an interval is whose spread is that of so few windows.
+
+    between: (w,) their spread; 0 where sampling explains them, which needs no windows to be known.
+    Source: Student (1908), doi:10.1093/biomet/6.1.1.
+
+    >>> surer(np.array([0.1, 0.1, 0.0]), np.array([8, 16, 8])).round(2).tolist()
+    [1.18, 1.08, 1.0]
+    """
+    wide = stdtrit(np.maximum(windows, 1), 0.975) / Z95
+    return np.where((between > 0) & (windows >= RECENT), wide, 1.0)
 
 
 def failed(past: Past, index: Ints, reference: float) -> Mask:

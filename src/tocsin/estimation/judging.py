@@ -15,6 +15,7 @@ from tocsin.estimation.backtest import (
     failed,
     recent,
     spread,
+    surer,
     surprised,
 )
 from tocsin.estimation.expected import Scale, interval
@@ -110,8 +111,10 @@ def judged(
     for m, scale in enumerate(scales):
         past = track.past(m)
         known = np.isfinite(past.value) & np.isfinite(past.realised)
-        between = spread(past, np.where(known[index], index, -1))
-        ends = interval(past.value, past.variance + between, scale)
+        tested = np.where(known[index], index, -1)
+        between = spread(past, tested)
+        wider = surer(between, (tested >= 0).sum(1))
+        ends = interval(past.value, wider**2 * (past.variance + between), scale)
         low[:, m] = np.where(missing[:, m], ends[0], low[:, m])
         high[:, m] = np.where(missing[:, m], ends[1], high[:, m])
     whole = replace(track, low=low, high=high)

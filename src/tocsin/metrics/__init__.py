@@ -6,6 +6,7 @@ shape. `catalogue` has those of a model by name; `METRICS` is the table of binar
 
 from tocsin.metrics.binary import METRICS
 from tocsin.metrics.catalogue import Catalogue, catalogue
+from tocsin.metrics.coverage import VOLUME_METRIC
 from tocsin.metrics.custom import cost_metric, register, registered, registered_or_missing
 from tocsin.metrics.groups import FAIRNESS, Comparison, Fairness, compare
 from tocsin.metrics.intervals import minimum_n
@@ -15,6 +16,7 @@ from tocsin.metrics.metric import Metric
 __all__ = [
     "FAIRNESS",
     "METRICS",
+    "VOLUME_METRIC",
     "Catalogue",
     "Comparison",
     "Fairness",

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
-from tocsin.errors import InvalidInputError
+from tocsin.errors import InvalidInputError, did_you_mean
 from tocsin.metrics import binary, multiclass, regression
 from tocsin.metrics.custom import ratio_metric
 from tocsin.metrics.metric import Metric, table
@@ -41,8 +41,11 @@ class Catalogue(Mapping[str, Metric]):
         plain, at, argument = name.partition("@")
         if at:
             return self._more(plain, argument)
-        known = ", ".join([*self._standard, *self._dear])
-        raise InvalidInputError(f"there is no metric {name!r} for this model; there are {known}")
+        known = [*self._standard, *self._dear]
+        raise InvalidInputError(
+            f"there is no metric {name!r} for this model; {did_you_mean(name, known)}there are "
+            f"{', '.join(known)}"
+        )
 
     def __getitem__(self, name: str) -> Metric:
         try:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from scipy.special import betaincinv
 
 from tocsin.profiles import CategoryBins, NumericBins, Profile
-from tocsin.quality.checks import CARDINALITY, Cell, cells_of
+from tocsin.quality.checks import CARDINALITY, OUT_OF_RANGE, UNSEEN, Cell, cells_of
 from tocsin.quality.counts import counted
 
 Floats = NDArray[np.float64]
@@ -53,7 +53,7 @@ class Expectation:
 
     limit: of a share [0, 1], or the number of known values in the reference. reference: what that
     has, None when nothing is known; n: its rows. declared: somebody said so, or else it is learned.
-    off: nobody wants it checked.
+    off: nobody wants it checked. within: a range or values are declared, the share outside is not.
     """
 
     cell: Cell
@@ -62,6 +62,7 @@ class Expectation:
     n: int
     declared: bool
     off: bool = False
+    within: bool = False
 
 
 def expectations(reference: Profile, declared: Declared) -> tuple[Expectation, ...]:
@@ -69,18 +70,35 @@ def expectations(reference: Profile, declared: Declared) -> tuple[Expectation, .
 
     A share may exceed that of the reference by the points of its check. Where the reference is so
     small that more could be chance, the upper end of the share that it is compatible with counts:
-    the tolerance limit of Clopper & Pearson (1934), doi:10.1093/biomet/26.4.404.
+    the tolerance limit of Clopper & Pearson (1934), doi:10.1093/biomet/26.4.404. Of a range or
+    values that are declared only the points count, whatever the reference has.
     """
     cells = plan_cells(reference)
     counts, n = counted(reference)
     return tuple(
-        _expectation(cell, float(counts[i]), float(n[i]), declared) for i, cell in enumerate(cells)
+        _within(cell, float(counts[i]), float(n[i]))
+        if _is_within(reference, cell, declared)
+        else _expectation(cell, float(counts[i]), float(n[i]), declared)
+        for i, cell in enumerate(cells)
     )
 
 
 def plan_cells(profile: Profile) -> tuple[Cell, ...]:
     """The cells of a profile's plan."""
     return cells_of(tuple((b.name, isinstance(b, NumericBins)) for b in profile.plan.features))
+
+
+def _is_within(reference: Profile, cell: Cell, declared: Declared) -> bool:
+    """Whether a range or values decide, as nobody said how many rows may be outside of them."""
+    if cell.check not in (OUT_OF_RANGE, UNSEEN) or cell.feature in declared.off:
+        return False
+    bounded = reference.plan.bins(cell.feature).allowed is not None
+    return bounded and cell.check.name not in declared.limits.get(cell.feature, _NONE)
+
+
+def _within(cell: Cell, count: float, n: float) -> Expectation:
+    known = count / n if n else None
+    return Expectation(cell, cell.check.allowed, known, round(n), declared=True, within=True)
 
 
 def _expectation(cell: Cell, count: float, n: float, declared: Declared) -> Expectation:
@@ -163,9 +181,23 @@ def expected_words(expectation: Expectation) -> str:
     limit = f"at most {percent(expectation.limit)}"
     if expectation.limit >= 1:
         limit = "any share"
+    if expectation.within:
+        return f"{limit}, as {_bounds(expectation.cell)} declared; {has_words(expectation)}"
     if expectation.declared:
         return f"{limit}, as declared"
     return f"{limit}; {has_words(expectation)}"
+
+
+def outside_words(expectation: Expectation) -> str:
+    """What is beyond the limit of a check that was declared."""
+    limit = f"at most {percent(expectation.limit)}"
+    if expectation.within:
+        return f"{_bounds(expectation.cell)} declared, {limit} may be outside"
+    return f"{limit} is declared"
+
+
+def _bounds(cell: Cell) -> str:
+    return "its range is" if cell.check is OUT_OF_RANGE else "its values are"
 
 
 def has_words(expectation: Expectation) -> str:

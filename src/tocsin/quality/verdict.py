@@ -18,6 +18,7 @@ from tocsin.quality.expectations import (
     Expectation,
     fewest_levels,
     has_words,
+    outside_words,
     percent,
 )
 from tocsin.quality.usual import UNUSUAL, against, below, beyond
@@ -210,7 +211,7 @@ def _reason(expectation: Expectation, value: float, n: int) -> str:
         )
     start = f"{_subject(cell)} {percent(value)} of {n:,} {_rows(cell)}"
     if expectation.declared:
-        return f"{start}; at most {percent(expectation.limit)} is declared"
+        return f"{start}; {outside_words(expectation)}"
     return f"{start}; {has_words(expectation)}"
 
 

@@ -226,9 +226,12 @@ def _parts(ends: Collection[int]) -> Iterator[sa.ColumnElement[bool]]:
 def delays(
     connection: Connection, model_id: int, spec: WindowSpec, since: int
 ) -> list[tuple[int, tuple[int, ...]]]:
-    """(end, labelled rows by label delay) of the windows that ended since, the oldest first."""
+    """(end, labelled rows by label delay) of the windows that ended since, the oldest first.
+
+    Of windows that have no rows in common, so that each label counts once.
+    """
     e = evaluations.c
-    wanted = (e.window_end >= since) & (e.window_end % spec.every == 0) & (e.labelled > 0)
+    wanted = (e.window_end >= since) & (e.window_end % spec.size == 0) & (e.labelled > 0)
     query = _newest(model_id, spec.size, wanted, e.window_end, e.delays)
     return [
         (end, msgspec.msgpack.decode(counts, type=tuple[int, ...]))

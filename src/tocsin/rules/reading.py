@@ -99,6 +99,9 @@ def read_estimate(
 def _read_trend(rule: Rule, measure: Bounded, trend: Trend | None) -> Reading:
     """Judge a number against what is usual for it."""
     value, n = measure.value, measure.n
+    if n < ENOUGH_ROWS and rule.metric != VOLUME:
+        text = f"{rule.metric} {value:.3g}, but {n} of {ENOUGH_ROWS} rows tell no change"
+        return Reading(Health.INSUFFICIENT, Signal.HOLD, value, n, text)
     if trend is None or trend.usual is None or trend.pace <= Pace.LEARNING:
         text = f"{rule.metric} {value:.3g}; too few earlier windows like this to say what is usual"
         return Reading(Health.INSUFFICIENT, Signal.HOLD, value, n, text)
@@ -106,7 +109,8 @@ def _read_trend(rule: Rule, measure: Bounded, trend: Trend | None) -> Reading:
     if trend.since is None:
         return Reading(Health.OK, Signal.CLEAR, value, n, usual)
     went = "higher" if trend.rising else "lower"
-    text = f"{usual}; {went} since {isoformat(trend.since)}, n = {n}"
+    now = ", and not yet surely over" if trend.is_back else ""
+    text = f"{usual}; {went} since {isoformat(trend.since)}{now}, n = {n}"
     return Reading(Health.OK, Signal.BREACH, value, n, text)
 
 

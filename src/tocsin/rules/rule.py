@@ -34,7 +34,7 @@ class Rule:
     """When people want to be told.
 
     metric: a name of `metrics.METRICS` or of a rate of the data; `drift` for the verdict of every
-    feature and the score, `prediction_drift` and `label_drift` for those of classes, `quality` for
+    feature, `prediction_drift` and `label_drift` for outputs and labels, `quality` for
     that of every check of the data.
     window: size in microseconds. op, value: the breach; None for verdicts.
     auto: there is no value; a lasting change from what is usual is the breach, to the side of `op`,

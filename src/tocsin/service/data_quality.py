@@ -27,7 +27,7 @@ from tocsin.quality import (
     trials,
     values_of,
 )
-from tocsin.records import Records, intake, models
+from tocsin.records import Records, evaluations, intake, models
 from tocsin.records.evaluations import Evaluation
 from tocsin.records.models import ModelRecord
 from tocsin.service.clock import Clock
@@ -38,6 +38,9 @@ from tocsin.service.quality import cells, counts_of, findings_of, intake_of, uns
 from tocsin.service.silence import freshness_of
 from tocsin.service.windows import spec_of
 from tocsin.values import DAY, Bounded, Measure, Undefined, Window, WindowSpec, format_duration
+
+# So many final windows tell how many rows get a label at all.
+_FINAL_WINDOWS = 64
 
 
 @dataclass(frozen=True)
@@ -107,6 +110,12 @@ class QualityView:
     freshness: Freshness
     because: dict[str, int]
 
+    @property
+    def telling(self) -> QualityPoint | None:
+        """The newest window with rows enough to be judged, else the newest."""
+        found = (point for point in reversed(self.points) if point.rows >= ENOUGH_ROWS)
+        return next(found, self.points[-1] if self.points else None)
+
 
 @dataclass(frozen=True)
 class ExpectationsView:
@@ -171,7 +180,7 @@ def _points(
     of = cells(monitor.schema)
     expected = Expected(record.reference, expectations(record.reference, monitor.quality))
     came = intake_of(connection, record, [e.window for e in found])
-    labels = _labels(record, monitor, found)
+    labels = _labels(connection, record, monitor, found)
     points = []
     for i, e in enumerate(found):
         findings = tuple(findings_of(e))
@@ -217,10 +226,17 @@ def _measure(cell: Cell, value: float, n: int, low: float, high: float) -> Measu
     return Bounded(value, low=low, high=high, n=n) if cell.check.share else Bounded(value, n=n)
 
 
-def _labels(record: ModelRecord, monitor: Monitor, found: Sequence[Evaluation]) -> list[Labels]:
+def _labels(
+    connection: Connection, record: ModelRecord, monitor: Monitor, found: Sequence[Evaluation]
+) -> list[Labels]:
     """The labels of windows, against those that final windows have."""
     watermark = (record.newest_event or 0) - monitor.lateness
-    final = [e.coverage for e in found if e.window.end <= watermark - final_after(record, monitor)]
+    size = found[-1].window.end - found[-1].window.start
+    last = watermark - final_after(record, monitor)
+    # Whatever was asked for: those of a page are of the newest day alone.
+    ends = range(last - last % size - _FINAL_WINDOWS * size, last + 1, size)
+    known = evaluations.between(connection, record.id, size, ends, [])
+    final = [e.coverage for e in known.values() if e.rows]
     learned = record.maturity
     expected: list[float | None] = [None] * len(found)
     if learned is not None and learned.arrived and final:

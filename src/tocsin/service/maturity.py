@@ -19,11 +19,15 @@ def learned_maturity(
     """How late labels come, by the shortest windows of the last three label horizons."""
     since = watermark - _HORIZONS * monitor.label_horizon
     found = evaluations.delays(connection, record.id, monitor.windows[0], since)
-    counts = np.zeros((len(found), len(DELAY_EDGES) + 1))
+    # No label counts that comes after the horizon: the bin in which it lies ends there.
+    last = int(np.searchsorted(DELAY_EDGES, monitor.label_horizon))
+    edges = np.minimum(DELAY_EDGES[: last + 1], monitor.label_horizon)
+    counts = np.zeros((len(found), len(edges) + 1))
     for row, (_, by_delay) in enumerate(found):
-        counts[row, : len(by_delay)] = by_delay
+        some = by_delay[: counts.shape[1]]
+        counts[row, : len(some)] = some
     ages = np.array([watermark - end for end, _ in found], np.int64)
-    return label_maturity(counts, ages, DELAY_EDGES)
+    return label_maturity(counts, ages, edges)
 
 
 def final_after(record: ModelRecord, monitor: Monitor) -> int:

@@ -31,7 +31,7 @@ def overview_of(connection: Connection, record: ModelRecord) -> Overview:
     return Overview(
         name=record.name,
         version=monitor.version if latest is None else _most_used(latest.versions),
-        condition=_condition(connection, record, monitor, open_incidents, latest),
+        condition=_condition(connection, record, monitor, open_incidents, headline.telling),
         headline=headline,
         coverage=None if latest is None else latest.coverage,
         rows_in_a_day=0 if latest is None else latest.rows,
@@ -49,7 +49,7 @@ def _condition(
     record: ModelRecord,
     monitor: Monitor,
     open_incidents: Sequence[Incident],
-    latest: Point | None,
+    told: Point | None,
 ) -> Condition:
     """Breach: measured; at risk: estimated or foreseen; watch: a fault without a known effect."""
     firing = {
@@ -64,9 +64,9 @@ def _condition(
         return Condition.AT_RISK
     if open_incidents:
         return Condition.WATCH
-    if latest is None:
+    if told is None:
         return Condition.NO_DATA
-    return Condition.HEALTHY if isinstance(latest.measure, Bounded) else Condition.WAITING
+    return Condition.HEALTHY if isinstance(told.measure, Bounded) else Condition.WAITING
 
 
 def headline_of(monitor: Monitor) -> Metric:

@@ -39,7 +39,7 @@ def proposed_rules(monitor: Monitor, reference: Profile, logged: Mapping[str, fl
         "keep_firing_for": lasting,
     }
     told = (
-        f"Rule FeatureDrift: a feature or the output of a window of {short.name} is unlike the "
+        f"Rule FeatureDrift: a feature of a window of {short.name} is unlike the "
         "reference and unlike earlier windows."
     )
     checked = (

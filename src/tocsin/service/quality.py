@@ -19,6 +19,7 @@ from tocsin.quality import (
     Finding,
     Intake,
     QualityVerdict,
+    Volume,
     cells_of,
     counted,
     expectations,
@@ -111,7 +112,8 @@ def found_quality(
     volumes = volume_findings(
         stack.total("n"),
         _past_rows(connection, record, spec, ends, past),
-        monitor.quality.volume,
+        # A number of rows is one of the shortest windows; longer ones have more.
+        monitor.quality.volume if spec == monitor.windows[0] else Volume(),
     )
     found = _judged(connection, record, expected, spec, ends, counts, n, sure, past)
     for findings, volume in zip(found, volumes, strict=True):

@@ -27,10 +27,24 @@ def measured_sentence(measured: Measured) -> str:
             return f"{value}; beyond what is expected, but of so few rows that could be chance."
         return f"{value}; too few rows to judge it."
     expected = expected_words(measured.expectation)
-    beyond = measured.cell.check.share and measured.measure.value > measured.expectation.limit
-    if beyond and not measured.expectation.off:
+    if _is_beyond(measured):
         return f"{value}; more than the reference has, but not unlike earlier windows or far out."
     return f"{value}, as expected: {expected}."
+
+
+def why_words(measured: Measured) -> str:
+    """Why the verdict is what it is, where the number and what is expected do not tell."""
+    if isinstance(measured.measure, Undefined):
+        return ""
+    told = measured.finding is not None or measured.unsure or _is_beyond(measured)
+    return measured_sentence(measured) if told else ""
+
+
+def _is_beyond(measured: Measured) -> bool:
+    """Whether a share is over its limit and that is nobody's concern."""
+    if not isinstance(measured.measure, Bounded) or measured.expectation.off:
+        return False
+    return measured.cell.check.share and measured.measure.value > measured.expectation.limit
 
 
 def quality_sentence(point: QualityPoint) -> str:

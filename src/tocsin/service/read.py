@@ -6,8 +6,9 @@ from typing import Any
 from tocsin.declared import ReferenceKind, parse_monitor
 from tocsin.errors import InvalidInputError
 from tocsin.lake import Lake
-from tocsin.metrics import Metric
+from tocsin.metrics import VOLUME_METRIC, Metric
 from tocsin.profiles import EVERYTHING, Profile
+from tocsin.quality import VOLUME
 from tocsin.records import (
     Records,
     alerts,
@@ -108,7 +109,9 @@ class Read:
             record = models.model_named(connection, name)
             monitor = parse_monitor(name, record.monitor)
             check_segment(record, segment)
-            spec, chosen = spec_of(monitor, window), monitor.metrics.find(metric)
+            # What rules may look at has a series, though it is no metric of the model.
+            chosen = VOLUME_METRIC if metric == VOLUME else monitor.metrics.find(metric)
+            spec = spec_of(monitor, window)
             found = evaluations_over(connection, record, spec, span, most, as_of)
             whole = segment == EVERYTHING and version is None
             if whole and all(chosen.name in e.measures for e in found):
@@ -239,7 +242,10 @@ class Read:
             latest = latest_evaluation(connection, record, spec_of(monitor, window))
             if latest is None:
                 return None
-            return statistics_of(connection, record, monitor, latest.window, column, version)
+            judged = None if version is not None else latest.shifts.get(column)
+            return statistics_of(
+                connection, record, monitor, latest.window, column, version, judged
+            )
 
     def outlook(self, name: str) -> Outlook:
         """Where the series of a model's rules are going. Raises: UnknownModelError."""

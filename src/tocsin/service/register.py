@@ -9,6 +9,7 @@ import pyarrow as pa
 from sqlalchemy.engine import Connection
 
 from tocsin.declared import Monitor, parse_monitor
+from tocsin.drift import STATISTICS, Pair
 from tocsin.engines import reference_digest, reference_rows
 from tocsin.errors import SchemaError
 from tocsin.lake import Lake
@@ -19,11 +20,13 @@ from tocsin.profiles import (
     fold_predictions,
     plan_from_reference,
 )
+from tocsin.quality import Declared, expectations, percent
 from tocsin.records import Records, audit, changes, models, profiles
 from tocsin.records.models import ModelRecord
 from tocsin.schema import Schema
 from tocsin.service.aliases import config_hash
 from tocsin.service.clock import Clock
+from tocsin.service.columns import label_pair, pairs
 from tocsin.service.decoding import ROW_FIELDS, scrubbed_reference
 from tocsin.service.proposed import proposed_rules
 from tocsin.values import to_datetime
@@ -112,6 +115,7 @@ class Register:
             rules, said = proposed_rules(monitor, profile, logged)
             document, notes = {**document, "rules": rules}, (*notes, *said)
             monitor = parse_monitor(name, document, new=True)
+        _check_methods(monitor, profile)
         return Addition(name, document, monitor, reference, profile, (*notes, *found), digest)
 
     def write_added(
@@ -175,11 +179,13 @@ class Register:
                 "feature another name, or say what it `was`"
             )
         if reference is None and not is_made_anew(before, monitor):
+            _check_methods(monitor, record.reference)
             return Change(document, monitor, record)
         kept = lake.reference(record.plan.digest) if reference is None else reference
         kept = _renamed(kept, monitor.schema)
         kept = scrubbed_reference(kept, monitor.privacy, self._hash_key)
         profile, notes = reference_profile(monitor.schema, kept)
+        _check_methods(monitor, profile)
         digest = None if reference is None else reference_digest(reference)
         return Change(document, monitor, record, kept, profile, notes, digest)
 
@@ -224,6 +230,24 @@ class Register:
         with self._records.read() as connection:
             document = models.model_named(connection, name).monitor
         return self.change(name, document, reference, actor=actor)
+
+
+def _check_methods(monitor: Monitor, reference: Profile) -> None:
+    """Refuse a statistic of drift that no window of a column could ever be judged by.
+
+    Raises: SchemaError.
+    """
+    of: dict[str, Pair | None] = {**pairs(reference, reference, monitor.schema)}
+    of[monitor.schema.watched_label] = label_pair(reference, reference)
+    for column, method in monitor.drift.methods.items():
+        pair = of.get(column)
+        if method.statistic is STATISTICS["z_test"] and pair is not None:
+            why = method.statistic.apart(pair).reason
+            if why is not None:
+                raise SchemaError(
+                    f"drift: {method.statistic.name} cannot judge {column!r}: {why}; give "
+                    f"{column!r} another method under drift.features, such as jensen_shannon"
+                )
 
 
 def _record(
@@ -317,7 +341,18 @@ def reference_profile(schema: Schema, table: pa.Table) -> tuple[Profile, tuple[s
     everything = Grouping(np.zeros(len(rows), np.int64), 1)
     (profile,) = fold_predictions(plan, rows, everything)
     (truth,) = fold_known_labels(plan, rows, labels, np.zeros(len(rows), np.int64), everything)
-    return (profile + truth)[0], (*reference.notes, *_named_like_fields(schema))
+    notes = (*reference.notes, *_named_like_fields(schema), *_outside(profile[0]))
+    return (profile + truth)[0], notes
+
+
+def _outside(reference: Profile) -> tuple[str, ...]:
+    """Notes of declared ranges and values that the reference itself does not keep to."""
+    return tuple(
+        f"`{e.cell.feature}` {e.cell.check.words} {percent(e.reference)} of the reference, as its "
+        "range or values are declared: every window like it will be a violation."
+        for e in expectations(reference, Declared())
+        if e.within and e.reference is not None and e.reference > e.limit
+    )
 
 
 def _named_like_fields(schema: Schema) -> tuple[str, ...]:

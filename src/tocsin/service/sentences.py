@@ -41,6 +41,8 @@ def trend_sentence(found: RuleTrend) -> str:
     if trend.since is None:
         return f"{usual}; no lasting change ({trend.evidence:.0%} of the evidence for an alarm)."
     went = "higher" if trend.rising else "lower"
+    if trend.is_back:
+        return f"{usual} again; {went} since {_moment(trend.since)}, and not yet surely over."
     return f"{usual}; {went} since {_moment(trend.since)}."
 
 

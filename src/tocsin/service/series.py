@@ -6,7 +6,7 @@ import numpy as np
 from sqlalchemy.engine import Connection
 
 from tocsin.declared import Monitor
-from tocsin.metrics import Metric
+from tocsin.metrics import VOLUME_METRIC, Metric
 from tocsin.profiles import EVERYTHING
 from tocsin.records.evaluations import Evaluation
 from tocsin.records.models import ModelRecord
@@ -95,6 +95,8 @@ def measured_series(
 def _reference(record: ModelRecord, metric: Metric, segment: str) -> Measure:
     if segment != EVERYTHING:
         return Undefined("the reference is known of all rows only")
+    if metric is VOLUME_METRIC:
+        return Undefined("a reference has no number of rows in a window")
     return metric.measure(record.reference).at()
 
 

@@ -6,7 +6,7 @@ from sqlalchemy.engine import Connection
 
 from tocsin.declared import Monitor, ReferenceKind
 from tocsin.declared.drift import watched_columns
-from tocsin.drift import STATISTICS, Judgement, Method, judgements
+from tocsin.drift import STATISTICS, Judgement, Method, Shift, judgements
 from tocsin.errors import InvalidInputError
 from tocsin.profiles import Profile
 from tocsin.records.models import ModelRecord
@@ -49,8 +49,13 @@ def statistics_of(
     window: Window,
     column: str,
     version: str | None,
+    judged: Shift | None,
 ) -> ColumnStatistics:
-    """All statistics of a column. Raises: InvalidInputError for one that is not watched."""
+    """All statistics of a column.
+
+    judged: what was said of it when the window was evaluated; a method that was chosen since then
+    judges later windows only. Raises: InvalidInputError for a column that is not watched.
+    """
     columns = {*watched_columns(monitor.schema), monitor.schema.watched_label}
     if column not in columns:
         raise InvalidInputError(
@@ -64,12 +69,14 @@ def statistics_of(
         ("trailing", span, trailing[0]),
     )
     method = monitor.drift.methods.get(column)
+    if judged is not None and method is not None and judged.method != method.statistic.name:
+        method = None
     return ColumnStatistics(
         column,
         window,
         None if method is None else method.statistic.name,
         tuple(
-            _against(monitor, kind, covers, reference, stack, column)
+            _against(monitor, kind, covers, reference, stack, column, method)
             for kind, covers, reference in kinds
         ),
     )
@@ -82,6 +89,7 @@ def _against(
     reference: Profile,
     stack: Profile,
     column: str,
+    chosen: Method | None,
 ) -> ReferenceStatistics:
     rows = round(float(reference.total("n")))
     decides = monitor.drift.reference == kind
@@ -96,7 +104,6 @@ def _against(
         if rows:
             why = "labels are compared by class, and only where the reference has some"
         return ReferenceStatistics(kind, covers, rows, decides, (), why)
-    chosen = monitor.drift.methods.get(column)
     found = [
         judgements(chosen if chosen and chosen.statistic is each else Method.named(each.name), pair)
         for each in STATISTICS.values()

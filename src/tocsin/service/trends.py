@@ -8,13 +8,15 @@ from numpy.typing import NDArray
 from sqlalchemy.engine import Connection
 
 from tocsin.declared import Monitor
+from tocsin.drift import ENOUGH_ROWS
+from tocsin.quality import VOLUME
 from tocsin.records import evaluations
 from tocsin.records.evaluations import Evaluation
 from tocsin.records.models import ModelRecord
 from tocsin.rules import Rule
 from tocsin.service.signals import instances, needs_labels, numbers, part_of, sides
 from tocsin.trends import Detection, Pace, Trend, alarm_level, detection, season_of
-from tocsin.values import DAY, Measure, Undefined, WindowSpec
+from tocsin.values import DAY, Bounded, Measure, Undefined, WindowSpec
 
 Floats = NDArray[np.float64]
 
@@ -98,6 +100,9 @@ def _trends(
             continue
         at = (end - first) // spec.size
         for instance, measure in numbers(rule.metric, evaluation, monitor):
+            # Of a handful of rows neither the value nor its error is known well enough.
+            if isinstance(measure, Bounded) and measure.n < ENOUGH_ROWS and rule.metric != VOLUME:
+                continue
             known.append((at, names.setdefault(instance, len(names)), measure))
     if not names:
         # No window has its labels yet.

@@ -5,14 +5,17 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from tocsin.declared import Monitor
-from tocsin.drift import Shift
+from tocsin.drift import ENOUGH_ROWS, Shift
 from tocsin.estimation import Maturity
 from tocsin.metrics import Metric
 from tocsin.profiles import EVERYTHING
 from tocsin.records.alerts import Episode, Incident, TimelineEntry
 from tocsin.records.evaluations import Evaluation
 from tocsin.records.models import Rebuilding
-from tocsin.values import Measure, Window, WindowSpec
+from tocsin.values import Bounded, Measure, Window, WindowSpec
+
+# Of fewer labels what they say may be their delay: those of late flights come late.
+ENOUGH_LABELS = 0.5
 
 
 class Condition(StrEnum):
@@ -57,6 +60,17 @@ class Series:
     reference: Measure
     segment: str = EVERYTHING
     version: str | None = None
+
+    @property
+    def telling(self) -> Point | None:
+        """The newest window that has the rows and labels to tell something, else the newest."""
+        found = (point for point in reversed(self.points) if self._tells(point))
+        return next(found, self.points[-1] if self.points else None)
+
+    def _tells(self, point: Point) -> bool:
+        if not isinstance(point.measure, Bounded) or point.measure.n < ENOUGH_ROWS:
+            return False
+        return not self.metric.needs_labels or point.final or point.coverage >= ENOUGH_LABELS
 
 
 @dataclass(frozen=True)

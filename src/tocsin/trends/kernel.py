@@ -35,7 +35,8 @@ def followed(
     spreads, zs, evidences = np.zeros(steps), np.zeros(steps), np.zeros(steps)
     bets, price = np.zeros(BETS.size), BETS**2 / 2
     peaks, highest, peak = np.zeros(history), 0.0, 0.0
-    spread, memory, cusum, before, onset = 0.0, 0.0, 0.0, np.nan, 0
+    spread, memory, cusum, before, onset, calm = 0.0, 0.0, 0.0, np.nan, 0, 0
+    resting = 0.0
     ready, changed = False, False
     # A day of hours, or a week of days, changes little of what is usual.
     every = max(history // 28, 1)
@@ -45,19 +46,24 @@ def followed(
             ready, spread, memory, price = _calibrated(
                 residual[first:t], error[first:t], side, warm_up
             )
+            resting = _resting(price)
         z = _scaled(residual[t], error[t], spread)
         new = min(max(side * _whitened(z, before, memory), -_MOST), _MOST)
         before = z
+        zs[t] = z
         ended = 0.0
         if ready and not np.isnan(z):
             if cusum == 0 and not changed:
-                onset = t
+                calm = t
             cusum = min(max(cusum + new - _CUSUM_SLACK, 0.0), _CUSUM_TOP)
             for b in range(BETS.size):
                 earned = (1 + bets[b]) * np.exp(BETS[b] * new - price[b])
                 bets[b] = min(earned, _EVIDENCE_TOP)
             strength = np.log1p(bets.mean())
             peak = max(peak, strength)
+            # As long as evidence grows, it also tells better when that began.
+            if not changed or strength == peak:
+                onset = _begun(zs, calm, t, side)
             changed = changed or strength >= max(level, _BEYOND * highest)
             if cusum == 0 and peak >= level:
                 ended, peak, changed = peak, 0.0, False
@@ -71,9 +77,45 @@ def followed(
             highest = peaks.max()
         if not np.isnan(z):
             pace[t] = LEARNING if not ready else CHANGED if changed else USUAL
-        spreads[t], zs[t], onsets[t] = spread, z, onset
-        evidences[t] = np.log1p(bets.mean()) / max(level, _BEYOND * highest)
+        spreads[t], onsets[t] = spread, onset
+        if not np.isnan(z):
+            needed = max(level, _BEYOND * highest)
+            evidences[t] = _evidence(np.log1p(bets.mean()), resting, needed)
+        elif t > 0:
+            evidences[t] = evidences[t - 1]
     return pace, spreads, zs, evidences, onsets
+
+
+@njit(nogil=True, cache=True)
+def _begun(z: Floats, first: int, last: int, side: float) -> int:
+    """The window from first to last with which a change of unknown size most likely began.
+
+    Source: Hinkley (1970), doi:10.1093/biomet/57.1.1. Where CUSUM left 0 is too early: it may have
+    been on its way by chance.
+    """
+    total, count, most, begun = 0.0, 0, 0.0, first
+    for t in range(last, first - 1, -1):
+        if not np.isnan(z[t]):
+            total += side * z[t]
+            count += 1
+            if total > 0 and total * total >= most * count:
+                most, begun = total * total / count, t
+    return begun
+
+
+@njit(nogil=True, cache=True)
+def _resting(price: Floats) -> float:
+    """The strength to which bets come by themselves while nothing happens."""
+    stays = np.exp(-price)
+    return float(np.log1p((stays / (1 - stays)).mean()))
+
+
+@njit(nogil=True, cache=True)
+def _evidence(strength: float, resting: float, needed: float) -> float:
+    """0 where the strength is what nothing at all has, 1 where it is an alarm."""
+    if needed <= resting:
+        return strength / needed
+    return max((strength - resting) / (needed - resting), 0.0)
 
 
 @njit(nogil=True, cache=True)

@@ -4,6 +4,9 @@ from dataclasses import dataclass
 
 from tocsin.trends.detector import Pace
 
+# So many deviations from the middle are as usual.
+_BACK = 1.0
+
 
 @dataclass(frozen=True)
 class Trend:
@@ -23,3 +26,10 @@ class Trend:
     rising: bool = False
     evidence: float = 0.0
     since: int | None = None
+
+    @property
+    def is_back(self) -> bool:
+        """Whether a series that changed is as usual in this window: one does not end a change."""
+        if self.since is None or self.z is None:
+            return False
+        return (self.z if self.rising else -self.z) < _BACK

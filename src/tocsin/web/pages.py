@@ -196,7 +196,7 @@ def router(app: App) -> APIRouter:
             last=pictures.telling(drift) if drift else None,
             costs=costs,
             serving_pictures=pictures.serving(costs, marks),
-            quality=app.quality.view(name, window=shortest.size, span=shortest.size, most=1)
+            quality=app.quality.view(name, window=shortest.size, span=max(DAY, shortest.size))
             if wanted("live_quality")
             else None,
             quality_checks=FEATURE_CHECKS,

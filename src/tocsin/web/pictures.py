@@ -77,8 +77,17 @@ def drift(points: Sequence[DriftPoint], marks: Sequence[Mark] = ()) -> Picture |
 
 
 def telling(points: Sequence[DriftPoint]) -> DriftPoint:
-    """The newest window with rows enough to judge, or the newest where none has them."""
-    return next((point for point in reversed(points) if point.rows >= ENOUGH_ROWS), points[-1])
+    """The newest window of which most columns can be judged, else of 20 rows, else the newest."""
+
+    def told(point: DriftPoint) -> bool:
+        few = sum(shift.verdict is Verdict.INSUFFICIENT for shift in point.shifts.values())
+        return 2 * few < len(point.shifts)
+
+    def enough(point: DriftPoint) -> bool:
+        return point.rows >= ENOUGH_ROWS
+
+    found = (p for test in (told, enough) for p in reversed(points) if test(p))
+    return next(found, points[-1])
 
 
 def drift_title(point: DriftPoint) -> str:

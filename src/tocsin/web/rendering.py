@@ -10,7 +10,15 @@ from markupsafe import Markup
 from tocsin.charts.theme import Spec
 from tocsin.service import quality_words, sentences
 from tocsin.values import Bounded
-from tocsin.web import assets, incident_words, rule_words, silence_words, version_words, words
+from tocsin.web import (
+    assets,
+    incident_words,
+    model_words,
+    rule_words,
+    silence_words,
+    version_words,
+    words,
+)
 
 # Nothing from elsewhere. Vega runs without eval: the charts are mounted with its interpreter.
 _POLICY = (
@@ -96,6 +104,7 @@ def _environment() -> Environment:
         "asset": assets.address,
         "themes": assets.themes,
         "words": words,
+        "model_words": model_words,
         "rule_words": rule_words,
         "incident_words": incident_words,
         "version_words": version_words,

@@ -11,8 +11,8 @@ from tocsin.service.signals import check_title
 from tocsin.web.words import check_level, count, level, percent
 
 _DRIFTS = {
-    DRIFT: "any feature or the output has drifted",
-    PREDICTION_DRIFT: "the predicted classes have drifted",
+    DRIFT: "any feature has drifted",
+    PREDICTION_DRIFT: "what the model says has drifted",
     LABEL_DRIFT: "the outcomes have drifted",
 }
 

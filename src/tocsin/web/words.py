@@ -1,7 +1,6 @@
 """Numbers, times and sentences as people read them."""
 
 import re
-from collections.abc import Mapping
 from datetime import UTC, datetime
 from math import floor, isfinite, log10
 from typing import Any
@@ -10,12 +9,11 @@ from urllib.parse import quote
 from markupsafe import Markup, escape
 
 from tocsin.charts import sparkline
+from tocsin.drift import Judgement, Verdict
 from tocsin.explain import Importance, described
 from tocsin.metrics import Metric
 from tocsin.quality import FEATURE_CHECKS, MODEL_CHECKS, VOLUME
-from tocsin.records.models import Rebuilding
-from tocsin.schema import Schema, Task
-from tocsin.service.views import Condition, ModelDetail, Overview, Point, Series
+from tocsin.service.views import Point, Series
 from tocsin.values import (
     DAY,
     HOUR,
@@ -32,6 +30,10 @@ from tocsin.values import (
 SHARES = frozenset({"label_rate", "prediction_rate", "coverage"})
 _MOST_SPARKS = 120
 _MOST_PLACES = 4
+# An interval of which one end is so many times the other says nothing.
+_WIDE = 1_000.0
+# An interval is not told by its half where one end is so many times as far away.
+_ONE_SIDED = 2.0
 _NO_BREAK = "\u00a0"
 
 
@@ -96,7 +98,9 @@ def level(metric: Metric, value: float) -> str:
 
 
 def margin(metric: Metric, measure: Bounded) -> str | None:
-    """Half the 95 % interval, to the digits that the value is written with; None if unknown.
+    """Half the 95 % interval, to the digits that the value is written with.
+
+    None where it is unknown, or lies so much to one side that half of it says nothing.
 
     >>> from tocsin.metrics import METRICS
     >>> margin(METRICS["roc_auc"], Bounded(0.7123, low=0.703, high=0.7215))
@@ -105,7 +109,8 @@ def margin(metric: Metric, measure: Bounded) -> str | None:
     if measure.low is None or measure.high is None:
         return None
     half = (measure.high - measure.low) / 2
-    if not isfinite(half):
+    below, above = measure.value - measure.low, measure.high - measure.value
+    if not isfinite(half) or max(below, above) > _ONE_SIDED * min(below, above):
         return None
     if is_share(metric):
         return f"{half * 100:.1f}{_NO_BREAK}pt"
@@ -127,8 +132,17 @@ def measure_words(metric: Metric, measure: Measure) -> str:
     """A number with its interval, or the reason why there is none."""
     if isinstance(measure, Undefined):
         return measure.reason
+    spread = spread_words(metric, measure)
+    return level(metric, measure.value) + (f" {spread}" if spread else "")
+
+
+def spread_words(metric: Metric, measure: Bounded) -> str:
+    """The 95 % interval beside its number: `± 0.009`, or its ends; nothing where it is unknown."""
     half = margin(metric, measure)
-    return level(metric, measure.value) + (f" ± {half}" if half else "")
+    if half:
+        return f"± {half}"
+    ends = interval(metric, measure)
+    return "" if ends == "–" else f"({ends})"
 
 
 def difference(metric: Metric, measure: Measure, reference: Measure) -> str | None:
@@ -196,6 +210,16 @@ def time_element(moment: int, *, now: datetime | None = None) -> Markup:
     )
 
 
+def moment(at: int) -> str:
+    """A moment in UTC within a sentence, with its year.
+
+    >>> moment(0).replace(_NO_BREAK, " ")
+    '1 Jan 1970, 00:00 UTC'
+    """
+    when = to_datetime(at)
+    return f"{when.day} {when:%b %Y, %H:%M} UTC".replace(" ", _NO_BREAK)
+
+
 def sentence(text: str) -> Markup:
     """A sentence in which `names` in backticks are set as code."""
     parts = re.split(r"`([^`]*)`", text)
@@ -212,52 +236,19 @@ def segment(name: str) -> str:
     return quote(name, safe="")
 
 
-def headline(overview: Overview) -> str:
-    """How a model is going, in a sentence."""
-    return series_sentence(overview.headline)
+def series_sentence(series: Series, told: Point | None = None) -> str:
+    """A number of a series against its reference, and how much of it is labelled.
 
-
-def labels_sentence(detail: ModelDetail) -> str:
-    """When the windows of a model are final, and how that is known."""
-    after = duration(detail.final_after)
-    learned = detail.maturity
-    if detail.monitor.label_delay is not None:
-        return f"{after} after it ends, as declared"
-    if learned is None or learned.delay is None:
-        return f"{after} after it ends, the longest that labels may take"
-    return f"{after} after it ends, as learned from {count(learned.labels)} labels"
-
-
-def rebuilding_sentence(rebuilding: Rebuilding) -> str:
-    """How far a rebuild is, and what that means for the numbers."""
-    if rebuilding.done is None or rebuilding.days is None:
-        progress = "wait to be rebuilt"
-    else:
-        progress = f"are being rebuilt: {count(rebuilding.done)} of {count(rebuilding.days)} days"
-    return f"The profiles {progress}. Until then the numbers stay, and new rows wait."
-
-
-def uncountable_sentence(counts: Mapping[str, int], horizon: int) -> str:
-    """How many outcomes can never count, and why; nothing when there are none.
-
-    horizon: how long labels are waited for, microseconds.
+    told: of which window, the newest when None.
     """
-    late, early = counts.get("outcomes_too_late", 0), counts.get("outcomes_too_early", 0)
-    parts = []
-    if late:
-        parts.append(f"{count(late)} later than {duration(horizon)} after their prediction")
-    if early:
-        parts.append(f"{count(early)} more than a day before it")
-    return ", ".join(parts)
-
-
-def series_sentence(series: Series) -> str:
-    """The newest number of a series against its reference, and how much of it is labelled."""
     metric = series.metric
     size = duration(series.spec.size)
     if not series.points:
         return f"No window of {size} has closed yet: there is nothing to measure."
-    point = series.points[-1]
+    point = told or series.points[-1]
+    if point.window != series.points[-1].window:
+        # Later ones have too few rows or labels.
+        size += f" until {moment(point.window.end)}"
     state = "" if point.final else ", provisional"
     labels = f"; {percent(point.coverage)} labelled{state}" if metric.needs_labels else ""
     if isinstance(point.measure, Undefined):
@@ -276,15 +267,6 @@ def against(series: Series, point: Point) -> str:
     return ", as in its reference" if apart == "as" else f", {apart} its reference"
 
 
-def task(schema: Schema) -> str:
-    """What a model predicts, in words."""
-    if schema.task is Task.REGRESSION:
-        return "Regression"
-    if schema.task is Task.BINARY:
-        return "Binary classifier"
-    return f"Classifier of {len(schema.classes)} classes"
-
-
 def check_level(check: str, value: float) -> str:
     """What a check of the data measures, in its unit.
 
@@ -295,28 +277,23 @@ def check_level(check: str, value: float) -> str:
     return count(round(value)) if counts else percent(value)
 
 
-def state_of_all(overviews: list[Overview]) -> str:
-    """How the models are, in a sentence: the first thing on the first page."""
-    bad = sum(
-        o.condition in (Condition.BREACH, Condition.AT_RISK, Condition.WATCH) for o in overviews
-    )
-    total = len(overviews)
-    models = "1 model" if total == 1 else f"{total} models"
-    if bad:
-        return f"{bad} of {models} {'needs' if bad == 1 else 'need'} attention"
-    blind = sum(o.condition is not Condition.HEALTHY for o in overviews)
-    if blind == total:
-        return f"{models}, {'' if total == 1 else 'all of them '}still waiting for numbers"
-    if blind:
-        return f"No model is in breach; {blind} of {models} {'waits' if blind == 1 else 'wait'}"
-    return "The model is healthy" if total == 1 else f"All {models} are healthy"
+def against_threshold(judgement: Judgement) -> str:
+    """How a statistic that does not decide stands to its threshold: no verdict, and no alarm."""
+    if judgement.verdict is Verdict.INSUFFICIENT:
+        return "too few rows"
+    if judgement.statistic.decides == "p_value":
+        return "p is under it" if judgement.verdict is Verdict.DRIFT else "p is not under it"
+    return "over it" if judgement.verdict is Verdict.DRIFT else "within it"
 
 
 def interval(metric: Metric, measure: Bounded) -> str:
-    """The 95 % interval, or a dash."""
+    """The 95 % interval; a dash where there is none, and words where it says nothing."""
     low, high = measure.low, measure.high
     if low is None or high is None or not (isfinite(low) and isfinite(high)):
         return "–"
+    # Ends of two rows or so: 0.0003 to 400,000.
+    if low > 0 and high > _WIDE * low:
+        return "too few rows to say"
     return f"{level(metric, low)} to {level(metric, high)}"
 
 
