@@ -275,7 +275,7 @@ def test_the_example_of_monitors_as_code_is_applied(server: Server, tmp_path: Pa
         said[name] = (done.returncode, done.stdout + done.stderr)
     assert said["check"] == (0, "No faults: 1 monitor, 2 receivers.\n")
     assert said["plan"][0] == 2
-    assert "3 changes." in said["plan"][1]
+    assert "4 changes." in said["plan"][1]
     assert said["apply"][0] == 0
     assert said["test"] == (
         0,
