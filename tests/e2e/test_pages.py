@@ -159,3 +159,62 @@ def test_times_are_in_the_zone_of_the_viewer(visit):
     hour = (datetime.fromisoformat(stamp).hour + 9) % 24
     expect(time).to_contain_text(f"{hour:02}:00")
     expect(time).to_have_attribute("title", stamp[:16].replace("T", " ") + " UTC")
+
+
+QUALITY = {"alert": "DataQuality", "expr": {"metric": "quality", "window": "1h"}}
+
+
+def hour_of(server, hour, *, nulls):
+    """An hour of rows, `nulls` of them without a distance, and a row of the next one."""
+    rows = predictions(hour)
+    for i, row in enumerate(rows):
+        row["inputs"]["distance"] = None if i < nulls else 1000.0 + 5 * (i - 40)
+        row["inputs"]["carrier"] = ("AA", "AA", "B6", "UA")[i % 4]
+        row["outputs"]["p"] = (0.2, 0.4, 0.6)[i % 3]
+    later = predictions(hour + 1.5, count=1)
+    sent(server, "acts", "predictions", [*rows, *later])
+
+
+def test_two_people_see_each_other_take_silence_and_discuss_an_alert(visit, server):
+    _, app = server
+    app.register.add("acts", monitor_document(windows=["1h"], rules=[QUALITY]), reference())
+    hour_of(server, 0, nulls=0)
+    bo = visit("/incidents")
+    expect(bo.locator("#live")).to_have_attribute("data-state", "live")
+    hour_of(server, 2, nulls=60)
+    # It fires, and is there without a reload.
+    bo.get_by_role("link", name=re.compile("Nulls of distance")).click(timeout=60_000)
+    expect(bo.get_by_text("Nobody has acknowledged it")).to_be_visible()
+    expect(bo.locator("#live")).to_have_attribute("data-state", "live")
+    bo.evaluate("window.notReloaded = true")
+
+    ann = visit(re.sub(r"^https?://[^/]+", "", bo.url))
+    ann.get_by_label("Your name").first.fill("ann")
+    ann.get_by_label("Words for the timeline").fill("the feed again")
+    ann.get_by_role("button", name="Acknowledge").click()
+    expect(ann.get_by_text("ann works on it")).to_be_visible()
+    expect(bo.get_by_text("ann works on it")).to_be_visible()
+    expect(bo.get_by_text("Acknowledged: the feed again")).to_be_visible()
+
+    # Her name is known by now.
+    expect(ann.get_by_label("Your name").first).to_have_value("ann")
+    expect(ann.locator("#live")).to_have_attribute("data-state", "live")
+    ann.evaluate("window.notReloaded = true")
+    bo.get_by_label("Your name").first.fill("bo")
+    bo.get_by_label("Words for the timeline").fill("they restart it at ten")
+    bo.get_by_role("button", name="Comment").click()
+    expect(ann.get_by_text("they restart it at ten")).to_be_visible()
+
+    bo.get_by_role("link", name="silence this").first.click()
+    expect(bo.get_by_role("heading", level=1)).to_contain_text("Silences")
+    bo.get_by_label("Comment: why").fill("until they restarted it")
+    form = bo.locator("form[action='/silences']")
+    form.get_by_label("Your name").fill("bo")
+    form.get_by_role("button", name="Silence", exact=True).click()
+    expect(bo.get_by_text("until they restarted it").first).to_be_visible()
+    bo.go_back()
+
+    hour_of(server, 4, nulls=0)
+    hour_of(server, 6, nulls=0)
+    expect(ann.get_by_text("All alerts of this incident are over.")).to_be_visible()
+    assert ann.evaluate("window.notReloaded")
