@@ -18,6 +18,7 @@ from tests.servers import Server
 from tests.world import Feed, flights
 from tocsin.app import opened
 from tocsin.cli.commands import commands
+from tocsin.declared.documents import ReceiverDocument
 from tocsin.declared.json_schema import monitors_schema
 from tocsin.demo.servers import mlflow_server
 from tocsin.drift import STATISTICS
@@ -25,6 +26,7 @@ from tocsin.metrics import METRICS, catalogue
 from tocsin.quality import FEATURE_CHECKS, MODEL_CHECKS, VOLUME
 from tocsin.schema import Schema, Task
 from tocsin.service.configuration_files import load
+from tocsin.service.telemetry import FAMILIES
 from tocsin.settings import Settings
 
 ROOT = Path(__file__).parents[1]
@@ -273,7 +275,7 @@ def test_the_example_of_monitors_as_code_is_applied(server: Server, tmp_path: Pa
         said[name] = (done.returncode, done.stdout + done.stderr)
     assert said["check"] == (0, "No faults: 1 monitor, 2 receivers.\n")
     assert said["plan"][0] == 2
-    assert "3 changes." in said["plan"][1]
+    assert "4 changes." in said["plan"][1]
     assert said["apply"][0] == 0
     assert said["test"] == (
         0,
@@ -367,6 +369,21 @@ def test_every_block_about_serving_runs_in_turn(tmp_path: Path) -> None:
         (hour,) = server.get("/models/tumour/operations?window=24h&span=1d")
     assert (summary["predictions"], summary["joined"], summary["quarantined"]) == (7, 2, 0)
     assert (hour["requests"], hour["rows"], hour["captured"]) == (1, 2, 2)
+
+
+def test_the_pages_on_notifications_and_on_watching_run(server: Server, tmp_path: Path) -> None:
+    for block in (*blocks("docs/notifications.md"), *blocks("docs/watching.md")):
+        run(block, server.url, tmp_path)
+    listed = {one["name"]: one for one in server.get("/receivers")}
+    assert listed["oncall"]["fallback"] == "oncall-mail"
+
+
+def test_the_pages_on_notifications_and_on_watching_name_what_there_is() -> None:
+    page = (ROOT / "docs/watching.md").read_text()
+    assert [name for name in FAMILIES if f"`{name}`" not in page] == []
+    page = (ROOT / "docs/notifications.md").read_text()
+    channels = set(ReceiverDocument.model_fields) - {"fallback"}
+    assert {name for name in channels if f"| `{name}` |" not in page} == set()
 
 
 def test_the_guide_names_every_metric() -> None:

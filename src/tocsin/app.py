@@ -38,8 +38,11 @@ from tocsin.service.mlflow_webhook import MlflowWebhook
 from tocsin.service.multivariate import Multivariate
 from tocsin.service.notify import Notify
 from tocsin.service.operations import Operations
+from tocsin.service.outgoing import Outgoing
 from tocsin.service.people import People
+from tocsin.service.picture import Picture
 from tocsin.service.profile_source import ProfileSource
+from tocsin.service.prometheus_rules import PrometheusRules
 from tocsin.service.publish import Publish
 from tocsin.service.quarantine import Quarantine
 from tocsin.service.read import Read
@@ -50,7 +53,9 @@ from tocsin.service.retain import Retain
 from tocsin.service.room import Room
 from tocsin.service.routing import Routings
 from tocsin.service.silences import Silences
+from tocsin.service.telemetry import Telemetry
 from tocsin.service.trouble import Trouble
+from tocsin.service.watch_self import WatchSelf
 from tocsin.settings import Settings, secret
 from tocsin.values import SECOND
 from tocsin.watcher import Watcher
@@ -60,6 +65,8 @@ from tocsin.worker import Worker
 _METRICS = "tocsin.metrics"
 _KEY_BYTES = 32
 _LOOK_AT_FILES_S = 1.0
+# How often Tocsin looks at itself.
+_LOOK_EVERY_S = 10.0
 # delta-rs makes a host name of a table's path, and these may not be in one.
 _NOT_IN_PATHS = frozenset("[]^|")
 
@@ -91,6 +98,7 @@ class App:
     silences: Silences
     notify: Notify
     deliver: Deliver
+    outgoing: Outgoing
     operations: Operations
     backtest: Backtest
     people: People
@@ -103,6 +111,9 @@ class App:
     watcher: Watcher
     publisher: Watcher
     follower: Watcher | None
+    self_watcher: Watcher
+    telemetry: Telemetry
+    prometheus_rules: PrometheusRules
 
 
 @contextmanager
@@ -127,7 +138,8 @@ def opened(settings: Settings, clock: Clock = wall_clock) -> Iterator[App]:
         notify = Notify(records, clock, settings.url)
         evaluate = Evaluate(records, Alerting(notify), clock, revise_after=settings.revise_after)
         outside = Outside(settings.allow_networks, secrets=secret)
-        deliver = Deliver(records, clock, outside)
+        read = Read(records, lake)
+        deliver = Deliver(records, clock, outside, picture=Picture(read).of)
         rebuild = Rebuild(records, lake, clock)
         retain = Retain(records, lake, clock)
         hash_key = settings.hash_key or _hash_key(settings.data / "hash.key")
@@ -139,10 +151,19 @@ def opened(settings: Settings, clock: Clock = wall_clock) -> Iterator[App]:
         trouble = Trouble()
         room = Room(records, disks, trouble, most_bytes=settings.inbox_bytes)
         ingest = Ingest(records, clock, room, hash_key)
+        watch_self = WatchSelf(
+            records,
+            clock,
+            outside,
+            base_url=settings.url,
+            heartbeat_url=settings.heartbeat_url,
+            waiting=evaluate.waiting,
+        )
         forgetting = (ingest.forget, fold.forget, evaluate.forget, retain.forget)
         delete = Delete(records, lake, clock, forgetting)
         register = Register(records, lake, clock, hash_key)
         configure = Configure(records, register, delete, clock, settings.tracking_uri)
+        worker = Worker(rebuild, fold, evaluate, retain, delete, notify, deliver, trouble)
         yield App(
             settings=settings,
             records=records,
@@ -167,10 +188,11 @@ def opened(settings: Settings, clock: Clock = wall_clock) -> Iterator[App]:
             silences=Silences(records, clock),
             notify=notify,
             deliver=deliver,
+            outgoing=Outgoing(records, clock),
             operations=Operations(records, clock),
+            read=read,
             backtest=Backtest(records),
             people=People(records, clock),
-            read=Read(records, lake),
             audit=Audit(records),
             aliases=aliases,
             asking=Asking(),
@@ -178,7 +200,12 @@ def opened(settings: Settings, clock: Clock = wall_clock) -> Iterator[App]:
             watcher=Watcher("registry", aliases.look_at_all, every_s=every_s),
             publisher=Watcher("results", publish.publish, every_s=every_s),
             follower=_follower(configure, settings),
-            worker=Worker(rebuild, fold, evaluate, retain, delete, notify, deliver, trouble),
+            self_watcher=Watcher(
+                "itself", lambda: watch_self.look(alive=worker.is_alive()), every_s=_LOOK_EVERY_S
+            ),
+            prometheus_rules=PrometheusRules(records),
+            telemetry=Telemetry(records, watch_self, deliver),
+            worker=worker,
         )
         records.close()
 

@@ -144,14 +144,24 @@ class DeliveryError(TocsinError):
 
     permanent: repeating it cannot help (a wrong address, a refused payload).
     retry_after_s: how long the receiver asked to be left alone, if it did.
+    maybe_taken: there was no answer, so that it may have arrived.
+    gone: the receiver says that it is no more, and wants nothing again.
     """
 
     def __init__(
-        self, message: str, *, permanent: bool, retry_after_s: float | None = None
+        self,
+        message: str,
+        *,
+        permanent: bool,
+        retry_after_s: float | None = None,
+        maybe_taken: bool = False,
+        gone: bool = False,
     ) -> None:
         super().__init__(message)
         self.permanent = permanent
         self.retry_after_s = retry_after_s
+        self.maybe_taken = maybe_taken
+        self.gone = gone
 
 
 class StartupError(TocsinError):

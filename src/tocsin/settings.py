@@ -31,6 +31,7 @@ class Settings:
     MLflow. webhook_secret: of MLflow's webhooks;
     None to take none. allow_networks: where notifications may go beside the open internet.
     config: files of monitors, or folders of such, that the server follows.
+    heartbeat_url: what is asked for each minute while all is alive; None for nothing.
     """
 
     data: Path
@@ -51,6 +52,7 @@ class Settings:
     webhook_secret: bytes | None = field(default=None, repr=False)
     allow_networks: tuple[IPv4Network | IPv6Network, ...] = ()
     config: tuple[Path, ...] = ()
+    heartbeat_url: str | None = field(default=None, repr=False)
 
 
 def settings(
@@ -93,6 +95,7 @@ def settings(
         webhook_secret=_secret(environment, "TOCSIN_MLFLOW_WEBHOOK_SECRET"),
         allow_networks=_networks(environment.get("TOCSIN_ALLOW_NETWORKS", "")),
         config=tuple(config) or _paths(environment.get("TOCSIN_CONFIG", "")),
+        heartbeat_url=_address(environment, "TOCSIN_HEARTBEAT_URL"),
     )
 
 
@@ -130,6 +133,15 @@ def _secret(environment: Mapping[str, str], name: str) -> bytes | None:
     if not text.strip():
         raise StartupError(f"{name} is empty; leave it out, or set it to a secret")
     return text.strip().encode()
+
+
+def _address(environment: Mapping[str, str], name: str) -> str | None:
+    """An address that may be a secret."""
+    found = _secret(environment, name)
+    address = None if found is None else found.decode()
+    if address is not None and not address.startswith(("http://", "https://")):
+        raise StartupError(f"{name} is no address that begins with http:// or https://")
+    return address
 
 
 def _hosts(text: str) -> tuple[str, ...]:

@@ -2,6 +2,7 @@
 
 import logging
 import threading
+import time
 from collections.abc import Callable
 
 from tocsin.errors import UnknownModelError
@@ -18,6 +19,8 @@ from tocsin.service.trouble import Failing, Trouble
 _log = logging.getLogger(__name__)
 _PAUSE_S = 0.1
 _LEAST_PAUSE_S = 0.02
+# A rebuild takes long, and keeps rows from being folded meanwhile.
+_LONGEST_TURN_S = 600.0
 
 
 class Worker:
@@ -47,6 +50,8 @@ class Worker:
         self._working = threading.Lock()
         self._threads: list[threading.Thread] = []
         self._trouble = trouble
+        # When each loop came round, on the monotonic clock.
+        self._turned_s: dict[str, float] = {}
         # The deleted models whose trouble is forgotten.
         self._gone: set[int] = set()
 
@@ -63,11 +68,20 @@ class Worker:
         self._woken.set()
         for thread in self._threads:
             thread.join()
+        self._deliver.close()
 
     @property
     def trouble(self) -> list[Failing]:
         """What keeps failing, by work and model; empty when all is well."""
         return self._trouble.failing()
+
+    def is_alive(self, within_s: float = _LONGEST_TURN_S) -> bool:
+        """Whether every loop came round lately."""
+        now_s = time.monotonic()
+        turned_s = list(self._turned_s.values())
+        return len(turned_s) == len(self._threads) > 0 and all(
+            now_s - at_s < within_s for at_s in turned_s
+        )
 
     @property
     def stopping(self) -> bool:
@@ -126,7 +140,7 @@ class Worker:
     def _send(self) -> bool:
         """Write what is due to be told, and send one message, also when the former fails."""
         flushed = self._each("notify", ["alerts"], lambda _: self._notify.flush(), [])
-        return self._deliver.deliver() or flushed
+        return self._deliver.dispatch() or flushed
 
     def _each(
         self,
@@ -164,6 +178,7 @@ class Worker:
                 self._stopped.wait(pause_s)
                 continue
             self._trouble.passed(name, None)
+            self._turned_s[name] = time.monotonic()
             if not worked:
                 self._woken.wait(_PAUSE_S)
                 # Rows that arrive wake us, and wait for their like: not to look for each of them.

@@ -160,3 +160,10 @@ def test_what_was_applied_can_be_looked_up(file: Path, url: str) -> None:
     assert httpx2.get(f"{api}/applied/2").status_code == 404
     (record,) = httpx2.get(f"{api}/audit?event=configuration").json()
     assert record["after"]["number"] == 1
+
+
+def test_pages_of_others_apply_nothing(url: str) -> None:
+    foreign = {"origin": "https://evil.example", "content-type": "text/plain"}
+    answer = httpx2.post(f"{url}/api/v1/apply", content="apiVersion: tocsin/v1\n", headers=foreign)
+    assert answer.status_code == 403
+    assert httpx2.get(f"{url}/api/v1/applied").json() == []

@@ -21,6 +21,10 @@ GOOD_RULE = """\
     for: 2
     labels: {severity: critical, team: flights}
 """
+OPS = """\
+apiVersion: tocsin/v1
+receivers: [{name: ops, webhook: {url: 'https://a.example/'}}]
+"""
 RECEIVERS = HEAD + "receivers:\n"
 
 
@@ -58,6 +62,12 @@ def _receiver(
     name: str, lines: str, words: tuple[str, ...], *, line: int = 11, schema: bool = True
 ) -> Faulty:
     return Faulty(name, RECEIVERS + lines, line, words, schema)
+
+
+def _routing(
+    name: str, lines: str, words: tuple[str, ...], *, line: int = 3, schema: bool = True
+) -> Faulty:
+    return Faulty(name, OPS + lines, line, words, schema)
 
 
 _AUC = 'metric: roc_auc, window: 24h, op: "<"'
@@ -180,5 +190,34 @@ FAULTY = [
     _receiver("a password without encryption", "- {name: m, email: {to: [a@b.example], "
               "from: c@b.example, host: h, username: u, password_env: P, security: none}}\n",
               ("email", "unencrypted"), schema=False),
+    # Who is told
+    _routing("an undefined receiver", "route: {receiver: opss}\n",
+             ("route.receiver", "'opss'", "did you mean `ops`?"), schema=False),
+    _routing("no receiver at the root", "route: {group_wait: 1m}\n",
+             ("route.receiver", "the root needs one"), schema=False),
+    _routing("a route that nothing reaches", "route:\n  receiver: ops\n  routes:\n"
+             "  - {matchers: [team=\"a\"]}\n  - {matchers: [team=\"a\", alert=\"b\"]}\n",
+             ("route.routes.1", "no alert can come here", "continue"), line=7, schema=False),
+    _routing("an undefined receiver deep below", "route:\n  receiver: ops\n  routes:\n"
+             "  - matchers: [team=\"a\"]\n    routes:\n    - {receiver: nobody}\n",
+             ("route.routes.0.routes.0.receiver", "'nobody'"), line=8, schema=False),
+    _routing("repeats before the group is told", "route:\n  receiver: ops\n"
+             "  group_interval: 5m\n  repeat_interval: 1m\n",
+             ("repeat_interval", "at least that"), line=6, schema=False),
+    _routing("a matcher that is none", "route: {receiver: ops, matchers: ['team~a']}\n",
+             ("route.matchers.0", "=~"), schema=False),
+    _routing("a misspelt field of a route", "route: {reciever: ops}\n",
+             ("`reciever`", "did you mean `receiver`?")),
+    _routing("an unknown mute time", "route: {receiver: ops, mute_times: [night]}\n",
+             ("mute_times", "'night'"), schema=False),
+    _routing("a time that is none",
+             "mute_times:\n- {name: n, intervals: [{times: [{start: '9', end: '10:00'}]}]}\n",
+             ("mute_times.n.intervals.0.times", "09:00"), line=4, schema=False),
+    _routing("a time zone that is none",
+             "mute_times:\n- {name: n, intervals: [{location: Europe/Nowhere}]}\n",
+             ("location", "Europe/Berlin"), line=4, schema=False),
+    _routing("inhibition of all by all",
+             "inhibit_rules:\n- {source_matchers: ['a=\"b\"'], target_matchers: ['c=\"d\"'], "
+             "equal: []}\n", ("inhibit_rules.0.equal", "at least 1"), line=4),
 ]
 # fmt: on

@@ -6,7 +6,7 @@ import jsonschema
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.declared.faulty import FAULTY, GOOD_RULE, HEAD, RECEIVERS, RULES, Faulty
+from tests.declared.faulty import FAULTY, GOOD_RULE, HEAD, OPS, RECEIVERS, RULES, Faulty
 
 from tocsin.declared.configuration import Checked, Source, check
 from tocsin.declared.json_schema import monitors_schema
@@ -40,6 +40,9 @@ GOOD = [
     HEAD + "  rules: []\n  publish: false\n  privacy: {hash: [tail]}\n",
     WITH_NULLS.format("[airline]", "[feature]"),
     WITH_NULLS.format("airline", "feature"),
+    OPS + "route: {receiver: ops, routes: [{matchers: 'team=\"a\"', receiver: log}]}\n",
+    OPS + "mute_times: [{name: n, intervals: [{days_of_month: [1, '-7:-1'], months: [may]}]}]\n",
+    OPS + "inhibit_rules: []\n",
     RECEIVERS + "- {name: ops, slack: {webhook_url_env: HOOK}}\n",
     RECEIVERS + "- {name: m, email: {to: [a@b.example], from: c@b.example, host: h}}\n",
 ]  # fmt: skip
@@ -130,6 +133,15 @@ def test_files_go_together() -> None:
     assert [monitor.name for monitor in configuration.monitors] == ["late", "other"]
     (fault,) = checked(HEAD, HEAD).faults
     assert str(fault).startswith("b.yaml:3:3: monitors.late.name: 'late' is at a.yaml:3:3 already")
+
+
+def test_routes_in_one_file_name_receivers_of_another() -> None:
+    route = "apiVersion: tocsin/v1\nroute: {receiver: ops}\n"
+    assert checked(OPS, route).faults == ()
+    (fault,) = checked(OPS.replace("ops", "other"), route).faults
+    assert str(fault).startswith("b.yaml:2:9: route.receiver: there is no receiver 'ops'")
+    (fault,) = checked(OPS, route, route).faults
+    assert str(fault).startswith("c.yaml:2:1: route: it is at b.yaml:2:1 already")
 
 
 def test_secrets_are_not_repeated() -> None:

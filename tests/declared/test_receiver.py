@@ -22,7 +22,16 @@ def test_a_secret_is_not_needed() -> None:
 @pytest.mark.parametrize(
     ("kind", "options"),
     [
-        ("slack", {"webhook_url_env": "SLACK_HOOK"}),
+        (
+            "slack",
+            {"webhook_url_env": "SLACK_HOOK", "token_env": None, "channel": None, "api_url": None},
+        ),
+        (
+            "slack",
+            {"webhook_url_env": None, "token_env": "BOT", "channel": "C0123", "api_url": None},
+        ),
+        ("alertmanager", {"url": "http://am:9093", "token_env": None}),
+        ("apprise", {"urls_env": "APPRISE_URLS"}),
         ("teams", {"webhook_url_env": "TEAMS_HOOK"}),
         ("pagerduty", {"routing_key_env": "PD_KEY", "url": None}),
     ],
@@ -56,11 +65,23 @@ def test_mail_goes_to_each_recipient_by_itself() -> None:
             {"email": {**MAIL, "username": "t", "password_env": "P", "security": "none"}},
             ["not sent unencrypted"],
         ),
-        ({}, ["one channel is required", "webhook, slack, teams, pagerduty, email"]),
+        (
+            {},
+            [
+                "one channel is required",
+                "webhook, slack, teams, pagerduty, email, alertmanager, apprise",
+            ],
+        ),
         ({"slack": None}, ["one channel is required"]),
         ({"slack": {"webhook_url_env": "A"}, "teams": {"webhook_url_env": "A"}}, ["one channel"]),
         ({"slack": {"webhook_url_env": "https://hooks.example/secret"}}, ["slack.webhook_url_env"]),
-        ({"slack": {"webhook_url": URL}}, ["slack.webhook_url_env", "required"]),
+        ({"slack": {"webhook_url": URL}}, ["slack.webhook_url", "not permitted"]),
+        ({"slack": {}}, ["webhook_url_env", "token_env", "required"]),
+        ({"slack": {"token_env": "BOT"}}, ["`token_env` and `channel` go together"]),
+        ({"slack": {"token_env": "BOT", "channel": "#ml"}}, ["slack.channel"]),
+        ({"slack": {"token_env": "xoxb-1-2", "channel": "C0123"}}, ["slack.token_env"]),
+        ({"apprise": {"urls": "slack://secret"}}, ["apprise.urls_env", "required"]),
+        ({"fallback": "ops"}, ["one channel is required"]),
         ({"pagerduty": {"routing_key": "R0"}}, ["pagerduty.routing_key_env", "required"]),
         (None, ["document"]),
         ({"pager": {"url": URL}}, ["pager", "not permitted"]),

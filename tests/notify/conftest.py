@@ -3,7 +3,7 @@
 import http.server
 import json
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from ipaddress import ip_network
 from typing import Any
@@ -27,6 +27,20 @@ PAYLOAD = {
     "category": "performance",
     "text": "roc_auc 0.61 <b> & more",
     "window_end": "2013-07-15T10:00:00Z",
+    "labels": {"team": "risk"},
+    "facts": {
+        "metric": "roc_auc",
+        "title": "ROC AUC",
+        "value": 0.61,
+        "low": 0.58,
+        "high": 0.64,
+        "n": 960,
+        "window": "24h",
+        "since": "2013-07-14T10:00:00Z",
+        "version": "3",
+    },
+    "summary": "",
+    "runbook_url": "https://example.com/runbook",
     "causes": [{"sentence": "`distance` has moved"}],
     "url": "http://tocsin.test/incidents/7",
 }
@@ -39,7 +53,13 @@ class Chat:
     url: str
     answers: list[tuple[int, dict[str, str], bytes]] = field(default_factory=list)
     told: list[Any] = field(default_factory=list)
+    bodies: list[bytes] = field(default_factory=list)
     hosts: list[str] = field(default_factory=list)
+    paths: list[str] = field(default_factory=list)
+    # What the provider answers to what it is told: path, headers and document; None for 202.
+    provider: Callable[[str, Mapping[str, str], Any], tuple[int, dict[str, str], bytes]] | None = (
+        None
+    )
 
     def outside(self, **secrets: str) -> Outside:
         return Outside(LOOPBACK, secrets={"CHAT": self.url, **secrets}.get)
@@ -52,9 +72,18 @@ def chat() -> Iterator[Chat]:
     class Handler(http.server.BaseHTTPRequestHandler):
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers["content-length"]))
+            made.bodies.append(body)
             made.told.append(json.loads(body))
             made.hosts.append(self.headers["host"])
-            status, headers, answer = made.answers.pop(0) if made.answers else (202, {}, b"ok")
+            made.paths.append(self.path)
+            if made.answers:
+                status, headers, answer = made.answers.pop(0)
+            elif made.provider is not None:
+                status, headers, answer = made.provider(
+                    self.path, dict(self.headers), made.told[-1]
+                )
+            else:
+                status, headers, answer = 202, {}, b"ok"
             self.send_response(status)
             for name, value in headers.items():
                 self.send_header(name, value)

@@ -27,12 +27,15 @@ def send(kind: str, chat: Chat, **changes: Any) -> Any:
 def test_slack_gets_blocks_with_a_link_and_a_plain_text(chat: Chat) -> None:
     told = send("slack", chat)
     assert told["text"] == "flight-delay: AucLow fired: roc_auc 0.61 (< 0.7: breach, n = 960)"
-    head, text, why, about = told["blocks"]
+    head, text, number, since, why, about = told["blocks"]
     assert "<http://tocsin.test/incidents/7|flight-delay: AucLow" in head["text"]["text"]
     # What Slack would read as marks of its own is escaped.
     assert text["text"]["text"] == "roc_auc 0.61 &lt;b&gt; &amp; more"
     assert why["text"]["text"] == "Why? `distance` has moved"
+    assert number["text"]["text"] == "ROC AUC 0.61 (0.58 to 0.64) over 24h, n = 960"
+    assert since["text"]["text"] == "Since 2013-07-14 10:00Z, version 3"
     assert about["elements"][0]["text"].startswith("critical · performance")
+    assert "<https://example.com/runbook|Runbook>" in about["elements"][0]["text"]
 
 
 def test_slack_takes_no_text_longer_than_it_can(chat: Chat) -> None:

@@ -147,6 +147,23 @@ def test_a_mail_arrives_encrypted_with_text_and_html(relay: Relay, outside: Outs
     assert "0.61 &lt;b&gt; &amp; more" in html.get_content()
 
 
+def test_a_chart_is_shown_inside_the_mail(relay: Relay, outside: Outside) -> None:
+    png = b"\x89PNG\r\n\x1a\n" + bytes(range(256))
+    told = replace(message("oncall@example.com"), picture=png)
+    sender("email", options(relay), outside)(told)
+    (mail,) = relay.took
+    (image,) = (part for part in mail.walk() if part.get_content_type() == "image/png")
+    html = mail.get_body(("html",))
+    assert html is not None
+    assert image.get_content() == png
+    assert image["Content-ID"] == "<chart@tocsin>"
+    assert 'src="cid:chart@tocsin"' in html.get_content()
+    # The plain text is still what a reader without pictures gets.
+    plain = mail.get_body(("plain",))
+    assert plain is not None
+    assert "ROC AUC 0.61 (0.58 to 0.64) over 24h, n = 960" in plain.get_content()
+
+
 def test_what_is_over_answers_to_what_fired(relay: Relay, outside: Outside) -> None:
     send = sender("email", options(relay), outside)
     send(message("oncall@example.com"))

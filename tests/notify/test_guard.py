@@ -1,13 +1,19 @@
 """Where notifications may go: the open internet, and what is allowed."""
 
+import http.server
+import itertools
+import threading
 from ipaddress import ip_address, ip_network
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.notify.conftest import message
 
 from tocsin.errors import DeliveryError
+from tocsin.notify import Outside, sender
 from tocsin.notify.guard import Reach, allowed, resolved, target
+from tocsin.notify.post import post
 
 OPEN = "93.184.216.34"
 
@@ -23,6 +29,10 @@ HOSTILE = [
     "http://[::127.0.0.1]/", "http://[fe80::1]/", "http://[fc00::1]/", "http://[fd00:ec2::254]/",
     "http://[ff02::1]/", "http://[2002:7f00:1::]/", "http://[64:ff9b::7f00:1]/",
     "http://[64:ff9b:1::a00:1]/", "http://[2001:0:4136:e378:8000:63bf:80ff:fffe]/",
+    "http://LOCALHOST/", "http://0x7f.1/",
+    "http://[::ffff:7f00:1]:8765/", "http://[64:ff9b::a9fe:a9fe]/latest/meta-data/",
+    "http://\u2460\u2461\u2466.0.0.1/", "http://127\u30020\u30020\u30021/",
+    "http://example.com#@127.0.0.1/\n", "//127.0.0.1/", "javascript:alert(1)",
     "http://[fec0::1]/", "http://[2001:db8::1]/",
     "ftp://example.com/", "file:///etc/passwd", "gopher://example.com/", "http:///nothing",
     "http://user:word@example.com/", "http://example.com@127.0.0.1/", "not an address",
@@ -87,3 +97,43 @@ def test_an_address_is_judged_alike_however_it_is_wrapped(address) -> None:
     assert allowed(f"::ffff:{address}", ()) == plain
     assert allowed(str(ip_address((0x0064FF9B << 96) | int(address))), ()) == plain
     assert allowed(str(ip_address((0x2002 << 112) | (int(address) << 80))), ()) == plain
+
+
+def test_a_name_that_leads_elsewhere_between_check_and_use_is_not_followed() -> None:
+    """As DNS rebinding does: first an address that may be called, then the server's own."""
+    came = threading.Event()
+
+    class Inside(http.server.BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            came.set()
+
+    server = http.server.HTTPServer(("127.0.0.1", 0), Inside)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    try:
+        answers = itertools.chain(["127.0.0.2"], itertools.repeat("127.0.0.1"))
+        only = Outside((ip_network("127.0.0.2/32"),), resolve=lambda *_: [next(answers)])
+        url = f"http://rebinding.example:{server.server_address[1]}/"
+        with pytest.raises(DeliveryError, match="ConnectError"):
+            post(url, b"{}", {}, only, spoken="it")
+        with pytest.raises(DeliveryError, match=r"leads to 127\.0\.0\.1"):
+            post(url, b"{}", {}, only, spoken="it")
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()
+    assert not came.is_set()
+
+
+def test_a_relay_of_mail_is_checked_as_well() -> None:
+    options = {
+        "host": "mail.example",
+        "port": 25,
+        "security": "none",
+        "sender": "t@example.com",
+        "username": None,
+        "password_env": None,
+    }
+    inside = Outside((), resolve=lambda *_: ["10.0.0.25"])
+    with pytest.raises(DeliveryError, match=r"leads to 10\.0\.0\.25"):
+        sender("email", options, inside)(message("oncall@example.com"))

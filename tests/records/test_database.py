@@ -1,5 +1,6 @@
 """The migrations and the tables say the same; transactions are whole."""
 
+import json
 from pathlib import Path
 
 import alembic.command
@@ -125,7 +126,7 @@ def test_what_was_told_before_there_were_groups_is_remembered_as_told(tmp_path: 
     config.set_main_option("script_location", str(_MIGRATIONS))
     with engine.begin() as connection:
         config.attributes["connection"] = connection
-        alembic.command.upgrade(config, "0020")
+        alembic.command.upgrade(config, "0017")
         then = sa.MetaData()
         then.reflect(connection)
 
@@ -155,4 +156,42 @@ def test_what_was_told_before_there_were_groups_is_remembered_as_told(tmp_path: 
             ("a", "mail", True, 6),
         }
         assert next_id(connection, news) == 2
+    records.close()
+
+
+def test_the_causes_that_an_incident_had_are_those_of_its_newest_alert_by_then(
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / "records.db"
+    engine = sa.create_engine(f"sqlite:///{path}")
+    config = Config()
+    config.set_main_option("script_location", str(_MIGRATIONS))
+    with engine.begin() as connection:
+        config.attributes["connection"] = connection
+        alembic.command.upgrade(config, "0020")
+        connection.execute(
+            sa.text(
+                "INSERT INTO incidents (id, model_id, severity, title, opened, opened_at, "
+                "window_size, window_end, causes) VALUES (7, 1, 'warning', 'Low', 10, 10, 5, 30, "
+                """'[{"kind": "nulls", "score": 0.7}]')"""
+            )
+        )
+        for name, fired in (("a", 10), ("b", 20), ("c", 40)):
+            connection.execute(
+                sa.text(
+                    "INSERT INTO episodes (id, model_id, incident_id, rule, instance, severity, "
+                    "category, started, fired, text) VALUES (:name, 1, 7, 'Drift', :name, "
+                    "'warning', '', :fired, :fired, '')"
+                ),
+                {"name": name, "fired": fired},
+            )
+    engine.dispose()
+    records = Records(path)
+    with records.read() as connection:
+        found = {e.instance: e for e in alerts.episodes_of(connection, 7)}
+        stored = connection.execute(sa.text("SELECT causes FROM incidents")).scalar_one()
+    cause = {"kind": "nulls", "score": 0.7, "window_size": 5, "window_end": 30}
+    assert {name: e.causes for name, e in found.items()} == {"a": [], "b": [cause], "c": []}
+    assert {e.title for e in found.values()} == {"Low"}
+    assert json.loads(stored) == [cause | {"alert": "Drift", "instance": "b"}]
     records.close()

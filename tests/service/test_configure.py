@@ -20,6 +20,7 @@ from tocsin.errors import ConfigurationError, NotAllowedError
 from tocsin.records import audit, models
 from tocsin.records.tables import episodes
 from tocsin.service.configuration_files import Loaded, load
+from tocsin.service.configure import Configure
 from tocsin.service.plan import Action, Plan
 
 OPS = "receivers:\n- {name: ops, webhook: {url: 'https://a.example/'}}\n"
@@ -181,6 +182,20 @@ def test_a_plan_that_is_old_is_not_applied(app: App, folder: Path) -> None:
         applied(app, loaded, basis=basis)
 
 
+def test_who_changes_something_meanwhile_wins(app: App, folder: Path) -> None:
+    def clock() -> int:
+        # Between what takes long and the transaction.
+        app.receivers.put("mine", {"webhook": {"url": "https://c.example/"}})
+        return 1
+
+    loaded = written(folder, MINE + OPS)
+    configure = Configure(app.records, app.register, app.delete, clock, None)
+    with pytest.raises(ConfigurationError, match="meanwhile"):
+        configure.apply(loaded.checked, list(loaded.tables.values()), actor="anna")
+    assert app.configure.history() == []
+    assert {receiver.name for receiver in app.receivers.all()} == {"log", "mine"}
+
+
 def test_an_unchanged_rule_keeps_its_open_episode_when_others_change(
     app: App, folder: Path
 ) -> None:
@@ -212,6 +227,58 @@ def test_an_unchanged_rule_keeps_its_open_episode_when_others_change(
     assert after["Low"] == before["Low"]
     assert "Renamed" in after
     assert "Lower" not in after
+
+
+ROUTE = """\
+route:
+  receiver: log
+  routes:
+  - {matchers: 'severity="critical"', receiver: ops, mute_times: [night]}
+mute_times:
+- name: night
+  intervals: [{times: [{start: "00:00", end: "06:00"}]}]
+"""
+
+
+def test_who_is_told_is_planned_applied_exported_and_removed(app: App, folder: Path) -> None:
+    applied(app, written(folder, MINE + OPS))
+    loaded = written(folder, MINE + OPS + ROUTE)
+    plan = app.configure.plan(loaded.checked)
+    assert actions(plan)["routing/routing"] == "added"
+    applied(app, loaded)
+    assert app.configure.plan(loaded.checked).changes == ()
+    told = [each.receiver for each in app.routings.test({"severity": "critical"})]
+    assert told == ["ops"]
+    exported = app.configure.export()
+    assert exported["route"]["routes"][0]["receiver"] == "ops"
+    assert app.configure.plan(check([Source("e.yaml", as_yaml(exported))])).changes == ()
+
+    loaded = written(folder, MINE + OPS + ROUTE.replace("critical", "warning"))
+    (changed,) = app.configure.plan(loaded.checked).changes
+    assert [d.field for d in changed.differences] == ["route.routes"]
+    applied(app, loaded)
+    assert [each.receiver for each in app.routings.test({"severity": "critical"})] == ["log"]
+
+    loaded = written(folder, MINE + OPS)
+    (removed,) = app.configure.plan(loaded.checked).changes
+    assert removed.action is Action.REMOVED
+    applied(app, loaded)
+    assert app.routings.document()["written"] is None
+
+
+def test_routing_that_no_file_brought_stays(app: App, folder: Path) -> None:
+    app.receivers.put("ops", {"webhook": {"url": "https://a.example/"}})
+    app.routings.put(
+        {"route": {"receiver": "ops", "routes": [{"matchers": 'team="a"', "continue": "true"}]}},
+        actor="anna",
+    )
+    loaded = written(folder, MINE)
+    assert "routing/routing" not in actions(app.configure.plan(loaded.checked))
+    applied(app, loaded)
+    assert app.routings.document()["written"]["route"]["receiver"] == "ops"
+    checked = check([Source("e.yaml", as_yaml(app.configure.export()))])
+    assert checked.faults == ()
+    assert app.configure.plan(checked).changes == ()
 
 
 def test_what_is_applied_is_in_the_audit(app: App, folder: Path) -> None:

@@ -1,66 +1,18 @@
 """The outbox: retried until delivered or dead, one order key in order, one worker at a time."""
 
-import http.server
 import json
-import threading
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
-from ipaddress import ip_network
+from collections.abc import Callable
 from typing import Any
 
 import pytest
+from tests.service.conftest import LOOPBACK, PAYLOAD, Clock, Hook
 
 from tocsin.app import App
 from tocsin.notify import Outside
 from tocsin.records import outbox
-from tocsin.records.outbox import DeliveryState, Receiver
+from tocsin.records.outbox import DeliveryState, Ended, Receiver
 from tocsin.service.deliver import LEASE, Deliver
-from tocsin.values import MINUTE, SECOND
-
-LOOPBACK = (ip_network("127.0.0.0/8"),)
-PAYLOAD = {"event": "fired", "causes": [], "model": "m", "title": "t", "text": "x", "url": "u"}
-
-
-@dataclass
-class Hook:
-    """A real HTTP server that answers with the given statuses, then 200."""
-
-    url: str
-    statuses: list[int]
-    requests: list[tuple[dict[str, str], bytes]] = field(default_factory=list)
-
-
-@pytest.fixture
-def hook() -> Iterator[Hook]:
-    made = Hook("", [])
-
-    class Handler(http.server.BaseHTTPRequestHandler):
-        def do_POST(self) -> None:
-            body = self.rfile.read(int(self.headers["content-length"]))
-            made.requests.append(({k.lower(): v for k, v in self.headers.items()}, body))
-            self.send_response(made.statuses.pop(0) if made.statuses else 200)
-            self.send_header("content-length", "0")
-            self.end_headers()
-
-        def log_message(self, *_: Any) -> None:
-            pass
-
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    made.url = f"http://127.0.0.1:{server.server_address[1]}/hook"
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    yield made
-    server.shutdown()
-    server.server_close()
-    thread.join()
-
-
-@dataclass
-class Clock:
-    now: int = 1_000 * SECOND
-
-    def __call__(self) -> int:
-        return self.now
+from tocsin.values import HOUR, MINUTE, SECOND
 
 
 def _deliver(
@@ -172,9 +124,13 @@ def test_an_unreachable_receiver_is_tried_for_three_days_and_then_dead(app: App)
     _receiver(app, "http://127.0.0.1:1/nobody")
     _put(app, clock, "e1.fired")
     deliver = _deliver(app, clock)
-    for _ in range(400):
+    for _ in range(24):
         deliver.deliver()
-        clock.now += 15 * MINUTE
+        clock.now += 3 * HOUR
+    assert app.read.status().outbox == {"pending": 1}
+    deliver.deliver()
+    clock.now += 3 * HOUR
+    deliver.deliver()
 
     assert app.read.status().outbox == {"dead": 1}
 
@@ -208,5 +164,5 @@ def test_a_lease_that_ended_goes_to_another_worker_and_the_first_cannot_finish(a
         assert first is not None
         assert second is not None
         assert second.id == first.id
-        assert not outbox.finish(connection, first, DeliveryState.DELIVERED)
-        assert outbox.finish(connection, second, DeliveryState.DELIVERED)
+        assert not outbox.finish(connection, first, Ended(DeliveryState.DELIVERED), now=clock.now)
+        assert outbox.finish(connection, second, Ended(DeliveryState.DELIVERED), now=clock.now)

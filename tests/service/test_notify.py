@@ -8,6 +8,7 @@ from tests.service.alerts import Alarm, Clock, Said
 from tests.world import monitor_document, reference
 
 from tocsin.app import App
+from tocsin.errors import SchemaError
 from tocsin.records import deletions, models
 from tocsin.service.people import People, Person
 from tocsin.service.routing import Routings
@@ -316,3 +317,71 @@ def test_an_alert_stays_in_the_group_that_it_was_told_in(alarm: Alarm) -> None:
     over = after(alarm, 5 * MINUTE)
     assert [said.alert["episode"] for said in over] == [slow]
     assert len({said.order_key for said in alarm.said()}) == 1
+
+
+ESCALATES = {
+    "receiver": "log",
+    "group_wait": "0s",
+    "escalate": [
+        {"unacked_for": "15m", "receiver": "oncall"},
+        {"unacked_for": "1h", "receiver": "boss"},
+    ],
+}
+
+
+@pytest.fixture
+def escalating(alarm: Alarm) -> Alarm:
+    for name in ("oncall", "boss"):
+        alarm.receiver(name)
+    routed(alarm, route=ESCALATES)
+    return alarm
+
+
+def test_what_nobody_takes_is_escalated_step_by_step(escalating: Alarm) -> None:
+    low = escalating.fire("flights", "Low")
+    assert [said.receiver for said in after(escalating, 0)] == ["log"]
+    assert after(escalating, 14 * MINUTE) == []
+    first = after(escalating, MINUTE)
+    first += after(escalating, 0)
+    assert [(said.receiver, said.what) for said in first] == [("oncall", ("fired", "new"))]
+    assert first[0].payload["reason"] == "nobody has acknowledged it"
+    # Once, and not again.
+    assert after(escalating, 30 * MINUTE) == []
+    second = after(escalating, 20 * MINUTE)
+    second += after(escalating, 0)
+    assert [said.receiver for said in second] == ["boss"]
+    escalating.resolve(low)
+    over = after(escalating, 5 * MINUTE) + after(escalating, 5 * MINUTE)
+    assert sorted(said.receiver for said in over) == ["boss", "log", "oncall"]
+    assert {said.what for said in over} == {("resolved", "resolved")}
+
+
+def test_what_somebody_took_or_what_is_over_is_not_escalated(escalating: Alarm) -> None:
+    low = escalating.fire("flights", "Low")
+    after(escalating, 0)
+    People(escalating.app.records, escalating.clock).acknowledge(1, Person("ann"))
+    assert after(escalating, HOUR) + after(escalating, HOUR) == []
+    People(escalating.app.records, escalating.clock).withdraw(1, Person("ann"))
+    # It was left alone all that time.
+    told = after(escalating, 5 * MINUTE) + after(escalating, 0)
+    assert sorted(said.receiver for said in told) == ["boss", "oncall"]
+    escalating.resolve(low)
+    after(escalating, HOUR)
+    brief = escalating.fire("fraud", "Low")
+    after(escalating, 0)
+    escalating.resolve(brief)
+    assert {said.receiver for said in after(escalating, HOUR)} == {"log"}
+
+
+def test_nobody_hears_of_what_is_silenced_by_escalation(escalating: Alarm) -> None:
+    Silences(escalating.app.records, escalating.clock).add(
+        {"matchers": ['model="flights"'], "duration": "5h", "comment": "x"}, actor="ann"
+    )
+    escalating.fire("flights", "Low")
+    assert after(escalating, 0) + after(escalating, 2 * HOUR) == []
+
+
+def test_escalations_name_receivers_that_there_are(alarm: Alarm) -> None:
+    wrong = {"unacked_for": "15m", "receiver": "nobody"}
+    with pytest.raises(SchemaError, match=r"route.escalate.0.receiver.*no receiver 'nobody'"):
+        routed(alarm, route={"receiver": "log", "escalate": [wrong]})

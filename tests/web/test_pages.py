@@ -207,6 +207,11 @@ def test_an_incident_begins_with_its_first_cause(client):
     words = text_of(text)
     assert "FeatureDrift distance" in words
     assert "still firing" in words
+    # The window of the alert that it is from, and why that alert fired.
+    assert re.search(r"Found for FeatureDrift of distance in the 1 ?h\w* until ", words), words[
+        :900
+    ]
+    assert re.search(r'<td class="quiet wide">[^<]+<div class="cause-line"><code>distance', text)
 
 
 def test_times_are_in_utc_and_name_the_year_when_it_is_another(client):

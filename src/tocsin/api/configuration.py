@@ -13,7 +13,7 @@ from fastapi.responses import JSONResponse
 from tocsin.api.asking import asked_mlflow
 from tocsin.api.documented import MOST, problems
 from tocsin.api.errors import not_found
-from tocsin.api.origin import actor_of
+from tocsin.api.origin import actor_of, refuse_other_sites
 from tocsin.app import App
 from tocsin.declared.configuration import Checked, Source, check
 from tocsin.declared.json_schema import monitors_schema
@@ -58,6 +58,7 @@ def router(app: App) -> APIRouter:
         request: Request, *, basis: _Basis = None, delete_models: _Delete = False
     ) -> dict[str, Any]:
         """Apply a document, all or nothing; references are those that the server has."""
+        refuse_other_sites(request, app.settings)
         text = await _text(request)
         return await applied(text, [], actor_of(request), basis, delete_models)
 
@@ -71,6 +72,7 @@ def router(app: App) -> APIRouter:
         delete_models: _Delete = False,
     ) -> dict[str, Any]:
         """The same with the rows of references, which the document names by their `sha256`."""
+        refuse_other_sites(request, app.settings)
         tables = [await run_sync(_parquet, await file.read()) for file in references]
         return await applied(document, tables, actor_of(request), basis, delete_models)
 

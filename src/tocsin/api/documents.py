@@ -11,6 +11,7 @@ from tocsin.records.alerts import Incident
 from tocsin.records.erasures import Erasure
 from tocsin.records.models import Rebuilding
 from tocsin.service.estimated import EstimatedPoint, EstimatedSeries
+from tocsin.service.grouped import cause_document
 from tocsin.service.segments import GroupsView, SegmentsView
 from tocsin.service.sentences import point_sentence
 from tocsin.service.statistics import ColumnStatistics
@@ -292,7 +293,7 @@ def incident_document(incident: Incident, detail: IncidentDetail | None = None) 
         "opened_at": isoformat(incident.opened_at),
         "window": format_duration(incident.window_size),
         "window_end": isoformat(incident.window_end),
-        "causes": incident.causes,
+        "causes": [cause_document(cause) for cause in incident.causes],
         "acknowledged_by": incident.acknowledged_by,
         "acknowledged_at": _time(incident.acknowledged_at),
         "snoozed_until": _time(incident.snoozed_until),
@@ -307,6 +308,7 @@ def incident_document(incident: Incident, detail: IncidentDetail | None = None) 
                 "started": isoformat(episode.started),
                 "fired": isoformat(episode.fired),
                 "resolved": _time(episode.resolved),
+                "causes": [cause_document(cause) for cause in episode.causes],
             }
             for episode in detail.episodes
         ]

@@ -15,7 +15,13 @@ def router(app: App) -> APIRouter:
     def receivers() -> list[dict[str, Any]]:
         """All receivers; secrets are named, never shown."""
         return [
-            {"name": receiver.name, "kind": receiver.kind, "options": receiver.options}
+            {
+                "name": receiver.name,
+                "kind": receiver.kind,
+                "options": receiver.options,
+                "fallback": receiver.fallback,
+                "disabled": receiver.disabled,
+            }
             for receiver in app.receivers.all()
         ]
 
@@ -23,8 +29,12 @@ def router(app: App) -> APIRouter:
     def put(name: str, document: dict[str, Any]) -> dict[str, Any]:
         """Send notifications there as well.
 
-        One of `webhook` (url, secret_env), `slack` and `teams` (webhook_url_env), `pagerduty`
-        (routing_key_env); names that end in `_env` are variables of the server's environment.
+        One of `webhook` (url, secret_env), `slack` (token_env and channel, or webhook_url_env),
+        `teams` (webhook_url_env), `pagerduty` (routing_key_env), `email` (to, from, host),
+        `alertmanager` (url), `apprise` (urls_env); names that end in `_env` are variables of the
+        server's environment. `fallback` beside it names another receiver, which is told of what
+        is critical when this one takes nothing for 5 minutes. To put one that was disabled enables
+        it.
         """
         parsed = app.receivers.put(name, document)
         return {"name": parsed.name, "kind": parsed.kind}

@@ -17,9 +17,11 @@ from tocsin.api import (
     health,
     importance,
     ingest,
+    metrics,
     models,
     multivariate,
     operations,
+    outbox,
     people,
     quality,
     receivers,
@@ -49,6 +51,7 @@ def application(app: App) -> FastAPI:
         app.worker.start()
         app.watcher.start()
         app.publisher.start()
+        app.self_watcher.start()
         if app.follower is not None:
             app.follower.start()
         try:
@@ -56,6 +59,7 @@ def application(app: App) -> FastAPI:
         finally:
             if app.follower is not None:
                 app.follower.stop()
+            app.self_watcher.stop()
             app.publisher.stop()
             app.watcher.stop()
             app.worker.stop()
@@ -70,7 +74,8 @@ def application(app: App) -> FastAPI:
     )
     parts = (
         *(sources, models, multivariate, trends, quality, operations, rows, importance),
-        *(people, backtest, receivers, routing, silences, registry, audit, events, configuration),
+        *(people, backtest, receivers, outbox, routing, silences, registry, audit, events),
+        configuration,
     )
     for part in parts:
         server.include_router(part.router(app), prefix=_PREFIX, responses=USUAL)
@@ -78,6 +83,8 @@ def application(app: App) -> FastAPI:
     server.include_router(taking, prefix=_PREFIX, responses=USUAL)
     server.router.routes[:0] = _direct(taking)
     server.include_router(health.router(app))
+    server.include_router(metrics.router(app))
+    server.include_router(metrics.rules_router(app), prefix=_PREFIX, responses=USUAL)
     add_handlers(server)
     add_pages(server, app)
     return server

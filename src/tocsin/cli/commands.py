@@ -15,8 +15,10 @@ from tocsin.cli.backtesting import backtest
 from tocsin.cli.capturing import serve as serve_model
 from tocsin.cli.drift import drift
 from tocsin.cli.estimates import estimates
+from tocsin.cli.exporting import export_commands
 from tocsin.cli.importance import importance
 from tocsin.cli.options import AsJson, Url, print_json, remote_at
+from tocsin.cli.outbox import outbox_commands
 from tocsin.cli.people import incident_commands
 from tocsin.cli.quality import quality
 from tocsin.cli.routes import route_commands
@@ -46,6 +48,8 @@ commands = typer.Typer(
 commands.add_typer(audit_commands, name="audit")
 commands.add_typer(incident_commands, name="incident")
 commands.add_typer(test_commands, name="test")
+commands.add_typer(outbox_commands, name="outbox")
+commands.add_typer(export_commands, name="export")
 commands.add_typer(silence_commands, name="silence")
 commands.add_typer(route_commands, name="route")
 for _command in (acting.history, acting.promote, acting.rollback, estimates, trends):
@@ -282,7 +286,6 @@ for command in (
     configuring.check,
     configuring.plan,
     configuring.apply,
-    configuring.export,
 ):
     commands.command()(command)
 

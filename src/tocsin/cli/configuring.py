@@ -1,4 +1,4 @@
-"""Monitors as code: check, plan, apply, export."""
+"""Monitors as code: check, plan, apply."""
 
 import io
 import json as jsons
@@ -103,13 +103,6 @@ def apply(
         _out.print("Nothing to apply: the server is as the files say.")
         return
     _out.print(f"Applied as number {done['number']}; see `tocsin status` for what is made anew.")
-
-
-def export(url: Url = None) -> None:
-    """Print what the server has as one file, which `check` takes and `plan` finds unchanged."""
-    from tocsin.declared.yaml_text import as_yaml
-
-    typer.echo(as_yaml(remote_at(url).get("export")), nl=False)
 
 
 def _planned(files: Sequence[Path], url: str | None) -> tuple["Loaded", dict[str, Any]]:

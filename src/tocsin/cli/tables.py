@@ -131,9 +131,11 @@ def _incident_lines(incident: dict[str, Any]) -> tuple[str, str]:
 
 def incident_table(incident: dict[str, Any]) -> RenderableType:
     """One incident in full."""
-    causes = Table("Score", "Verdict", "Cause", box=None)
+    causes = Table("Score", "Verdict", "Cause", "Of the window", box=None)
     for cause in incident["causes"]:
-        causes.add_row(f"{cause['score']:.2f}", cause["verdict"], escape(cause["sentence"]))
+        window = f"{cause['window']} until {cause['window_end']}"
+        sentence = escape(cause["sentence"])
+        causes.add_row(f"{cause['score']:.2f}", cause["verdict"], sentence, window)
     timeline = Table("Event time", "What happened", box=None)
     for entry in incident["timeline"]:
         timeline.add_row(entry["event_time"], escape(entry["text"]))

@@ -1,6 +1,7 @@
 """Files of monitors: read, checked as a whole, and put together to one configuration."""
 
 import json
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from hashlib import sha256
@@ -17,13 +18,16 @@ from tocsin.declared.configuration_documents import (
 )
 from tocsin.declared.fault import Fault, Path, Place, counted, in_order
 from tocsin.declared.monitor import parse_monitor, parse_receiver
+from tocsin.declared.routing import parse_routing
 from tocsin.declared.secrets_in_files import secrets
 from tocsin.declared.strict_yaml import Node, read
-from tocsin.errors import ConfigurationError, InvalidInputError
+from tocsin.errors import ConfigurationError, InvalidInputError, SchemaError
 
 # The receiver that is always there.
 LOG = "log"
 _TOP = ("apiVersion", *NAMED, *SINGLE)
+# Where in the message of a routing with several faults the next one begins.
+_NEXT_FIELD = re.compile(r"; (?=`(?:route|inhibit_rules|mute_times)[\w.]*`: )")
 _ABOUT_MONITORS = ("name", "reference")
 
 
@@ -135,6 +139,8 @@ def check(sources: Sequence[Source], *, new: bool = False) -> Checked:
             faults += [replace(fault, field=_label(node, fault.path)) for fault in found]
             faults += _of_file(node, [fault.path for fault in found], new=new)
     faults += _across(read_nodes)
+    if not any(fault.path[:1] and fault.path[0] in SINGLE for fault in faults):
+        faults += _of_routing(read_nodes, _names(read_nodes, "receivers"))
     return Checked(_configuration(read_nodes), in_order(faults), tuple(read_nodes))
 
 
@@ -242,6 +248,36 @@ def _across(nodes: Sequence[Node]) -> Iterator[Fault]:
             yield from _of_fallback(node, i, each, receivers)
 
 
+def _of_routing(nodes: Sequence[Node], receivers: set[str]) -> Iterator[Fault]:
+    """What is wrong with who is told: receivers and mute times that are not there, and the like."""
+    whole = _single(nodes)
+    try:
+        if whole:
+            parse_routing(whole, receivers)
+    except SchemaError as error:
+        told: set[str] = set()
+        for text in _NEXT_FIELD.split(str(error)):
+            field, _, message = text.removeprefix("`").partition("`: ")
+            path = tuple(int(part) if part.isdecimal() else part for part in field.split("."))
+            node = next(node for node in nodes if path[0] in node.entries)
+            # What a route has from its parent is told of the parent.
+            if message not in told or node.at(path) is not None:
+                value = getattr(node.at(path), "text", "")
+                yield _fault(node, path, meaning.with_what_was_meant(value, message))
+            told.add(message)
+
+
+def _single(nodes: Sequence[Node]) -> dict[str, Any]:
+    """What files have once; it is one thing, wherever its parts stand."""
+    return {
+        key: node.value[key]
+        for node in nodes
+        if isinstance(node.value, dict)
+        for key in SINGLE
+        if node.value.get(key) is not None
+    }
+
+
 def _of_fallback(node: Node, i: int, each: Node, receivers: set[str]) -> Iterator[Fault]:
     fallback = each.value.get("fallback")
     if isinstance(fallback, str) and fallback not in receivers - {each.value.get("name")}:
@@ -269,14 +305,7 @@ def _configuration(nodes: Sequence[Node]) -> Configuration:
         for each in _listed(node, "receivers"):
             rest = {key: part for key, part in each.value.items() if key != "name"}
             receivers[str(each.value.get("name"))] = rest
-    single = {
-        key: node.value[key]
-        for node in nodes
-        if isinstance(node.value, dict)
-        for key in SINGLE
-        if node.value.get(key) is not None
-    }
-    return Configuration(tuple(monitors), receivers, single)
+    return Configuration(tuple(monitors), receivers, _single(nodes))
 
 
 def _listed(node: Node, kind: str) -> Sequence[Node]:

@@ -5,6 +5,11 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from tocsin.declared.documents import MonitorDocument, ReceiverDocument
+from tocsin.declared.routing_documents import (
+    InhibitRuleDocument,
+    MuteTimeDocument,
+    RouteDocument,
+)
 
 API_VERSION = "tocsin/v1"
 MOST_IN_A_NAME = 200
@@ -77,11 +82,14 @@ class ConfigurationDocument(_Strict):
     api_version: Annotated[Literal["tocsin/v1"], Field(alias="apiVersion")]
     monitors: list[MonitorEntry] = []
     receivers: list[ReceiverEntry] = []
+    route: RouteDocument | None = None
+    inhibit_rules: list[InhibitRuleDocument] | None = None
+    mute_times: list[MuteTimeDocument] = []
 
 
-# What a file has beside lists of things with names: written once, in one of the files.
-SINGLE: tuple[str, ...] = ()
 NAMED = ("monitors", "receivers")
+# What is written once, in one of the files: who is told, which is one thing.
+SINGLE = ("route", "inhibit_rules", "mute_times")
 
 
 def parsed_strictly(document: Any) -> ConfigurationDocument:

@@ -247,6 +247,42 @@ _Mailbox = Annotated[str, Field(pattern=r"^[^@\s<>,;]+@[^@\s<>,;]+$", max_length
 _Variable = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")]
 
 
+_Address = Annotated[str, Field(pattern=r"^https?://[^\s]+$")]
+
+
+class SlackDocument(_Strict):
+    """A channel by a bot, or by an incoming webhook; secrets by the names of their variables.
+
+    channel: such as C0123. api_url: of another Slack, such as that of governments.
+    """
+
+    webhook_url_env: _Variable | None = None
+    token_env: _Variable | None = None
+    channel: Annotated[str, Field(pattern=r"^[A-Z0-9]{2,30}$")] | None = None
+    api_url: _Address | None = None
+
+    @model_validator(mode="after")
+    def _one_way(self) -> Self:
+        if (self.webhook_url_env is None) == (self.token_env is None):
+            raise ValueError("either `webhook_url_env`, or `token_env` and `channel`, is required")
+        if (self.token_env is None) != (self.channel is None):
+            raise ValueError("`token_env` and `channel` go together")
+        return self
+
+
+class AlertmanagerDocument(_Strict):
+    """An Alertmanager of Prometheus. token_env: of a proxy before it."""
+
+    url: _Address
+    token_env: _Variable | None = None
+
+
+class AppriseDocument(_Strict):
+    """Services that Apprise knows: the variable that holds their addresses."""
+
+    urls_env: _Variable
+
+
 class HookDocument(_Strict):
     """A chat whose address is a secret: the name of the variable that holds it."""
 
@@ -281,23 +317,33 @@ class EmailDocument(_Strict):
 
 
 class ReceiverDocument(_Strict):
-    """A receiver of notifications: one of these."""
+    """A receiver of notifications: one of these.
+
+    fallback: another receiver, which is told of critical alerts that this one does not take.
+    """
 
     webhook: WebhookDocument | None = None
-    slack: HookDocument | None = None
+    slack: SlackDocument | None = None
     teams: HookDocument | None = None
     pagerduty: PagerDutyDocument | None = None
     email: EmailDocument | None = None
+    alertmanager: AlertmanagerDocument | None = None
+    apprise: AppriseDocument | None = None
+    fallback: _Name | None = None
 
     @model_validator(mode="after")
     def _one(self) -> Self:
-        if len(self.model_fields_set) != 1 or self.chosen is None:
-            known = ", ".join(type(self).model_fields)
+        if len(self._channels) != 1 or self.chosen is None:
+            known = ", ".join(name for name in type(self).model_fields if name != "fallback")
             raise ValueError(f"one channel is required, of {known}")
         return self
 
     @property
+    def _channels(self) -> set[str]:
+        return self.model_fields_set - {"fallback"}
+
+    @property
     def chosen(self) -> tuple[str, _Strict] | None:
         """The channel and its options."""
-        found = [(name, getattr(self, name)) for name in self.model_fields_set]
+        found = [(name, getattr(self, name)) for name in self._channels]
         return next(((name, options) for name, options in found if options is not None), None)

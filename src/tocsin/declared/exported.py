@@ -6,9 +6,10 @@ from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
-from tocsin.declared import documents, quality
+from tocsin.declared import documents, quality, routing_documents
 from tocsin.declared.configuration_documents import API_VERSION, parsed_strictly
 from tocsin.declared.documents import MonitorDocument, ReceiverDocument
+from tocsin.declared.routing_documents import RoutingDocument
 from tocsin.records.outbox import Receiver
 
 _ENTRY = ("monitors", 0)
@@ -20,14 +21,33 @@ def strict_monitor(name: str, document: Mapping[str, Any]) -> dict[str, Any]:
     The API takes `"0.5"` for a number, and fields by the names that they have in the code.
     """
     mended: dict[str, Any] = _by_alias(dict(document))
-    plain = MonitorDocument.model_validate(document).model_dump(mode="json", by_alias=True)
+    plain = meaning_of_monitor(document)
+    _mend_all({"monitors": [{"name": name, **mended}]}, {"monitors": [plain]}, mended)
+    return mended
+
+
+def strict_routing(document: Mapping[str, Any]) -> dict[str, Any]:
+    """Who is told, in the one form that a file has, without what nobody wrote."""
+    mended = {key: _by_alias(part) for key, part in document.items() if part is not None}
+    _mend_all(mended, meaning_of_routing(document), None)
+    return mended
+
+
+def _mend_all(whole: dict[str, Any], plain: Any, first: dict[str, Any] | None) -> None:
+    """Mend a document where it lacks the form of a file.
+
+    first: what stands for the first monitor; None of a document without.
+    """
     try:
-        parsed_strictly({"apiVersion": API_VERSION, "monitors": [{"name": name, **mended}]})
+        parsed_strictly({"apiVersion": API_VERSION, **whole})
     except ValidationError as error:
         for detail in error.errors():
-            if detail["type"].endswith(("_type", "_parsing")) and detail["loc"][:2] == _ENTRY:
-                _mend(mended, plain, list(detail["loc"][2:]))
-    return mended
+            loc = list(detail["loc"])
+            if detail["type"].endswith(("_type", "_parsing")):
+                if first is not None and tuple(loc[:2]) == _ENTRY:
+                    _mend(first, plain["monitors"][0], loc[2:])
+                else:
+                    _mend(whole, plain, loc)
 
 
 def _mend(mended: Any, plain: Any, loc: list[str | int]) -> None:
@@ -62,7 +82,7 @@ def _aliases() -> dict[str, str]:
     """Fields of documents by the names that they have in the code, where these are others."""
     return {
         name: field.alias
-        for module in (documents, quality)
+        for module in (documents, quality, routing_documents)
         for each in vars(module).values()
         if isinstance(each, type) and issubclass(each, BaseModel)
         for name, field in each.model_fields.items()
@@ -73,6 +93,11 @@ def _aliases() -> dict[str, str]:
 def meaning_of_monitor(document: Mapping[str, Any]) -> dict[str, Any]:
     """All fields of a monitor as they are understood: two that are equal do the same."""
     return MonitorDocument.model_validate(document).model_dump(mode="json", by_alias=True)
+
+
+def meaning_of_routing(document: Mapping[str, Any]) -> dict[str, Any]:
+    """The same of who is told."""
+    return RoutingDocument.model_validate(document).model_dump(mode="json", by_alias=True)
 
 
 def receiver_document(receiver: Receiver) -> dict[str, Any] | None:

@@ -27,8 +27,10 @@ class _AsWritten(GenerateJsonSchema):
         if name == "_duration":
             return dict(_DURATION)
         made = super().function_before_schema(schema)
-        if name == "_names":
+        if name in ("_names", "_one_is_a_list"):
             return {"anyOf": [made, made["items"]]}
+        if name == "_text":
+            return {"anyOf": [made, {"type": "integer"}]}
         return made
 
     def default_schema(self, schema: core_schema.WithDefaultSchema) -> JsonSchemaValue:

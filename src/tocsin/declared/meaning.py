@@ -100,7 +100,7 @@ def _blamed(path: Path, document: Mapping[str, Any], message: str) -> tuple[Path
     if best == 0:
         return path, message
     leaf, text = leaves[-at]
-    return leaf, _with_what_was_meant(text, message)
+    return leaf, with_what_was_meant(text, message)
 
 
 def _leaves(value: Any, path: Path) -> Iterator[tuple[Path, str]]:
@@ -131,7 +131,7 @@ def _spoken_of(path: Path, text: str, message: str) -> int:
     return spoken + (2 if re.search(rf"(?<![\w.]){re.escape(text)}(?![\w.])", message) else 0)
 
 
-def _with_what_was_meant(text: str, message: str) -> str:
+def with_what_was_meant(text: str, message: str) -> str:
     """A message with the word of its list that is nearly what was written."""
     said, there, rest = message.partition("; there are ")
     close = get_close_matches(text, re.findall(r"[\w@.]+", rest), n=1, cutoff=0.6)

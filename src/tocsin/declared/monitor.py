@@ -181,12 +181,12 @@ def parse_receiver(name: str, document: object) -> Receiver:
     Raises: InvalidInputError.
     """
     try:
-        chosen = ReceiverDocument.model_validate(document).chosen
+        said = ReceiverDocument.model_validate(document)
     except ValidationError as error:
         raise InvalidInputError(f"receiver {name!r}: {faults(error, document)}") from error
-    assert chosen is not None
-    kind, options = chosen
-    return Receiver(name, kind, options.model_dump())
+    assert said.chosen is not None
+    kind, options = said.chosen
+    return Receiver(name, kind, options.model_dump(), said.fallback)
 
 
 def default_rules(windows: tuple[WindowSpec, ...]) -> tuple[Rule, ...]:

@@ -23,6 +23,7 @@ from tocsin.routing import (
     GROUP_WAIT,
     REPEAT_INTERVAL,
     Branch,
+    Escalation,
     InhibitRule,
     Interval,
     Matcher,
@@ -130,6 +131,9 @@ def _route(document: RouteDocument, parent: Route) -> Route:
         group_interval=own("group_interval"),
         repeat_interval=own("repeat_interval"),
         mute_times=tuple(own("mute_times")),
+        escalate=parent.escalate
+        if document.escalate is None
+        else tuple(Escalation(each.unacked_for, each.receiver) for each in document.escalate),
     )
     below = tuple(_route(child, here) for child in document.routes)
     return Route(**{**here.__dict__, "routes": below})
@@ -162,9 +166,12 @@ def _of_node(
     branch: Branch, receivers: Collection[str] | None, mute_times: set[str]
 ) -> Iterator[str]:
     route, here = branch.route, path_words(branch.path)
-    if None not in (receivers, route.receiver) and route.receiver not in (receivers or ()):
-        known = ", ".join(sorted(receivers or ())) or "none yet"
-        yield f"`{here}.receiver`: there is no receiver {route.receiver!r}; there are {known}"
+    wanted = {f"{here}.receiver": route.receiver}
+    wanted |= {f"{here}.escalate.{i}.receiver": e.receiver for i, e in enumerate(route.escalate)}
+    for place, name in wanted.items():
+        if None not in (receivers, name) and name not in (receivers or ()):
+            known = ", ".join(sorted(receivers or ())) or "none yet"
+            yield f"`{place}`: there is no receiver {name!r}; there are {known}"
     if route.repeat_interval < route.group_interval:
         yield (
             f"`{here}.repeat_interval`: {format_duration(route.repeat_interval)} is shorter than "
@@ -232,5 +239,9 @@ def _route_document(route: Route) -> dict[str, Any]:
         "group_interval": format_duration(route.group_interval),
         "repeat_interval": format_duration(route.repeat_interval),
         "mute_times": list(route.mute_times),
+        "escalate": [
+            {"unacked_for": format_duration(each.unacked_for), "receiver": each.receiver}
+            for each in route.escalate
+        ],
         "routes": [_route_document(child) for child in route.routes],
     }

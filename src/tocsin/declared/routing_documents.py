@@ -53,6 +53,13 @@ MatcherText = Annotated[str, Field(max_length=2_000), AfterValidator(_matcher)]
 Matchers = Annotated[list[MatcherText], BeforeValidator(_one_is_a_list), Field(max_length=50)]
 
 
+class EscalationDocument(_Strict):
+    """Whom else to tell of what nobody took for a while."""
+
+    unacked_for: Span
+    receiver: Name
+
+
 class RouteDocument(_Strict):
     """A node of the tree; what it leaves out it has from its parent."""
 
@@ -64,6 +71,7 @@ class RouteDocument(_Strict):
     group_interval: Span | None = None
     repeat_interval: Span | None = None
     mute_times: list[Name] | None = None
+    escalate: list[EscalationDocument] | None = None
     routes: list["RouteDocument"] = []
 
 

@@ -51,6 +51,13 @@ class Node:
             return self.entries.get(part)
         return self.items[part] if part < len(self.items) else None
 
+    def at(self, path: Path) -> "Node | None":
+        """What a path leads to; None when it leads nowhere."""
+        here: Node | None = self
+        for part in path:
+            here = None if here is None else here.child(part)
+        return here
+
     def place_of(self, path: Path) -> Place:
         """Where a path leads: to a key's own place, or to the nearest that is there."""
         node, place = self, self.place

@@ -98,7 +98,7 @@ def _words(path: Path, details: Sequence[ErrorDetails], node: Node, schema: dict
 def _other_kind(detail: ErrorDetails, path: Path, node: Node) -> str:
     if detail["type"] in ("literal_error", "enum"):
         return _other_value(detail, path, node)
-    scalar = _at(path, node)
+    scalar = node.at(path)
     said = f"{_given(path, node)} should be {_wanted(detail)}"
     if detail["type"] == "string_type" and scalar is not None and scalar.text:
         return f'{said}; write it in quotes, as "{scalar.text}"'
@@ -120,6 +120,7 @@ def _other_value(detail: ErrorDetails, path: Path, node: Node) -> str:
             return "this is no name of a variable, such as SLACK_HOOK; the secret stays outside"
         return f"{given} does not have the form {limits['pattern']}"
     message = detail["msg"].removeprefix("Value error, ").removeprefix("Input ")
+    message = message.removeprefix("List ").removeprefix("String ")
     bounds = ("greater_than", "less_than", "too_short", "too_long")
     return f"{given} {message}" if any(bound in detail["type"] for bound in bounds) else message
 
@@ -144,21 +145,14 @@ def _wanted(detail: ErrorDetails) -> str:
     return _OF_A_KIND.get(detail["type"].partition("_")[0], "of another kind")
 
 
-def _at(path: Path, node: Node) -> Node | None:
-    here: Node | None = node
-    for part in path:
-        here = None if here is None else here.child(part)
-    return here
-
-
 def _text(path: Path, node: Node) -> str:
-    here = _at(path, node)
+    here = node.at(path)
     return "" if here is None else here.text
 
 
 def _given(path: Path, node: Node) -> str:
     """A value as it was written; what receivers have might be a secret."""
-    here = _at(path, node)
+    here = node.at(path)
     if here is None or path[:1] == ("receivers",):
         return "what is here"
     if here.entries or isinstance(here.value, dict):

@@ -2,7 +2,7 @@
 
 import smtplib
 import ssl
-from collections.abc import Callable
+from collections.abc import Sequence
 from email.message import EmailMessage
 from email.utils import format_datetime
 from html import escape
@@ -10,18 +10,21 @@ from typing import Any
 
 from tocsin.errors import DeliveryError
 from tocsin.notify.guard import checked
-from tocsin.notify.message import Message, Outside
+from tocsin.notify.message import TAKEN, Message, Outside, Receipt, Send
+from tocsin.notify.told import about, heading, links, sentences
 from tocsin.values import to_datetime
 
 _TIMEOUT_S = 15.0
 _LONGEST_SUBJECT = 200
+# How the text refers to its chart.
+_CHART = "chart@tocsin"
 _PORTS = {"starttls": 587, "tls": 465, "none": 25}
 
 
-def email_sender(options: dict[str, Any], outside: Outside) -> Callable[[Message], None]:
+def email_sender(options: dict[str, Any], outside: Outside) -> Send:
     """Hands each message to the relay `host`, encrypted unless `security` is none."""
 
-    def send(message: Message) -> None:
+    def send(message: Message) -> Receipt:
         relay = options["host"]
         port = options["port"] or _PORTS[options["security"]]
         password = outside.secret(options["password_env"]) if options["password_env"] else None
@@ -41,6 +44,7 @@ def email_sender(options: dict[str, Any], outside: Outside) -> Callable[[Message
             raise _refused(relay, error.smtp_code, error.smtp_error) from error
         except (OSError, smtplib.SMTPException) as error:
             raise DeliveryError(f"{relay} did not take it: {error}", permanent=False) from error
+        return TAKEN
 
     return send
 
@@ -51,26 +55,34 @@ def email_of(message: Message, sender: str) -> EmailMessage:
     mail = EmailMessage()
     mail["From"] = sender
     mail["To"] = message.target
-    mail["Subject"] = _line(f"[{told['severity']}] {told['model']}: {told['title']}")
+    mail["Subject"] = _line(f"[{told['severity']}] {heading(told)}")
     mail["Date"] = format_datetime(to_datetime(message.sent_at))
     mail["Message-ID"] = f"<{message.id}@tocsin>"
     if told["event"] != "fired":
         mail["In-Reply-To"] = mail["References"] = f"<{told['episode']}.fired@tocsin>"
     mail["Auto-Submitted"] = "auto-generated"
-    lines = _lines(told)
-    mail.set_content("\n\n".join([*lines, told["url"]]) + "\n")
-    paragraphs = "".join(f"<p>{escape(line)}</p>" for line in lines)
-    link = f'<p><a href="{escape(told["url"], quote=True)}">Open the incident</a></p>'
-    mail.add_alternative(f"<html><body>{paragraphs}{link}</body></html>", subtype="html")
+    lines = [heading(told), *sentences(told), about(told)]
+    links_of = links(told)
+    mail.set_content("\n\n".join([*lines, *(f"{w}: {url}" for w, url in links_of)]) + "\n")
+    mail.add_alternative(_html(lines, links_of, picture=message.picture), subtype="html")
+    if message.picture is not None:
+        html = mail.get_payload()[1]  # type: ignore[index]
+        html.add_related(  # type: ignore[union-attr]
+            message.picture, "image", "png", cid=f"<{_CHART}>", filename="chart.png"
+        )
     return mail
 
 
-def _lines(told: dict[str, Any]) -> list[str]:
-    fired = told["event"] == "fired"
-    about = f"{told['severity']}, {told['category']}, window until {told['window_end']}"
-    causes = [cause["sentence"] for cause in told["causes"]] if fired else []
-    lines = [f"{told['model']}: {told['title']}", told["text"], *causes, about]
-    return [line for line in lines if line]
+def _html(
+    lines: Sequence[str], links_of: Sequence[tuple[str, str]], *, picture: bytes | None
+) -> str:
+    head, *rest = (escape(line) for line in lines)
+    # As wide as the window, on a phone too.
+    image = f'<p><img src="cid:{_CHART}" alt="{head}" style="max-width:100%"></p>'
+    paragraphs = "".join(f"<p>{line}</p>" for line in rest)
+    anchors = " · ".join(f'<a href="{escape(u, quote=True)}">{escape(w)}</a>' for w, u in links_of)
+    chart = "" if picture is None else image
+    return f"<html><body><p><b>{head}</b></p>{chart}{paragraphs}<p>{anchors}</p></body></html>"
 
 
 def _line(text: str) -> str:

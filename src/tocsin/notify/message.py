@@ -1,7 +1,7 @@
 """What every channel is given."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from ssl import SSLContext
 from typing import Any
 
@@ -21,13 +21,36 @@ class Message:
     """A notification.
 
     id: the same over all repeats. payload: as `service.message` builds it. sent_at: microseconds.
-    target: to whom of a receiver of many, such as an e-mail address.
+    target: to whom of a receiver of many, such as an e-mail address. thread: the receipt of the
+    first message on the same matter, where the channel gave one. picture: a chart as PNG.
+    written_at: when the message was put into the outbox.
     """
 
     id: str
     payload: dict[str, Any]
     sent_at: int
     target: str = ""
+    thread: Mapping[str, str] | None = None
+    picture: bytes | None = field(default=None, repr=False)
+    written_at: int = 0
+
+
+@dataclass(frozen=True)
+class Receipt:
+    """That a message was taken.
+
+    thread: by what the receiver knows it, for what follows. again_after_s: the receiver forgets it
+    unless it hears it again by then; until_s: so long after the first time, None for as long as
+    nothing follows.
+    """
+
+    thread: dict[str, str] | None = None
+    again_after_s: float | None = None
+    until_s: float | None = None
+
+
+Send = Callable[[Message], Receipt]
+TAKEN = Receipt()
 
 
 @dataclass(frozen=True)

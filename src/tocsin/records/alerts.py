@@ -18,7 +18,9 @@ class Episode:
 
     labels: what routes, silences and inhibition go by. summary, runbook_url: as the rule has them.
     late: it fired on labels or rows that came after the window was judged. retracted: revised
-    windows show no breach any more. flapping: since when it went to and fro.
+    windows show no breach any more. flapping: since when it went to and fro. title: what the
+    incident would be called if it were of this one alone. causes: what was found of why, the most
+    likely first, each with the `window_size` and `window_end` of the window that it is from.
     """
 
     id: str
@@ -37,6 +39,8 @@ class Episode:
     late: bool = False
     retracted: bool = False
     flapping: int | None = None
+    title: str = ""
+    causes: list[dict[str, Any]] = field(default_factory=list)
 
 
 class Verdict(StrEnum):
@@ -56,10 +60,11 @@ def more_severe(a: str, b: str) -> str:
 
 @dataclass(frozen=True)
 class Incident:
-    """Alerts of one model that belong together, with ranked causes.
+    """Alerts of one model that belong together.
 
     opened, resolved: ends of the windows that did it; opened_at, resolved_at: wall time.
-    window_size, window_end: the window that the causes were ranked on. acknowledged_at,
+    causes: those of its alerts, which each says. window_size, window_end: the window that the
+    first of them is from; of the newest alert where there is none. acknowledged_at,
     snoozed_until: wall time. verdict: what people say of it. merged_into: the number of the
     incident that has its alerts.
     """
@@ -213,6 +218,16 @@ def episode(connection: Connection, episode_id: str) -> Episode:
     return _episodes(connection, episodes.c.id == episode_id)[0]
 
 
+def episode_at(
+    connection: Connection, model_id: int, rule: str, instance: str, end: int
+) -> Episode | None:
+    """The newest episode of an alert that was going on in the window that ends then."""
+    e = episodes.c
+    mine = (e.model_id == model_id) & (e.rule == rule) & (e.instance == instance)
+    then = (e.fired <= end) & (e.resolved.is_(None) | (e.resolved >= end))
+    return next(reversed(_episodes(connection, mine & then)), None)
+
+
 def episodes_of(connection: Connection, incident_id: int) -> list[Episode]:
     """The episodes of an incident, the oldest first."""
     return _episodes(connection, episodes.c.incident_id == incident_id)
@@ -259,12 +274,12 @@ def note(
 
 
 def timeline_of(connection: Connection, incident_id: int) -> list[TimelineEntry]:
-    """An incident's timeline, the oldest first."""
+    """An incident's timeline in the order of what happened, whenever that was noticed."""
     t = timeline.c
     query = (
         sa.select(t.event_time, t.recorded_at, t.kind, t.text, t.actor)
         .where(t.incident_id == incident_id)
-        .order_by(t.id)
+        .order_by(t.event_time, t.id)
     )
     return [TimelineEntry(*row) for row in connection.execute(query)]
 

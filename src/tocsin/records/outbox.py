@@ -1,10 +1,11 @@
 """Notifications on their way out: written with what they tell, claimed, sent, never lost.
 
 A row goes pending -> leased -> delivered, or back to pending until it is dead. Of one order key
-only the oldest open row can be claimed, so a resolve never overtakes its trigger.
+only the oldest open row can be claimed, so a resolve never overtakes its trigger. What a receiver
+forgets unless it hears it again is `standing`: delivered, and due again until a later row is.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
@@ -14,26 +15,41 @@ from sqlalchemy.engine import Connection
 
 from tocsin.records.given_ids import next_id
 from tocsin.records.tables import outbox, receivers
+from tocsin.values import HOUR
 
+# How long it is tried to deliver a message.
+GIVE_UP = 72 * HOUR
 _OPEN = ("pending", "leased")
 
 
 class DeliveryState(StrEnum):
-    """Where a message stands."""
+    """Where a message stands.
+
+    CANCELLED: over before it could be sent. DROPPED: somebody decided so.
+    """
 
     PENDING = "pending"
     LEASED = "leased"
+    STANDING = "standing"
     DELIVERED = "delivered"
     DEAD = "dead"
+    CANCELLED = "cancelled"
+    DROPPED = "dropped"
 
 
 @dataclass(frozen=True)
 class Receiver:
-    """Where notifications go."""
+    """Where notifications go.
+
+    fallback: who is told of what is critical while this one takes nothing. disabled: why nothing
+    is sent there any more.
+    """
 
     name: str
     kind: str
     options: dict[str, Any]
+    fallback: str | None = None
+    disabled: str | None = None
 
     @property
     def targets(self) -> tuple[str, ...]:
@@ -43,7 +59,10 @@ class Receiver:
 
 @dataclass(frozen=True)
 class Claim:
-    """A message that this worker may send until its lease ends."""
+    """A message that this worker may send until its lease ends.
+
+    maybe_taken: an earlier try may have arrived. standing: it was delivered, and is said again.
+    """
 
     id: int
     fence: int
@@ -53,6 +72,24 @@ class Claim:
     payload: dict[str, Any]
     created_at: int
     target: str = ""
+    order_key: str = ""
+    expires_at: int = 0
+    maybe_taken: bool = False
+    standing: bool = False
+
+
+@dataclass(frozen=True)
+class Ended:
+    """How a claim ended.
+
+    due_at: when it is tried or said again. receipt: by what the receiver knows the message.
+    """
+
+    state: DeliveryState
+    due_at: int | None = None
+    error: str | None = None
+    maybe_taken: bool = False
+    receipt: dict[str, str] | None = None
 
 
 def put(
@@ -74,70 +111,133 @@ def put(
             target=target,
             message_id=message_id,
             payload=payload,
+            severity=payload.get("severity", ""),
             state=DeliveryState.PENDING,
             created_at=now,
             due_at=now,
+            expires_at=now + GIVE_UP,
             fence=0,
             attempts=0,
         )
     )
 
 
-def claim(connection: Connection, *, now: int, lease: int) -> Claim | None:
-    """Lease the oldest message that may be sent; None when there is none."""
+def claim(
+    connection: Connection, *, now: int, lease: int, without: Collection[str] = ()
+) -> Claim | None:
+    """Lease the oldest message that may be sent; None when there is none.
+
+    without: receivers that take nothing now.
+    """
+    found = connection.execute(_oldest_due(now, without)).one_or_none()
+    if found is None:
+        return None
+    row = connection.execute(
+        outbox.update()
+        .where(outbox.c.id == found.id)
+        .values(
+            state=DeliveryState.LEASED,
+            lease_until=now + lease,
+            fence=outbox.c.fence + 1,
+            attempts=outbox.c.attempts + 1,
+            # Until it is known that it was not: this process may end while it sends.
+            maybe_taken=True,
+        )
+        .returning(outbox)
+    ).one()
+    return Claim(
+        id=row.id,
+        fence=row.fence,
+        attempts=row.attempts,
+        receiver=row.receiver,
+        message_id=row.message_id,
+        payload=row.payload,
+        created_at=row.created_at,
+        target=row.target,
+        order_key=row.order_key,
+        expires_at=row.expires_at or row.created_at + GIVE_UP,
+        maybe_taken=found.maybe_taken,
+        standing=row.delivered_at is not None,
+    )
+
+
+def _oldest_due(now: int, without: Collection[str]) -> sa.Select[tuple[int, bool]]:
+    """The id of what may be sent first, and whether an earlier try may have arrived."""
     earlier = outbox.alias("earlier")
     blocked = sa.exists().where(
         earlier.c.order_key == outbox.c.order_key,
         earlier.c.id < outbox.c.id,
         earlier.c.state.in_(_OPEN),
     )
+    again = outbox.c.state.in_((DeliveryState.PENDING, DeliveryState.STANDING))
     due = sa.or_(
-        sa.and_(outbox.c.state == DeliveryState.PENDING, outbox.c.due_at <= now),
+        sa.and_(again, outbox.c.due_at <= now),
         sa.and_(outbox.c.state == DeliveryState.LEASED, outbox.c.lease_until <= now),
     )
-    waiting = sa.select(outbox.c.id).where(due, ~blocked)
+    waiting = sa.select(outbox.c.id, outbox.c.maybe_taken).where(due, ~blocked)
+    if without:
+        waiting = waiting.where(outbox.c.receiver.not_in(sorted(without)))
     # By due time, not by age: else a receiver that hangs would be tried before all others.
     oldest = waiting.order_by(outbox.c.due_at, outbox.c.id).limit(1)
-    found = connection.execute(oldest.with_for_update(skip_locked=True)).scalar()
-    if found is None:
-        return None
-    row = connection.execute(
-        outbox.update()
-        .where(outbox.c.id == found)
-        .values(
-            state=DeliveryState.LEASED,
-            lease_until=now + lease,
-            fence=outbox.c.fence + 1,
-            attempts=outbox.c.attempts + 1,
-        )
-        .returning(outbox)
-    ).one()
-    return Claim(
-        row.id,
-        row.fence,
-        row.attempts,
-        row.receiver,
-        row.message_id,
-        row.payload,
-        row.created_at,
-        row.target,
-    )
+    return oldest.with_for_update(skip_locked=True, of=outbox)
 
 
-def finish(
-    connection: Connection,
-    claimed: Claim,
-    state: DeliveryState,
-    *,
-    due_at: int | None = None,
-    error: str | None = None,
-) -> bool:
+def finish(connection: Connection, claimed: Claim, ended: Ended, *, now: int) -> bool:
     """Record how a claim ended; False when its lease had gone to another worker meanwhile."""
-    values: dict[str, Any] = {"state": state, "lease_until": None, "last_error": error}
-    if due_at is not None:
-        values["due_at"] = due_at
+    values: dict[str, Any] = {
+        "state": ended.state,
+        "lease_until": None,
+        "last_error": ended.error,
+        "maybe_taken": claimed.maybe_taken or ended.maybe_taken,
+    }
+    if ended.due_at is not None:
+        values["due_at"] = ended.due_at
+    if ended.receipt is not None:
+        values["receipt"] = ended.receipt
+    taken = ended.error is None and ended.state in (DeliveryState.DELIVERED, DeliveryState.STANDING)
+    if taken:
+        values |= {"attempts": 0} if ended.state is DeliveryState.STANDING else {}
+        values["delivered_at"] = sa.func.coalesce(outbox.c.delivered_at, now)
     mine = (outbox.c.id == claimed.id) & (outbox.c.fence == claimed.fence)
-    return connection.execute(outbox.update().where(mine).values(values)).rowcount == 1
+    if connection.execute(outbox.update().where(mine).values(values)).rowcount != 1:
+        return False
+    if taken:
+        _said_no_more(connection, claimed)
+    return True
+
+
+def _said_no_more(connection: Connection, claimed: Claim) -> None:
+    """What stood before a message need not be repeated after it."""
+    before = (outbox.c.order_key == claimed.order_key) & (outbox.c.id < claimed.id)
+    standing = before & (outbox.c.state == DeliveryState.STANDING)
+    connection.execute(outbox.update().where(standing).values(state=DeliveryState.DELIVERED))
+
+
+def followers(connection: Connection, claimed: Claim) -> list[tuple[int, dict[str, Any]]]:
+    """(id, payload) of what waits behind a message."""
+    query = (
+        sa.select(outbox.c.id, outbox.c.payload)
+        .where(
+            outbox.c.order_key == claimed.order_key,
+            outbox.c.id > claimed.id,
+            outbox.c.state == DeliveryState.PENDING,
+        )
+        .order_by(outbox.c.id)
+    )
+    return [(row.id, row.payload) for row in connection.execute(query)]
+
+
+def change(connection: Connection, message: int, **values: Any) -> None:
+    """Change a message that waits."""
+    connection.execute(outbox.update().where(outbox.c.id == message).values(values))
+
+
+def thread(connection: Connection, order_key: str) -> dict[str, str] | None:
+    """The receipt of the first message of an order key that has one."""
+    mine = (outbox.c.order_key == order_key) & outbox.c.receipt.is_not(None)
+    found = sa.select(outbox.c.receipt).where(mine).order_by(outbox.c.id).limit(1)
+    receipt: dict[str, str] | None = connection.execute(found).scalar()
+    return receipt
 
 
 def by_state(connection: Connection) -> dict[str, int]:
@@ -147,17 +247,20 @@ def by_state(connection: Connection) -> dict[str, int]:
 
 
 def set_receiver(connection: Connection, receiver: Receiver) -> None:
-    """Add or replace a receiver."""
+    """Add or replace a receiver; one that was disabled is not any more."""
     connection.execute(receivers.delete().where(receivers.c.name == receiver.name))
-    connection.execute(
-        receivers.insert().values(name=receiver.name, kind=receiver.kind, options=receiver.options)
-    )
+    connection.execute(receivers.insert().values(**receiver.__dict__))
+
+
+def disable(connection: Connection, name: str, reason: str) -> None:
+    """Send nothing to a receiver any more."""
+    connection.execute(receivers.update().where(receivers.c.name == name).values(disabled=reason))
 
 
 def all_receivers(connection: Connection) -> Sequence[Receiver]:
     """All receivers by name."""
     query = sa.select(receivers).order_by(receivers.c.name)
-    return [Receiver(row.name, row.kind, row.options) for row in connection.execute(query)]
+    return [Receiver(**row) for row in connection.execute(query).mappings()]
 
 
 def remove_receiver(connection: Connection, name: str) -> None:

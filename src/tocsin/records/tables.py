@@ -284,6 +284,8 @@ episodes = sa.Table(
     sa.Column("late", sa.Boolean, nullable=False, server_default=sa.false()),
     sa.Column("retracted", sa.Boolean, nullable=False, server_default=sa.false()),
     sa.Column("flapping", _Time),
+    sa.Column("title", sa.String, nullable=False, server_default=""),
+    sa.Column("causes", sa.JSON, nullable=False, server_default="[]"),
     sa.Index("ix_episodes_model_id_resolved", "model_id", "resolved"),
 )
 
@@ -306,6 +308,10 @@ receivers = sa.Table(
     sa.Column("name", sa.String, primary_key=True),
     sa.Column("kind", sa.String, nullable=False),
     sa.Column("options", sa.JSON, nullable=False),
+    # Who is told of what is critical while this one takes nothing.
+    sa.Column("fallback", sa.String),
+    # Why nothing is sent there any more.
+    sa.Column("disabled", sa.String),
 )
 
 outbox = sa.Table(
@@ -327,8 +333,30 @@ outbox = sa.Table(
     sa.Column("fence", sa.Integer, nullable=False),
     sa.Column("attempts", sa.Integer, nullable=False),
     sa.Column("last_error", sa.String),
+    sa.Column("severity", sa.String, nullable=False, server_default=""),
+    # Whether a try that failed may have been taken all the same.
+    sa.Column("maybe_taken", sa.Boolean, nullable=False, server_default=sa.false()),
+    sa.Column("expires_at", _Time),
+    # When it was taken first; and by what the receiver knows it, where it says so.
+    sa.Column("delivered_at", _Time),
+    sa.Column("receipt", sa.JSON(none_as_null=True)),
+    # Who was told instead.
+    sa.Column("fallback", sa.String),
     sa.Index("ix_outbox_state_due_at", "state", "due_at"),
     sa.Index("ix_outbox_order_key", "order_key", "id"),
+    sa.Index("ix_outbox_fallback", "fallback"),
+)
+
+# What is wrong with Tocsin itself, as long as it is.
+own_alerts = sa.Table(
+    "own_alerts",
+    metadata,
+    sa.Column("name", sa.String, primary_key=True),
+    sa.Column("instance", sa.String, primary_key=True),
+    sa.Column("episode", sa.String, nullable=False),
+    sa.Column("severity", sa.String, nullable=False),
+    sa.Column("text", sa.String, nullable=False),
+    sa.Column("since", _Time, nullable=False),
 )
 
 # Who is told: the one document, and by what all open alerts were routed last.

@@ -12,12 +12,21 @@ EVERY_LABEL = "..."
 
 
 @dataclass(frozen=True)
+class Escalation:
+    """Whom else to tell of what nobody took. unacked_for: microseconds since it fired."""
+
+    unacked_for: int
+    receiver: str
+
+
+@dataclass(frozen=True)
 class Route:
     """One node: what it matches, who is told, and when; what it did not say it has inherited.
 
     receiver: None tells nobody. continues: the next sibling is tried too. group_wait: how long the
     first alert of a group waits for others; group_interval: between two messages of a group;
     repeat_interval: until what still fires is told again; all in microseconds. mute_times: names.
+    escalate: whom to tell when nobody acknowledges it.
     """
 
     receiver: str | None
@@ -28,6 +37,7 @@ class Route:
     group_interval: int = GROUP_INTERVAL
     repeat_interval: int = REPEAT_INTERVAL
     mute_times: tuple[str, ...] = ()
+    escalate: tuple[Escalation, ...] = ()
     routes: tuple["Route", ...] = ()
 
     def group(self, labels: Labels) -> dict[str, str]:
@@ -76,6 +86,15 @@ def told_by(root: Route, labels: Labels) -> dict[str, Branch]:
     for branch in branches(root, labels):
         if branch.route.receiver is not None:
             found.setdefault(branch.route.receiver, branch)
+    return found
+
+
+def escalated_to(root: Route, labels: Labels) -> dict[str, Branch]:
+    """Each receiver that an alert is escalated to, with the first branch that says so."""
+    found: dict[str, Branch] = {}
+    for branch in branches(root, labels):
+        for step in branch.route.escalate:
+            found.setdefault(step.receiver, branch)
     return found
 
 

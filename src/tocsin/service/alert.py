@@ -59,9 +59,9 @@ class Alerting:
         acting = Acting(connection, record, monitor, self._notify, found, now)
         for happening in sorted(happenings, key=lambda h: (h.at, h.order)):
             acting.act(happening)
-        breached = [e for look in looks if (e := _still_breached(look)) is not None]
-        if breached:
-            acting.look_again(max(breached, key=lambda e: e.window.end))
+        for look in looks:
+            for instance, evaluation in _to_look_again(look):
+                acting.look_again(look.rule, instance, evaluation)
 
     def _without_rule(
         self,
@@ -103,12 +103,31 @@ def _oldest(histories: Mapping[_Key, History]) -> int:
     return min((history.first for history in histories.values()), default=0)
 
 
-def _still_breached(look: Look) -> Evaluation | None:
-    """The newest window in breach of an alert that goes on."""
-    open_ = {
-        instance
-        for instance, history in look.histories.items()
-        if (spans := history.fold(look.rule)[1]) and spans[-1].resolved is None
-    }
-    ends = [end for instance, end in look.breaches if instance in open_]
-    return look.windows[max(ends)] if ends else None
+def _to_look_again(look: Look) -> list[tuple[str, Evaluation]]:
+    """Windows in breach of alerts that go on, or went on until this step, by instance and time.
+
+    The newest, and those one, two, four and so on windows after an alert fired: what is found of an
+    alert is not to depend on how many windows came at once, nor is each of them to be looked at.
+    """
+    ends: dict[str, list[int]] = {}
+    for instance, end in sorted(look.breaches):
+        ends.setdefault(instance, []).append(end)
+    found = []
+    for instance, breached in ends.items():
+        spans = look.histories[instance].fold(look.rule)[1]
+        if not spans or not (spans[-1].resolved is None or spans[-1].resolved in look.windows):
+            continue
+        last = spans[-1]
+        later = [end for end in breached if end > last.fired]
+        chosen = {end for end in later if _is_in_turn(end - last.fired, look.rule.window)}
+        chosen |= set(later[-1:]) if last.resolved is None else set()
+        # A window in which it fired is looked at again when it was revised.
+        chosen |= {last.fired} & set(breached)
+        found += [(instance, look.windows[end]) for end in sorted(chosen)]
+    return found
+
+
+def _is_in_turn(after: int, size: int) -> bool:
+    """Whether a window is 1, 2, 4, 8, ... windows after the first."""
+    count, rest = divmod(after, size)
+    return rest == 0 and count & (count - 1) == 0

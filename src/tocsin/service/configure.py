@@ -10,19 +10,23 @@ from sqlalchemy.engine import Connection
 
 from tocsin.declared import parse_monitor, parse_receiver
 from tocsin.declared.configuration import Checked, Configuration, DeclaredMonitor, refused
-from tocsin.declared.differences import Difference, differences
-from tocsin.declared.exported import meaning_of_monitor, receiver_document, strict_monitor
+from tocsin.declared.configuration_documents import API_VERSION
+from tocsin.declared.exported import (
+    meaning_of_monitor,
+    receiver_document,
+    strict_monitor,
+    strict_routing,
+)
 from tocsin.engines import reference_digest
 from tocsin.errors import ConfigurationError, InvalidInputError, NotAllowedError
-from tocsin.records import Records, alerts, applied, audit, changes, models, outbox
+from tocsin.records import Records, applied, audit, changes, outbox, routing
 from tocsin.records.applied import Applied
-from tocsin.records.models import ModelRecord
-from tocsin.records.outbox import Receiver
 from tocsin.registry import Roles, registered_model
 from tocsin.service.clock import Clock
 from tocsin.service.delete import Delete
-from tocsin.service.plan import Action, Plan, Planned, basis_of
-from tocsin.service.register import Addition, Change, Register, is_made_anew
+from tocsin.service.plan import Action, Plan, Planned
+from tocsin.service.planning import ROUTING, Now, now_of, plan_of, reference_changes
+from tocsin.service.register import Addition, Change, Register
 
 if TYPE_CHECKING:
     from tocsin.declared.fault import Fault
@@ -36,34 +40,6 @@ class Outcome:
 
     plan: Plan
     number: int | None
-
-
-@dataclass(frozen=True)
-class _Now:
-    """What the server has."""
-
-    models: Mapping[str, ModelRecord]
-    counts: Mapping[str, int]
-    open_alerts: Mapping[str, Mapping[str, int]]
-    receivers: Mapping[str, Receiver]
-    waiting: Mapping[str, int]
-    applied: Applied | None
-
-    @property
-    def basis(self) -> str:
-        """Of what a plan is made."""
-        return basis_of(
-            [
-                [[m.id, m.name, m.monitor, m.plan.digest] for m in self.models.values()],
-                [[r.name, r.kind, r.options] for r in self.receivers.values()],
-                None if self.applied is None else self.applied.number,
-            ]
-        )
-
-    def declared(self, kind: str) -> dict[str, Any]:
-        """What the files that were applied last declare of a kind, by name."""
-        document = {} if self.applied is None else self.applied.document
-        return {each["name"]: each for each in document.get(kind, [])}
 
 
 class Configure:
@@ -87,12 +63,12 @@ class Configure:
         """What applying this would do. Raises: ConfigurationError with every fault."""
         configuration = checked.good()
         with self._records.read() as connection:
-            now = _now(connection)
+            now = now_of(connection)
         with self._telling(checked) as faults:
             for monitor in configuration.monitors:
                 with faults.of("monitors", monitor.name):
                     self._prepared(monitor, now, None)
-        return self._plan(configuration, now)
+        return plan_of(configuration, now, self._register.digest_of_reference)
 
     def apply(
         self,
@@ -112,10 +88,10 @@ class Configure:
         configuration = checked.good()
         rows = {reference_digest(table): table for table in tables}
         with self._records.read() as connection:
-            now = _now(connection)
+            now = now_of(connection)
         if basis not in (None, now.basis):
             raise ConfigurationError("the server has changed since this plan was made; plan anew")
-        plan = self._plan(configuration, now)
+        plan = plan_of(configuration, now, self._register.digest_of_reference)
         if plan.deletes and not delete:
             names = ", ".join(each.name for each in plan.deletes)
             raise NotAllowedError(
@@ -133,7 +109,7 @@ class Configure:
     def export(self) -> dict[str, Any]:
         """What the server has, as one file that `check` takes and `plan` finds unchanged."""
         with self._records.read() as connection:
-            now = _now(connection)
+            now = now_of(connection)
         monitors = []
         for record in now.models.values():
             digest = self._register.digest_of_reference(record)
@@ -144,7 +120,12 @@ class Configure:
             for receiver in now.receivers.values()
             if (document := receiver_document(receiver)) is not None
         ]
-        return {"apiVersion": "tocsin/v1", "monitors": monitors, "receivers": receivers}
+        return {
+            "apiVersion": API_VERSION,
+            "monitors": monitors,
+            "receivers": receivers,
+            **strict_routing(now.routing or {}),
+        }
 
     def history(self) -> list[Applied]:
         """The configurations that were applied, the newest first."""
@@ -161,7 +142,7 @@ class Configure:
         configuration: Configuration,
         plan: Plan,
         prepared: Sequence[Addition | Change],
-        now: _Now,
+        now: Now,
         actor: str,
     ) -> int | None:
         same = now.applied is not None and now.applied.digest == configuration.digest
@@ -169,7 +150,7 @@ class Configure:
             return None
         at = self._clock()
         with self._records.write() as connection:
-            if _now(connection).basis != now.basis:
+            if now_of(connection).basis != now.basis:
                 raise ConfigurationError("somebody else changed the server meanwhile; plan anew")
             for each in prepared:
                 if isinstance(each, Addition):
@@ -207,50 +188,13 @@ class Configure:
         elif thing.kind == "receivers":
             receiver = parse_receiver(thing.name, configuration.receivers[thing.name])
             outbox.set_receiver(connection, receiver)
-
-    def _plan(self, configuration: Configuration, now: _Now) -> Plan:
-        things: list[Planned] = []
-        missing: list[str] = []
-        for monitor in configuration.monitors:
-            reference = self._reference_changes(monitor, now)
-            things.append(_planned_monitor(monitor, now, reference))
-            if reference is not None and (digest := (monitor.reference or {}).get("sha256")):
-                missing.append(digest)
-        kept = {monitor.name for monitor in configuration.monitors}
-        things += [
-            _removed_monitor(name, now)
-            for name in now.declared("monitors")
-            if name not in kept and name in now.models
-        ]
-        things += [_planned_receiver(n, d, now) for n, d in configuration.receivers.items()]
-        things += [
-            _removed_receiver(name, now)
-            for name in now.declared("receivers")
-            if name not in configuration.receivers and name in now.receivers
-        ]
-        return Plan(tuple(things), now.basis, tuple(missing))
-
-    def _reference_changes(self, monitor: DeclaredMonitor, now: _Now) -> Difference | None:
-        """How the reference of a monitor changes, None where it stays."""
-        record, said = now.models.get(monitor.name), monitor.reference
-        if record is None:
-            return None if said is None else Difference("reference", None, _spoken(said))
-        if said is None:
-            return None
-        if "dataset" in said:
-            last = now.declared("monitors").get(monitor.name, {})
-            same = (last.get("reference"), last.get("model")) == (
-                dict(said),
-                monitor.document.get("model"),
-            )
-            return None if same else Difference("reference", "as it is", _spoken(said))
-        before = self._register.digest_of_reference(record)
-        if said.get("sha256") == before:
-            return None
-        return Difference("reference", {"sha256": before}, _spoken(said))
+        elif thing.kind == ROUTING:
+            document = None if removed else dict(configuration.single)
+            routing.set_document(connection, document, now=now)
+            changes.announce(connection, "routing", now=now)
 
     def _prepared(
-        self, monitor: DeclaredMonitor, now: _Now, rows: Mapping[str, pa.Table] | None
+        self, monitor: DeclaredMonitor, now: Now, rows: Mapping[str, pa.Table] | None
     ) -> Addition | Change | None:
         """All that takes long of adding or changing a monitor, None where it stays.
 
@@ -259,7 +203,7 @@ class Configure:
         """
         record = now.models.get(monitor.name)
         document = dict(monitor.document)
-        changed = self._reference_changes(monitor, now)
+        changed = reference_changes(monitor, now, self._register.digest_of_reference)
         if record is None and monitor.reference is None:
             raise ConfigurationError(
                 "a new monitor needs a `reference`: rows with features, label and output, as "
@@ -339,80 +283,6 @@ def _check_can_come(monitor: DeclaredMonitor) -> None:
             "the server reads no files; send the rows with PUT /api/v1/apply and their `sha256` "
             "beside `file`, as `tocsin apply` does"
         )
-
-
-def _now(connection: Connection) -> _Now:
-    found = {record.name: record for record in models.all_models(connection)}
-    return _Now(
-        models=found,
-        counts={
-            name: models.counts(connection, record.id).get("predictions", 0)
-            for name, record in found.items()
-        },
-        open_alerts={
-            name: alerts.open_by_rule(connection, record.id) for name, record in found.items()
-        },
-        receivers={receiver.name: receiver for receiver in outbox.all_receivers(connection)},
-        waiting=outbox.open_by_receiver(connection),
-        applied=applied.newest(connection),
-    )
-
-
-def _planned_monitor(monitor: DeclaredMonitor, now: _Now, reference: Difference | None) -> Planned:
-    name, record = monitor.name, now.models.get(monitor.name)
-    if record is None:
-        return Planned("monitors", name, Action.ADDED, () if reference is None else (reference,))
-    same = meaning_of_monitor(record.monitor) == meaning_of_monitor(monitor.document)
-    if same and reference is None:
-        return Planned("monitors", name, Action.UNCHANGED)
-    told = [] if reference is None else [reference]
-    if not same:
-        was = strict_monitor(name, record.monitor)
-        told += differences(was, strict_monitor(name, monitor.document))
-    costs = tuple(_costs(monitor, record, now, anew=reference is not None))
-    return Planned("monitors", name, Action.CHANGED, tuple(told), costs)
-
-
-def _costs(
-    monitor: DeclaredMonitor, record: ModelRecord, now: _Now, *, anew: bool
-) -> Iterator[str]:
-    before = parse_monitor(record.name, record.monitor)
-    after = parse_monitor(record.name, dict(monitor.document))
-    rows = now.counts[record.name]
-    if anew or is_made_anew(before, after):
-        yield f"profiles are made anew from the {rows:,} predictions of the lake"
-    kept = {rule.name for rule in after.rules}
-    for rule, count in now.open_alerts[record.name].items():
-        if rule not in kept:
-            alerts_of = "alert of it ends" if count == 1 else "alerts of it end"
-            yield f"rule {rule} goes, and {count} open {alerts_of}"
-
-
-def _removed_monitor(name: str, now: _Now) -> Planned:
-    rows = now.counts[name]
-    cost = f"the model goes with its {rows:,} predictions, numbers and incidents, for good"
-    return Planned("monitors", name, Action.REMOVED, costs=(cost,), deletes=rows)
-
-
-def _planned_receiver(name: str, document: Mapping[str, Any], now: _Now) -> Planned:
-    before = now.receivers.get(name)
-    if before is None:
-        return Planned("receivers", name, Action.ADDED)
-    if before == parse_receiver(name, document):
-        return Planned("receivers", name, Action.UNCHANGED)
-    was = receiver_document(before) or {before.kind: before.options}
-    told = differences(was, document)
-    return Planned("receivers", name, Action.CHANGED, tuple(told))
-
-
-def _removed_receiver(name: str, now: _Now) -> Planned:
-    waiting = now.waiting.get(name, 0)
-    costs = (f"{waiting:,} messages wait for it and will not be sent",) if waiting else ()
-    return Planned("receivers", name, Action.REMOVED, costs=costs)
-
-
-def _spoken(reference: Mapping[str, str]) -> dict[str, str]:
-    return dict(reference)
 
 
 def _record(

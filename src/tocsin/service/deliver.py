@@ -2,23 +2,38 @@
 
 import logging
 import random
-from collections.abc import Callable
+import threading
+from collections import Counter
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+from sqlalchemy.engine import Connection
 
 from tocsin.errors import DeliveryError
-from tocsin.notify import Message, Outside, sender
-from tocsin.records import Records, outbox
-from tocsin.records.outbox import Claim, DeliveryState, Receiver
+from tocsin.notify import Message, Outside, Receipt, sender
+from tocsin.notify.told import cancels, fired_and_resolved
+from tocsin.records import Records, letters, outbox
+from tocsin.records.outbox import Claim, DeliveryState, Ended, Receiver
 from tocsin.service.clock import Clock
-from tocsin.values import HOUR, MINUTE, SECOND
+from tocsin.service.fall_back import fall_back
+from tocsin.service.gates import Gates
+from tocsin.values import MINUTE, SECOND
 
 LEASE = MINUTE
-_FIRST_DELAY, _LONGEST_DELAY, _GIVE_UP = 2 * SECOND, 15 * MINUTE, 72 * HOUR
+# How many receivers may be slow at the same time without others noticing.
+THREADS = 6
+_FIRST_DELAY, _LONGEST_DELAY = 2 * SECOND, 15 * MINUTE
+_SWEEP_EVERY = SECOND
+# Whoever gets both merges them by key, and wants both.
+_PAIRED = ("pagerduty", "alertmanager")
 
 _log = logging.getLogger(__name__)
+_Way = tuple[Claim, Receiver | None, Mapping[str, str] | None]
 
 
 class Deliver:
-    """Sends one message at a time."""
+    """Sends messages: one in the caller's thread, or as many as there are threads beside it."""
 
     def __init__(
         self,
@@ -26,43 +41,204 @@ class Deliver:
         clock: Clock,
         outside: Outside,
         jitter: Callable[[], float] = random.random,
+        picture: Callable[[dict[str, Any]], bytes | None] = lambda _: None,
+        lease: int = LEASE,
     ) -> None:
+        """lease: longer than any receiver is waited for, microseconds."""
         self._records = records
         self._clock = clock
         self._outside = outside
         self._jitter = jitter
+        self._picture = picture
+        self._lease = lease
+        self._gates = Gates()
+        # Of the gates and the counts; a claim and its gate are one step.
+        self._lock = threading.Lock()
+        self._counts: Counter[tuple[str, str]] = Counter()
+        self._slots = threading.Semaphore(THREADS)
+        self._pool: ThreadPoolExecutor | None = None
+        self._swept_at = 0
 
     def deliver(self) -> bool:
         """Send the oldest message that is due; False when there was none."""
-        with self._records.write() as connection:
-            claimed = outbox.claim(connection, now=self._clock(), lease=LEASE)
+        self._sweep()
+        way = self._next()
+        if way is not None:
+            self._send(way)
+        return way is not None
+
+    def dispatch(self) -> bool:
+        """Begin to send what is due, as far as there are threads; False when there was nothing."""
+        self._pool = self._pool or ThreadPoolExecutor(THREADS, thread_name_prefix="tocsin-send")
+        self._sweep()
+        begun = False
+        while self._slots.acquire(blocking=False):
+            way = None
+            try:
+                way = self._next()
+            finally:
+                if way is None:
+                    self._slots.release()
+            if way is None:
+                break
+            self._pool.submit(self._send_beside, way)
+            begun = True
+        return begun
+
+    def close(self) -> None:
+        """Wait for what is being sent."""
+        if self._pool is not None:
+            self._pool.shutdown()
+            self._pool = None
+
+    @property
+    def counts(self) -> dict[tuple[str, str], int]:
+        """How many tries ended how since the start, by receiver and outcome."""
+        with self._lock:
+            return dict(self._counts)
+
+    def _sweep(self) -> None:
+        """Now and then: tell others of what is not taken, and give up what waited too long."""
+        now = self._clock()
+        if abs(now - self._swept_at) < _SWEEP_EVERY:
+            return
+        self._swept_at = now
+        fall_back(self._records, now)
+        with self._records.read() as connection:
+            overdue = letters.overdue(connection, now=now)
+        for name in overdue:
+            # Only where it was tried since the start: who was away for days begins anew.
+            if self._gates.is_broken(name):
+                with self._records.write() as connection:
+                    given_up = letters.expire(connection, name, now=now)
+                self._counted(name, DeliveryState.DEAD, given_up)
+
+    def _next(self) -> _Way | None:
+        """A message that is now ours to send, and its gate entered."""
+        with self._lock, self._records.write() as connection:
+            now = self._clock()
             receivers = {r.name: r for r in outbox.all_receivers(connection)}
-        if claimed is None:
+            shut = self._gates.shut(((r.name, r.kind) for r in receivers.values()), now)
+            while True:
+                claimed = outbox.claim(connection, now=now, lease=self._lease, without=shut)
+                if claimed is None:
+                    return None
+                receiver = receivers.get(claimed.receiver)
+                if not self._is_over(connection, claimed, receiver, now):
+                    break
+            self._gates.enter(claimed.receiver, receiver.kind if receiver else "", now)
+            return claimed, receiver, outbox.thread(connection, claimed.order_key)
+
+    def _is_over(
+        self, connection: Connection, claimed: Claim, receiver: Receiver | None, now: int
+    ) -> bool:
+        """Whether a message need not be sent, as what it tells is over before anybody heard."""
+        follows = outbox.followers(connection, claimed)
+        if (
+            receiver is None
+            or receiver.kind == "log"
+            or claimed.maybe_taken
+            or claimed.standing
+            or not follows
+        ):
             return False
-        state, due_at, error = self._try(claimed, receivers.get(claimed.receiver))
-        with self._records.write() as connection:
-            outbox.finish(connection, claimed, state, due_at=due_at, error=error)
+        later_id, later = follows[0]
+        critical = claimed.payload.get("severity") == "critical"
+        if not cancels(claimed.payload, later) or (critical and receiver.kind in _PAIRED):
+            return False
+        over = Ended(DeliveryState.CANCELLED, error="it was over before it could be sent")
+        outbox.finish(connection, claimed, over, now=now)
+        if critical:
+            both = fired_and_resolved(claimed.payload, later)
+            outbox.change(connection, later_id, payload=both)
+        else:
+            values = {"state": DeliveryState.CANCELLED, "last_error": over.error}
+            outbox.change(connection, later_id, **values)
         return True
 
-    def _try(
-        self, claimed: Claim, receiver: Receiver | None
-    ) -> tuple[DeliveryState, int | None, str | None]:
-        if receiver is None:
-            return DeliveryState.DEAD, None, f"there is no receiver {claimed.receiver!r} any more"
-        message = Message(claimed.message_id, claimed.payload, self._clock(), claimed.target)
+    def _send_beside(self, way: _Way) -> None:
         try:
-            sender(receiver.kind, receiver.options, self._outside)(message)
-        except DeliveryError as error:
-            now = self._clock()
-            if error.permanent or now - claimed.created_at > _GIVE_UP:
-                _log.error("gave up on %s for %s: %s", message.id, receiver.name, error)
-                return DeliveryState.DEAD, None, str(error)
-            _log.warning("%s for %s is tried again: %s", message.id, receiver.name, error)
-            return DeliveryState.PENDING, now + self._delay(claimed.attempts, error), str(error)
-        return DeliveryState.DELIVERED, None, None
+            self._send(way)
+        except Exception:  # noqa: BLE001 - the thread's entry point: the lease ends, and it is tried again
+            _log.exception("%s could not be recorded", way[0].message_id)
+        finally:
+            self._slots.release()
+
+    def _send(self, way: _Way) -> None:
+        claimed, receiver, thread = way
+        error, receipt = None, Receipt()
+        try:
+            receipt = self._try(claimed, receiver, thread)
+        except DeliveryError as told:
+            error = told
+        except Exception as fault:  # noqa: BLE001 - ours, or of a library: no message may be lost
+            _log.exception("%s for %s failed", claimed.message_id, claimed.receiver)
+            error = DeliveryError(f"{type(fault).__name__}: {fault}", permanent=False)
+        now = self._clock()
+        ended = (
+            self._ended(claimed, receipt, now)
+            if error is None
+            else self._failed(claimed, error, now)
+        )
+        with self._lock:
+            self._gates.leave(claimed.receiver, error, now)
+        with self._records.write() as connection:
+            mine = outbox.finish(connection, claimed, ended, now=now)
+            if mine and error is not None and error.gone and receiver is not None:
+                outbox.disable(connection, receiver.name, str(error))
+        if mine:
+            outcome = "failed" if ended.state is DeliveryState.PENDING else ended.state
+            self._counted(claimed.receiver, "failed" if error and ended.due_at else outcome)
+
+    def _try(
+        self, claimed: Claim, receiver: Receiver | None, thread: Mapping[str, str] | None
+    ) -> Receipt:
+        """The receipt of a message. Raises: DeliveryError."""
+        if receiver is None:
+            raise DeliveryError(
+                f"there is no receiver {claimed.receiver!r} any more", permanent=True
+            )
+        if receiver.disabled is not None:
+            raise DeliveryError(
+                f"{receiver.name} is disabled ({receiver.disabled}); put it again to enable it",
+                permanent=True,
+            )
+        message = Message(
+            claimed.message_id,
+            claimed.payload,
+            self._clock(),
+            claimed.target,
+            thread,
+            self._picture(claimed.payload) if receiver.kind == "email" else None,
+            claimed.created_at,
+        )
+        return sender(receiver.kind, receiver.options, self._outside)(message)
+
+    def _ended(self, claimed: Claim, receipt: Receipt, now: int) -> Ended:
+        again = receipt.again_after_s
+        since = now - claimed.created_at
+        if again is None or (receipt.until_s is not None and since >= receipt.until_s * SECOND):
+            return Ended(DeliveryState.DELIVERED, receipt=receipt.thread)
+        due_at = now + round(again * SECOND)
+        return Ended(DeliveryState.STANDING, due_at=due_at, receipt=receipt.thread)
+
+    def _failed(self, claimed: Claim, error: DeliveryError, now: int) -> Ended:
+        given_up = not claimed.standing and now > claimed.expires_at
+        if error.permanent or given_up:
+            _log.error("gave up on %s for %s: %s", claimed.message_id, claimed.receiver, error)
+            return Ended(DeliveryState.DEAD, error=str(error), maybe_taken=error.maybe_taken)
+        _log.warning("%s for %s is tried again: %s", claimed.message_id, claimed.receiver, error)
+        due_at = now + self._delay(claimed.attempts, error)
+        state = DeliveryState.STANDING if claimed.standing else DeliveryState.PENDING
+        return Ended(state, due_at=due_at, error=str(error), maybe_taken=error.maybe_taken)
 
     def _delay(self, attempts: int, error: DeliveryError) -> int:
         if error.retry_after_s is not None:
             return round(error.retry_after_s * SECOND)
         longest = min(_FIRST_DELAY << min(attempts - 1, 20), _LONGEST_DELAY)
         return round(longest * self._jitter())
+
+    def _counted(self, receiver: str, outcome: str, n: int = 1) -> None:
+        if n:
+            with self._lock:
+                self._counts[receiver, str(outcome)] += n

@@ -13,9 +13,10 @@ from tocsin.records.alerts import Episode
 from tocsin.records.evaluations import Evaluation
 from tocsin.records.models import ModelRecord
 from tocsin.rules import Rule, Span
-from tocsin.service.diagnose import Cause, diagnose
+from tocsin.service.diagnose import Diagnosis
+from tocsin.service.grouped import StoredCause, about, regroup, stored, with_later
 from tocsin.service.happenings import Happening, Kind
-from tocsin.service.message import describe
+from tocsin.service.message import describe, named
 from tocsin.service.notify import Notify
 from tocsin.service.quality import column_of
 from tocsin.service.signals import readings, title
@@ -39,6 +40,8 @@ class Acting:
         self._monitor = monitor
         self._notify = notify
         self._now = now
+        self._features = frozenset(bins.name for bins in record.plan.features)
+        self._diagnosis = Diagnosis(connection, record, monitor)
         self._windows = {
             (spec.size, evaluation.window.end): evaluation
             for spec, part in found.items()
@@ -62,56 +65,56 @@ class Acting:
             alerts.update_episode(self._connection, episode.id, retracted=happening.retracted)
             self._tell(episode.id, happening)
 
-    def look_again(self, evaluation: Evaluation) -> None:
-        """Rank the causes of the open incident on a later window; the surer ranking is kept."""
-        connection, record = self._connection, self._record
-        incident = alerts.open_incident(connection, record.id)
-        if incident is None:
+    def look_again(self, rule: Rule, instance: str, evaluation: Evaluation) -> None:
+        """Rank the causes of an alert on a window of it in breach."""
+        connection, end = self._connection, evaluation.window.end
+        episode = alerts.episode_at(connection, self._record.id, rule.name, instance, end)
+        if episode is None:
             return
-        causes = self._causes(evaluation)
-        if not causes:
+        of = about(instance, self._features)
+        before = episode.causes
+        causes = with_later(before, self._causes(evaluation, instance), of)
+        if causes == before:
             return
-        before = incident.causes[0] if incident.causes else None
-        if before is not None and before["score"] >= causes[0].score:
-            return
-        alerts.update_incident(connection, incident.id, **_ranked(causes, evaluation.window))
-        if before is None or before["sentence"] != causes[0].sentence:
-            alerts.note(
-                connection,
-                incident.id,
-                event_time=evaluation.window.end,
-                now=self._now,
-                kind="cause",
-                text=f"More is known of the cause: {causes[0].sentence}",
+        alerts.update_episode(connection, episode.id, causes=causes)
+        regroup(connection, episode.incident_id, self._features, evaluation.window)
+        if not before or not _same_suspect(before[0], causes[0]):
+            self._note(
+                episode.incident_id,
+                end,
+                "cause",
+                f"More is known of why {named(rule.name, instance)} fired: {causes[0]['sentence']}",
             )
-        changes.announce(connection, f"incident/{incident.id}", now=self._now)
+        changes.announce(connection, f"incident/{episode.incident_id}", now=self._now)
 
     def _fired(self, happening: Happening) -> None:
-        rule, span = happening.rule, happening.span
+        rule, span, instance = happening.rule, happening.span, happening.instance
         assert rule is not None
         assert span is not None
         evaluation = self._evaluation(rule.window, span.fired)
-        about = "" if rule.by else happening.instance
-        causes = () if evaluation is None else self._causes(evaluation, about)
-        text = happening.text or self._said(rule, happening.instance, evaluation)
+        name = title(rule, instance, self._monitor)
         episode = Episode(
             id=uuid7(),
-            incident_id=self._incident(happening, rule, span, causes),
+            incident_id=self._incident(name, rule, span),
             rule=rule.name,
-            instance=happening.instance,
+            instance=instance,
             severity=rule.severity,
             category=rule.category,
             started=span.started,
             fired=span.fired,
             resolved=None,
-            text=text,
-            labels=labels_of(rule, happening.instance, self._record.name),
+            text=happening.text or self._said(rule, instance, evaluation),
+            labels=labels_of(rule, instance, self._record.name),
             summary=rule.summary,
             runbook_url=rule.runbook_url,
             late=happening.late,
+            title=name,
+            causes=[] if evaluation is None else self._causes(evaluation, instance),
         )
         alerts.add_episode(self._connection, self._record.id, episode)
-        self._begun[rule.name, happening.instance, span.fired] = episode.id
+        window = Window(span.fired - rule.window, span.fired)
+        regroup(self._connection, episode.incident_id, self._features, window)
+        self._begun[rule.name, instance, span.fired] = episode.id
         self._tell(episode.id, happening)
 
     def _begun_by(self, happening: Happening) -> Episode:
@@ -121,23 +124,21 @@ class Acting:
         key = (happening.rule.name, happening.instance, happening.span.fired)
         return alerts.episode(self._connection, self._begun[key])
 
-    def _incident(
-        self, happening: Happening, rule: Rule, span: Span, causes: Sequence[Cause]
-    ) -> int:
+    def _incident(self, name: str, rule: Rule, span: Span) -> int:
         """The incident of the time in which an alert fired; a new one if there is none."""
         connection, record = self._connection, self._record
-        window = Window(span.fired - rule.window, span.fired)
         found = alerts.incident_over(connection, record.id, span.fired, span.resolved)
-        ranked = _ranked(causes, window)
         if found is None:
             return alerts.add_incident(
                 connection,
                 record.id,
                 severity=rule.severity,
-                title=title(rule, happening.instance, self._monitor),
+                title=name,
                 opened=span.fired,
                 opened_at=self._now,
-                **ranked,
+                causes=[],
+                window_size=rule.window,
+                window_end=span.fired,
             )
         severity = alerts.more_severe(found.severity, rule.severity)
         reopened: dict[str, Any] = {"resolved": None, "resolved_at": None}
@@ -150,9 +151,7 @@ class Acting:
                 "unacknowledged",
                 f"It is {severity} now: the acknowledgement of {found.acknowledged_by} ends",
             )
-        # An incident keeps the causes it has when a later alert finds none.
-        kept = {} if found.causes and (not causes or found.resolved is not None) else ranked
-        alerts.update_incident(connection, found.id, severity=severity, **reopened, **kept)
+        alerts.update_incident(connection, found.id, severity=severity, **reopened)
         return found.id
 
     def _resolved(self, episode: Episode, happening: Happening) -> None:
@@ -224,24 +223,10 @@ class Acting:
         told = readings(rule, evaluation, self._monitor, known={instance})
         return next((reading.text for name, reading in told if name == instance), "")
 
-    def _causes(self, evaluation: Evaluation, *more: str) -> tuple[Cause, ...]:
-        if evaluation.rows == 0:
-            return ()
-        about = self._about(*more)
-        return diagnose(self._connection, self._record, self._monitor, evaluation, about=about)
-
-    def _about(self, *more: str) -> frozenset[str]:
-        """The columns that open alerts, and `more`, are about; none if one is about all."""
-        columns = [column_of(instance) for instance in more]
-        incident = alerts.open_incident(self._connection, self._record.id)
-        if incident is not None:
-            episodes = alerts.episodes_of(self._connection, incident.id)
-            columns += [
-                e.labels.get("feature", "") if e.labels else column_of(e.instance)
-                for e in episodes
-                if e.resolved is None
-            ]
-        return frozenset(columns) if all(columns) else frozenset()
+    def _causes(self, evaluation: Evaluation, instance: str) -> list[StoredCause]:
+        """Why a window is as it is, for an alert on this instance."""
+        of = about(instance, self._features)
+        return stored(self._diagnosis.causes(evaluation, about=of), evaluation.window)
 
 
 def labels_of(rule: Rule, instance: str, model: str) -> dict[str, str]:
@@ -263,10 +248,5 @@ def labels_of(rule: Rule, instance: str, model: str) -> dict[str, str]:
     return {**found, "feature": feature} if feature else found
 
 
-def _ranked(causes: Sequence[Cause], window: Window) -> dict[str, Any]:
-    """What an incident stores of its causes, and the window they were ranked on."""
-    return {
-        "causes": [cause.to_dict() for cause in causes],
-        "window_size": window.end - window.start,
-        "window_end": window.end,
-    }
+def _same_suspect(one: StoredCause, other: StoredCause) -> bool:
+    return (one["kind"], one["feature"]) == (other["kind"], other["feature"])

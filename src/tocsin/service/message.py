@@ -1,8 +1,9 @@
 """What is told about an alert: one sentence, and the payload of a notification."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
+from tocsin.notify.template import filled_in
 from tocsin.records.alerts import Episode, Incident
 from tocsin.routing import Tell
 from tocsin.values import isoformat
@@ -18,6 +19,11 @@ _WORDS = {
     "resolved": "resolved",
     "revised": "was looked at again",
 }
+
+
+def named(rule: str, instance: str) -> str:
+    """An alert in words."""
+    return f"{rule} for `{instance}`" if instance else rule
 
 
 def describe(episode: Episode, event: str, why: str = "") -> str:
@@ -51,15 +57,18 @@ def notification(
     tell: Tell = Tell.NEW,
     reason: str = "",
     news: str = "",
+    facts: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
     """The payload that receivers get of one alert; its fields only ever grow.
 
     tell, reason: why they get it now, where that is not only that it fired or is over. news: what
-    happened last.
+    happened last. facts: as `facts_of` has them.
     """
+    facts = facts or {}
+    summary, fault = summary_of(episode, **facts)
     causes = [
         {key: cause[key] for key in ("kind", "feature", "score", "verdict", "sentence")}
-        for cause in incident.causes[:3]
+        for cause in episode.causes[:3]
     ]
     return {
         "version": PAYLOAD_VERSION,
@@ -78,12 +87,30 @@ def notification(
         "category": episode.category,
         "text": episode.text,
         "labels": episode.labels,
-        "summary": episode.summary,
+        "summary": summary,
         "runbook_url": episode.runbook_url,
         "window_end": isoformat(window_end),
+        "facts": dict(facts),
         "causes": causes,
         "url": f"{base_url}/incidents/{incident.id}",
+        **({"note": f"The summary of the rule could not be made: {fault}"} if fault else {}),
     }
+
+
+def summary_of(episode: Episode, **numbers: Any) -> tuple[str, str | None]:
+    """What the rule says to people, filled in; empty with the reason where that is impossible.
+
+    numbers: such as `value` and `n`, where the alert is about a number.
+    """
+    about = {
+        "alert": episode.rule,
+        "model": episode.labels.get("model", ""),
+        "instance": episode.instance,
+        "severity": episode.severity,
+        "text": episode.text,
+        "labels": episode.labels,
+    }
+    return filled_in(episode.summary, {**about, **numbers})
 
 
 def group_notification(

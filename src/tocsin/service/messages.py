@@ -10,6 +10,7 @@ from tocsin.records import alerts, outbox
 from tocsin.records.notices import FIRED, Group, Told
 from tocsin.records.outbox import Receiver
 from tocsin.routing import Tell
+from tocsin.service.facts import facts_of
 from tocsin.service.message import group_notification, notification
 
 RESOLVED = "resolved"
@@ -117,4 +118,5 @@ class Messages:
             tell=letter.tell,
             reason=letter.reason,
             news=standing.event,
+            facts=facts_of(connection, incident, standing.episode, standing.window_end),
         )

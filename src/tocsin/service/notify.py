@@ -12,25 +12,27 @@ from functools import cached_property
 
 from sqlalchemy.engine import Connection
 
-from tocsin.records import Records, alerts, notices, outbox, routing, silences
+from tocsin.records import Records, alerts, changes, notices, outbox, routing, silences
 from tocsin.records.alerts import Episode, Incident
 from tocsin.records.notices import FIRED, Group, Told
 from tocsin.records.outbox import Receiver
 from tocsin.routing import (
     GROUP_INTERVAL,
     Alert,
+    Branch,
     Decision,
     Route,
     Silence,
     Tell,
     decide,
+    escalated_to,
     next_flush,
     told_by,
 )
 from tocsin.service.clock import Clock
 from tocsin.service.messages import Letter, Messages
 from tocsin.service.routing import InForce, hold_of, in_force, may_be_inhibited, sources_of
-from tocsin.values import SECOND
+from tocsin.values import SECOND, format_duration
 
 # Groups of one transaction: what others wait for at most.
 _MOST_GROUPS = 10
@@ -100,14 +102,17 @@ class Notify:
         letters: list[Letter] = []
         intervals: list[int] = []
         for told in notices.open_of_group(look.connection, group.id):
-            branch = told_by(look.force.tree, told.standing.episode.labels).get(told.receiver)
+            branch, escalated = look.branch(told)
             route = None if branch is None else branch.route
             made = look.decided(told, route)
             _remember(look, told, made)
             if made.tell is not None:
-                letters.append(Letter(told, made.tell, _reason(told, made.tell, route)))
+                reason = _reason(told, made.tell, route, escalated=escalated)
+                letters.append(Letter(told, made.tell, reason))
             if not made.closed:
                 intervals.append(GROUP_INTERVAL if route is None else route.group_interval)
+            if route is not None and not escalated and (told.notice.told or made.tell is not None):
+                intervals += _escalate(look, told, route)
         receiver = look.receivers.get(group.receiver) or Receiver(group.receiver, "", {})
         count = self._messages.put(look.connection, receiver, group, letters, now=look.now)
         again = look.now + min(intervals) if intervals else None
@@ -150,6 +155,22 @@ class _Look:
             now=self.now,
         )
 
+    def branch(self, told: Told) -> tuple[Branch | None, bool]:
+        """What leads to a receiver, and whether only because nobody took the alert."""
+        labels = told.standing.episode.labels
+        branch = told_by(self.force.tree, labels).get(told.receiver)
+        if branch is not None:
+            return branch, False
+        branch = escalated_to(self.force.tree, labels).get(told.receiver)
+        return branch, branch is not None
+
+    def is_left_alone(self, told: Told) -> bool:
+        """Whether an alert fires and nobody took it or put it off."""
+        incident = self._incident(told.standing.episode.incident_id)
+        snoozed = incident.snoozed_until is not None and incident.snoozed_until > self.now
+        firing = told.standing.episode.resolved is None
+        return firing and incident.acknowledged_by is None and not snoozed
+
     def _incident(self, number: int) -> Incident:
         if number not in self._incidents:
             found = alerts.incident(self.connection, number)
@@ -181,6 +202,38 @@ class _Look:
     def _over(self) -> dict[int, list[Alert]]:
         """By the window that targets saw last: many have seen the same."""
         return {}
+
+
+def _escalate(look: _Look, told: Told, route: Route) -> list[int]:
+    """Tell others of an alert that nobody took; until when it is looked for the next of them."""
+    if not look.is_left_alone(told):
+        return []
+    standing = told.standing
+    waiting = []
+    known = {
+        each.receiver for each in notices.open_of_episode(look.connection, standing.episode.id)
+    }
+    for step in route.escalate:
+        rest = standing.fired_at + step.unacked_for - look.now
+        if rest > 0:
+            waiting.append(rest)
+        elif step.receiver not in known:
+            labels = route.group(standing.episode.labels)
+            group = notices.group_of(look.connection, step.receiver, labels)
+            notices.open_notice(look.connection, standing.episode.id, step.receiver, group.id)
+            notices.set_flush(look.connection, group.id, look.now, now=look.now)
+            alerts.note(
+                look.connection,
+                standing.episode.incident_id,
+                event_time=standing.window_end,
+                now=look.now,
+                kind="escalated",
+                text=f"{standing.episode.rule} was escalated to {step.receiver}: nobody "
+                f"acknowledged it for {format_duration(step.unacked_for)}",
+            )
+            number = standing.episode.incident_id
+            changes.announce(look.connection, f"incident/{number}", now=look.now)
+    return waiting
 
 
 def _open(connection: Connection, force: InForce, episode: Episode) -> None:
@@ -236,8 +289,10 @@ def _remember(look: _Look, told: Told, made: Decision) -> None:
         notices.save_notice(look.connection, told, made.hold, closed=made.closed)
 
 
-def _reason(told: Told, tell: Tell, route: Route | None) -> str:
+def _reason(told: Told, tell: Tell, route: Route | None, *, escalated: bool) -> str:
     """Why it is told now, where that is not plain."""
+    if escalated and tell is Tell.NEW:
+        return "nobody has acknowledged it"
     held = told.notice.held
     if tell is Tell.RELEASED and held is not None:
         return f"it was {held.words}"

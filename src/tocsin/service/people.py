@@ -7,11 +7,12 @@ from dataclasses import dataclass
 from sqlalchemy.engine import Connection
 
 from tocsin.errors import InvalidInputError, UnknownIncidentError
-from tocsin.records import Records, alerts, changes
+from tocsin.records import Records, alerts, changes, models
 from tocsin.records.alerts import Incident, Verdict
 from tocsin.records.audit import UNKNOWN
 from tocsin.service.clock import Clock
-from tocsin.values import DAY, format_duration, isoformat
+from tocsin.service.grouped import regroup
+from tocsin.values import DAY, Window, format_duration, isoformat
 
 MOST_WORDS = 4_000
 _LONGEST_NAME = 200
@@ -130,6 +131,10 @@ class People:
                 severity=alerts.more_severe(other.severity, act.incident.severity),
                 resolved=max(ended) if ended and len(ended) == len(ends) else None,
             )
+            record = models.model_named(act.connection, other.model)
+            features = [bins.name for bins in record.plan.features]
+            window = Window(other.window_end - other.window_size, other.window_end)
+            regroup(act.connection, into, features, window)
             act.note("merged", f"Merged into incident {into}", note)
             act.note("merged", f"Incident {number} was merged into this one", note, of=other)
             changes.announce(act.connection, f"incident/{into}", now=act.now)

@@ -17,6 +17,7 @@ from tocsin.records.alerts import Incident
 from tocsin.records.evaluations import Evaluation
 from tocsin.records.models import ModelRecord
 from tocsin.registry.results import ResultPoint, Results, plain_name
+from tocsin.service.grouped import cause_document
 from tocsin.service.series import measured_series
 from tocsin.service.versions import drift_of_version
 from tocsin.values import DAY, Bounded, Measure, WindowSpec, format_duration, isoformat
@@ -250,7 +251,8 @@ def _version_topic(incident: Incident) -> str:
 
 
 def _state(incident: Incident) -> str:
-    return f"{incident.window_end}/{incident.resolved}"
+    told = f"{incident.title}/{len(incident.causes)}"
+    return f"{incident.window_end}/{incident.resolved}/{told}"
 
 
 def _report(incident: Incident) -> dict[str, Any]:
@@ -263,13 +265,16 @@ def _report(incident: Incident) -> dict[str, Any]:
         "resolved": None if incident.resolved is None else isoformat(incident.resolved),
         "window": format_duration(incident.window_size),
         "window_end": isoformat(incident.window_end),
-        "causes": incident.causes,
+        "causes": [cause_document(cause) for cause in incident.causes],
     }
 
 
 def _text(incident: Incident) -> str:
     over = "open" if incident.resolved is None else f"over at {isoformat(incident.resolved)}"
-    causes = "\n".join(f"{i}. {cause['sentence']}" for i, cause in enumerate(incident.causes, 1))
+    causes = "\n".join(
+        f"{i}. {cause['sentence']} ({cause['window']} until {cause['window_end']})"
+        for i, cause in enumerate(map(cause_document, incident.causes), 1)
+    )
     return (
         f"# {incident.model}: {incident.title}\n\n"
         f"Incident {incident.id}, {incident.severity}, since {isoformat(incident.opened)}, "

@@ -27,6 +27,12 @@ class Receivers:
         """Add or replace a receiver. Raises: InvalidInputError."""
         receiver = parse_receiver(name, document)
         with self._records.write() as connection:
+            known = {other.name for other in outbox.all_receivers(connection)}
+            if receiver.fallback is not None and receiver.fallback not in known - {name}:
+                raise InvalidInputError(
+                    f"receiver {name!r} falls back to {receiver.fallback!r}, which is no other "
+                    f"receiver; there are {', '.join(sorted(known - {name}))}"
+                )
             outbox.set_receiver(connection, receiver)
         return receiver
 
@@ -50,7 +56,7 @@ class Receivers:
         payload = _test_payload(test_id, now, self._base_url)
         receiver = known[name]
         for target in receiver.targets:
-            message = Message(f"{test_id}.test", payload, now, target)
+            message = Message(f"{test_id}.test", payload, now, target, written_at=now)
             try:
                 sender(receiver.kind, receiver.options, self._outside)(message)
             except DeliveryError as error:

@@ -32,6 +32,8 @@ _RATES = FEATURE_CHECKS | MODEL_CHECKS
 # The instance that stands for all checks of the data that nothing was found of.
 REST = ""
 _OF_DRIFT = (DRIFT, PREDICTION_DRIFT, LABEL_DRIFT)
+# What is no number.
+VERDICTS = (*_OF_DRIFT, QUALITY)
 
 
 def readings(
@@ -179,7 +181,7 @@ def title(rule: Rule, instance: str, monitor: Monitor) -> str:
         return f"{instance} has drifted over {size}"
     if rule.metric == QUALITY:
         return f"{_checked(instance)} beyond what is expected over {size}"
-    name = _named(rule.metric, instance, monitor)
+    name = named(rule.metric, instance, monitor)
     if rule.value is None:
         both = sides(rule, monitor)
         side = "other" if len(both) > 1 else "higher" if both[0] > 0 else "lower"
@@ -199,7 +201,8 @@ def check_title(check: str) -> str:
     return "Number of rows" if check == VOLUME else _RATES[check].title
 
 
-def _named(metric: str, instance: str, monitor: Monitor) -> str:
+def named(metric: str, instance: str, monitor: Monitor) -> str:
+    """What a number is called."""
     if is_estimate(metric):
         return f"{monitor.metrics[plain_name(metric)].title}, estimated before labels,"
     named = monitor.named

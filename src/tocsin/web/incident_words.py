@@ -10,11 +10,16 @@ from tocsin.service.views import IncidentDetail
 from tocsin.values import HOUR
 from tocsin.web.words import count, duration, lasting, percent
 
+# Causes that are about which rows came: how a loss goes with these is not to be known.
+_OF_ROWS = ("missing_rows", "more_rows", "repeats", "quarantine", "unknown_fields")
+
 
 def likelihood(cause: Mapping[str, Any]) -> str:
     """How sure a cause is, and how much of the change goes with it."""
     share = float(cause["share"])
     sure = str(cause["verdict"])
+    if cause["kind"] in _OF_ROWS:
+        return f"{sure.capitalize()}."
     if share >= 0.01:
         return f"{sure.capitalize()}; {percent(share)} of the change in loss goes with it."
     return f"{sure.capitalize()}; it goes with little of the change in loss so far."

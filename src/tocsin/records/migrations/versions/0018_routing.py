@@ -8,8 +8,8 @@ import sqlalchemy as sa
 from alembic import op
 from sqlalchemy.engine import Connection
 
-revision = "0021"
-down_revision = "0020"
+revision = "0018"
+down_revision = "0017"
 
 _KEY = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 

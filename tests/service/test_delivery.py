@@ -1,0 +1,372 @@
+"""What becomes of messages when receivers fail: cancelled, told to others, dead, sent again."""
+
+import json
+import threading
+import time
+from typing import Any
+
+import pytest
+from tests.service.conftest import LOOPBACK, PAYLOAD, Clock, Hook
+
+from tocsin.app import App
+from tocsin.errors import InvalidInputError
+from tocsin.notify import Outside
+from tocsin.records import letters, outbox
+from tocsin.records.outbox import Receiver
+from tocsin.service.deliver import Deliver
+from tocsin.service.fall_back import PATIENCE
+from tocsin.service.outgoing import Outgoing
+from tocsin.values import HOUR, MINUTE, SECOND
+
+
+def deliver(app: App, clock: Clock) -> Deliver:
+    return Deliver(app.records, clock, Outside(LOOPBACK), jitter=lambda: 1.0)
+
+
+def receivers(app: App, hook: Hook, **changes: dict[str, Any]) -> None:
+    """`first`, which falls back to `second`, and `second`; paths tell them apart."""
+    with app.records.write() as connection:
+        for name, fallback in (("second", None), ("first", "second")):
+            options = {"url": f"{hook.url}/{name}", **changes.get(name, {})}
+            outbox.set_receiver(connection, Receiver(name, "webhook", options, fallback))
+
+
+def put(app: App, clock: Clock, event: str, *, to: str = "first", **told: Any) -> None:
+    payload = {**PAYLOAD, "event": event, "episode": "e1", "severity": "warning", **told}
+    with app.records.write() as connection:
+        outbox.put(
+            connection,
+            receiver=to,
+            order_key=f"{to}/{payload['episode']}",
+            message_id=f"{payload['episode']}.{event}",
+            payload=payload,
+            now=clock.now,
+        )
+
+
+def states(app: App) -> list[tuple[str, str, str]]:
+    with app.records.read() as connection:
+        found = letters.listed(connection, state=None, receiver=None, limit=100)
+    return [(one.receiver, one.message_id, one.state) for one in reversed(found)]
+
+
+def all_of(sending: Deliver) -> None:
+    while sending.deliver():
+        pass
+
+
+def test_what_is_over_before_it_could_be_sent_is_not_sent(app: App, hook: Hook) -> None:
+    clock = Clock()
+    receivers(app, hook)
+    put(app, clock, "fired")
+    put(app, clock, "resolved")
+    all_of(deliver(app, clock))
+    assert hook.requests == []
+    assert [state for _, _, state in states(app)] == ["cancelled", "cancelled"]
+
+
+def test_a_critical_alert_that_is_over_is_told_in_one_message(app: App, hook: Hook) -> None:
+    clock = Clock()
+    receivers(app, hook)
+    put(app, clock, "fired", severity="critical", text="roc_auc 0.61")
+    put(app, clock, "resolved", severity="critical")
+    all_of(deliver(app, clock))
+    assert hook.ids == ["e1.resolved"]
+    told = json.loads(hook.requests[0][1])
+    assert told["event"] == "resolved"
+    assert told["title"].endswith("resolved since")
+    assert "roc_auc 0.61" in told["note"]
+
+
+def test_a_pager_hears_both_of_a_critical_alert(app: App, hook: Hook) -> None:
+    clock = Clock()
+    options = {"routing_key_env": "KEY", "url": hook.url}
+    with app.records.write() as connection:
+        outbox.set_receiver(connection, Receiver("first", "pagerduty", options))
+    told = {"severity": "critical", "category": "early", "instance": "", "incident": 1}
+    for event in ("fired", "resolved"):
+        put(app, clock, event, **told, window_end="2013-07-15T10:00:00Z")
+    outside = Outside(LOOPBACK, secrets={"KEY": "R0"}.get)
+    all_of(Deliver(app.records, clock, outside))
+    actions = [json.loads(body)["event_action"] for _, body in hook.requests]
+    assert actions == ["trigger", "resolve"]
+
+
+def test_what_may_have_arrived_is_not_cancelled(app: App, hook: Hook) -> None:
+    clock = Clock()
+    receivers(app, hook)
+    put(app, clock, "fired")
+    with app.records.write() as connection:
+        # Whoever claimed it has ended since, and nobody knows how far it came.
+        outbox.claim(connection, now=clock.now, lease=MINUTE)
+    put(app, clock, "resolved")
+    clock.now += 2 * MINUTE
+    all_of(deliver(app, clock))
+    assert hook.ids == ["e1.fired", "e1.resolved"]
+
+
+def test_what_was_refused_with_an_answer_is_cancelled(app: App, hook: Hook) -> None:
+    clock = Clock()
+    receivers(app, hook)
+    put(app, clock, "fired")
+    hook.statuses.append(503)
+    sending = deliver(app, clock)
+    all_of(sending)
+    put(app, clock, "resolved")
+    clock.now += MINUTE
+    all_of(sending)
+    assert hook.ids == ["e1.fired"]
+    assert [state for _, _, state in states(app)] == ["cancelled", "cancelled"]
+
+
+def test_an_end_of_another_alert_cancels_nothing(app: App, hook: Hook) -> None:
+    clock = Clock()
+    receivers(app, hook)
+    put(app, clock, "fired", alerts=[{"episode": "a"}, {"episode": "b"}])
+    put(app, clock, "resolved", alerts=[{"episode": "a"}])
+    all_of(deliver(app, clock))
+    assert hook.ids == ["e1.fired", "e1.resolved"]
+
+
+def test_a_reminder_and_its_end_do_not_cancel_out(app: App, hook: Hook) -> None:
+    clock = Clock()
+    receivers(app, hook)
+    # It was told before that it fires: it has to be told that it is over.
+    put(app, clock, "fired", notice="repeated")
+    put(app, clock, "resolved", notice="resolved")
+    all_of(deliver(app, clock))
+    assert hook.ids == ["e1.fired", "e1.resolved"]
+
+
+def test_a_critical_alert_goes_to_the_fallback_after_five_minutes_and_its_end_too(
+    app: App, hook: Hook
+) -> None:
+    clock = Clock()
+    receivers(app, hook)
+    put(app, clock, "fired", severity="critical")
+    put(app, clock, "fired", episode="e2")
+    hook.statuses += [503] * 4
+    sending = deliver(app, clock)
+    all_of(sending)
+    clock.now += PATIENCE - SECOND
+    all_of(sending)
+    assert {receiver for receiver, _, _ in states(app)} == {"first"}
+    clock.now += SECOND
+    all_of(sending)
+    # The other is no emergency.
+    assert ("second", "e1.fired", "delivered") in states(app)
+    assert [receiver for receiver, message, _ in states(app) if message == "e2.fired"] == ["first"]
+    note = next(told["note"] for _, body in hook.requests if "note" in (told := json.loads(body)))
+    assert note == "Told here because first took nothing for 5 min."
+    clock.now += HOUR
+    all_of(sending)
+    put(app, clock, "resolved", severity="critical")
+    all_of(sending)
+    clock.now += SECOND
+    all_of(sending)
+    assert [s for s in states(app) if s[1] == "e1.resolved"] == [
+        ("first", "e1.resolved", "delivered"),
+        ("second", "e1.resolved", "delivered"),
+    ]
+
+
+def test_the_end_of_what_nobody_else_heard_of_is_not_told_to_the_fallback(
+    app: App, hook: Hook
+) -> None:
+    clock = Clock()
+    receivers(app, hook)
+    put(app, clock, "fired", severity="critical")
+    sending = deliver(app, clock)
+    all_of(sending)
+    put(app, clock, "resolved", severity="critical")
+    hook.statuses += [503] * 3
+    all_of(sending)
+    clock.now += 2 * PATIENCE
+    all_of(sending)
+    assert {receiver for receiver, _, _ in states(app)} == {"first"}
+
+
+def test_a_fallback_that_is_gone_itself_is_told_nothing(app: App, hook: Hook) -> None:
+    clock = Clock()
+    receivers(app, hook)
+    with app.records.write() as connection:
+        outbox.disable(connection, "second", "it answered 410")
+    put(app, clock, "fired", severity="critical")
+    hook.statuses.append(400)
+    sending = deliver(app, clock)
+    all_of(sending)
+    clock.now += SECOND
+    all_of(sending)
+    assert states(app) == [("first", "e1.fired", "dead")]
+
+
+def test_what_was_delivered_before_is_not_told_to_the_fallback(app: App, hook: Hook) -> None:
+    clock = Clock()
+    receivers(app, hook)
+    put(app, clock, "fired", severity="critical")
+    sending = deliver(app, clock)
+    all_of(sending)
+    put(app, clock, "flapping", severity="critical")
+    hook.statuses.append(400)
+    all_of(sending)
+    for _ in range(2):
+        clock.now += SECOND
+        all_of(sending)
+    assert [message for receiver, message, _ in states(app) if receiver == "second"] == [
+        "e1.flapping"
+    ]
+
+
+def test_a_critical_alert_that_was_refused_goes_to_the_fallback_at_once(
+    app: App, hook: Hook
+) -> None:
+    clock = Clock()
+    receivers(app, hook)
+    put(app, clock, "fired", severity="critical")
+    hook.statuses.append(400)
+    sending = deliver(app, clock)
+    all_of(sending)
+    clock.now += SECOND
+    all_of(sending)
+    assert states(app)[1:] == [("second", "e1.fired", "delivered")]
+    assert json.loads(hook.requests[1][1])["note"] == "Told here because first refused it."
+
+
+def test_a_receiver_that_is_gone_is_disabled_until_it_is_put_again(app: App, hook: Hook) -> None:
+    clock = Clock()
+    receivers(app, hook)
+    put(app, clock, "fired")
+    put(app, clock, "fired", episode="e2")
+    hook.statuses.append(410)
+    sending = deliver(app, clock)
+    all_of(sending)
+    assert hook.ids == ["e1.fired"]
+    assert [state for _, _, state in states(app)] == ["dead", "dead"]
+    named = {receiver.name: receiver for receiver in app.receivers.all()}
+    assert "answered 410" in (named["first"].disabled or "")
+    assert named["second"].disabled is None
+    receivers(app, hook)
+    put(app, clock, "fired", episode="e3")
+    all_of(sending)
+    assert hook.ids == ["e1.fired", "e3.fired"]
+
+
+def test_a_receiver_that_hangs_does_not_delay_the_others(app: App, hook: Hook) -> None:
+    clock = Clock()
+    receivers(app, hook)
+    with app.records.write() as connection:
+        outbox.set_receiver(connection, Receiver("log", "log", {}))
+    for i in range(20):
+        put(app, clock, "fired", episode=f"e{i}")
+    put(app, clock, "fired", to="log", episode="last", url="u", causes=[])
+    hook.may_answer.clear()
+    sending = deliver(app, clock)
+    sending.dispatch()
+    told = threading.Event()
+    for _ in range(1_000):
+        if ("log", "last.fired", "delivered") in states(app):
+            told.set()
+            break
+        time.sleep(0.005)
+    assert told.is_set()
+    assert hook.requests == []
+    hook.may_answer.set()
+    sending.close()
+
+
+def test_what_nobody_took_for_three_days_is_dead_though_the_circuit_is_open(
+    app: App, hook: Hook
+) -> None:
+    clock = Clock()
+    receivers(app, hook)
+    for i in range(3):
+        put(app, clock, "fired", episode=f"e{i}")
+    hook.statuses += [503] * 2_000
+    sending = deliver(app, clock)
+    while clock.now < 80 * HOUR:
+        all_of(sending)
+        clock.now += 3 * HOUR
+    assert {state for _, _, state in states(app)} == {"dead"}
+
+
+def test_who_was_away_for_days_tries_what_waited(app: App, hook: Hook) -> None:
+    clock = Clock()
+    receivers(app, hook)
+    put(app, clock, "fired")
+    clock.now += 100 * HOUR
+    all_of(deliver(app, clock))
+    assert hook.ids == ["e1.fired"]
+
+
+def test_what_is_said_again_and_again_does_not_die_of_age(app: App, hook: Hook) -> None:
+    clock = Clock()
+    with app.records.write() as connection:
+        outbox.set_receiver(connection, Receiver("first", "alertmanager", {"url": hook.url}))
+    told = {"category": "early", "instance": "", "alert": "AucLow"}
+    put(app, clock, "fired", **told, window_end="2013-07-15T10:00:00Z")
+    sending = deliver(app, clock)
+    all_of(sending)
+    clock.now += 100 * HOUR
+    hook.statuses.append(503)
+    all_of(sending)
+    assert [state for _, _, state in states(app)] == ["standing"]
+    clock.now += MINUTE
+    all_of(sending)
+    assert len(hook.requests) == 3
+
+
+def test_a_dead_message_is_sent_again_unless_what_follows_was_delivered(
+    app: App, hook: Hook
+) -> None:
+    clock = Clock()
+    receivers(app, hook)
+    hook.statuses.append(400)
+    put(app, clock, "fired")
+    sending, people = deliver(app, clock), Outgoing(app.records, clock)
+    all_of(sending)
+    (dead,) = people.listed(state="dead")
+    with pytest.raises(InvalidInputError, match="there is no message 99"):
+        people.retry(99, actor="ann")
+    people.retry(dead.id, actor="ann")
+    all_of(sending)
+    assert hook.ids == ["e1.fired", "e1.fired"]
+    with pytest.raises(InvalidInputError, match="is delivered; only dead ones"):
+        people.retry(dead.id, actor="ann")
+    hook.statuses.append(400)
+    put(app, clock, "fired", episode="e2")
+    all_of(sending)
+    put(app, clock, "resolved", episode="e2")
+    all_of(sending)
+    (dead,) = people.listed(state="dead")
+    with pytest.raises(InvalidInputError, match="say what is over"):
+        people.retry(dead.id, actor="ann")
+    with pytest.raises(InvalidInputError, match="reason"):
+        people.drop(dead.id, reason=" ", actor="ann")
+    people.drop(dead.id, reason="known", actor="ann")
+    assert people.listed(state="dead") == []
+    events = [record.deed.event for record in app.audit.listed()]
+    assert events[:2] == ["outbox.drop", "outbox.retry"]
+
+
+def test_a_state_that_there_is_not_is_named(app: App) -> None:
+    with pytest.raises(InvalidInputError, match="no state 'lost'; there are pending"):
+        app.outgoing.listed(state="lost")
+
+
+def test_a_fault_of_ours_loses_no_message(app: App) -> None:
+    clock = Clock()
+    with app.records.write() as connection:
+        outbox.set_receiver(connection, Receiver("first", "slack", {}))  # without its option
+    put(app, clock, "fired")
+    sending = deliver(app, clock)
+    assert sending.deliver()
+    (waiting,) = app.outgoing.listed(state="pending")
+    assert waiting.last_error == "KeyError: 'webhook_url_env'"
+
+
+def test_a_fallback_has_to_be_another_receiver(app: App, hook: Hook) -> None:
+    with pytest.raises(InvalidInputError, match="falls back to 'nobody', which is no other"):
+        app.receivers.put("ops", {"webhook": {"url": hook.url}, "fallback": "nobody"})
+    with pytest.raises(InvalidInputError, match="falls back to 'ops'"):
+        app.receivers.put("ops", {"webhook": {"url": hook.url}, "fallback": "ops"})
+    assert app.receivers.put("ops", {"webhook": {"url": hook.url}, "fallback": "log"}).fallback

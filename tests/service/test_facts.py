@@ -1,0 +1,90 @@
+"""What a message says of its alert: number, interval, since when, which version; and a chart."""
+
+import struct
+from typing import Any
+
+from tests.world import Feed, monitor_document, reference
+
+from tocsin.app import App
+from tocsin.notify.told import facts_of, heading
+from tocsin.service.picture import Picture
+
+RULE = {
+    "alert": "AucLow",
+    "expr": {"metric": "roc_auc", "window": "24h", "op": "<", "value": 0.6},
+    "labels": {"severity": "critical"},
+    "annotations": {"summary": "AUC {{ value|round(2) }} of {{ n }}, team {{ labels.model }}"},
+}
+DRIFT = {"alert": "Moved", "expr": {"metric": "drift", "window": "1h"}}
+
+
+def payloads(app: App, rule: dict[str, Any], **fault: Any) -> list[dict[str, Any]]:
+    app.register.add("late", monitor_document(rules=[rule]), reference())
+    feed = Feed(app, "late")
+    # What is usual is learned in a week; a day's number is bad when half of its rows are.
+    clean = 24 * 9 if rule is DRIFT else 96
+    feed.hours(0, clean)
+    feed.hours(clean, clean + (4 if rule is DRIFT else 30), **fault)
+    feed.work()
+    while app.notify.flush():
+        pass
+    return [letter.payload for letter in reversed(app.outgoing.listed(receiver="log"))]
+
+
+def test_an_alert_on_a_number_says_it_with_its_interval_and_draws_it(app: App) -> None:
+    told = payloads(app, RULE, flip_labels=True)[0]
+    facts = told["facts"]
+    assert facts["low"] < facts["value"] < 0.6
+    assert facts["value"] < facts["high"]
+    assert facts["n"] > 1_000
+    assert facts["version"] == "unknown"
+    assert facts["since"] <= told["window_end"]
+    number, since = facts_of(facts)
+    assert number.startswith(f"ROC AUC {facts['value']:.3g} (")
+    assert since.startswith("Since 2013-05-")
+    assert heading(told).startswith(f"late: AUC {facts['value']:.2f} of {facts['n']}, team late")
+    png = Picture(app.read).of(told)
+    assert png is not None
+    width, height = struct.unpack(">II", png[16:24])
+    assert png.startswith(b"\x89PNG")
+    assert width > 600
+    assert height > 200
+
+
+def test_an_alert_on_a_verdict_shows_the_evidence_of_its_first_cause(app: App) -> None:
+    told = payloads(app, DRIFT, distance_factor=2.0)[0]
+    assert told["facts"]["feature"] == "distance"
+    assert "value" not in told["facts"]
+    assert (Picture(app.read).of(told) or b"").startswith(b"\x89PNG")
+
+
+def test_an_alert_on_a_segment_says_which(app: App) -> None:
+    rule = {**RULE, "expr": {**RULE["expr"], "by": ["carrier"]}}
+    app.register.add("late", monitor_document(rules=[rule], segments=["carrier"]), reference())
+    feed = Feed(app, "late")
+    feed.hours(0, 30, flip_labels=True)
+    feed.work()
+    while app.notify.flush():
+        pass
+    told = [letter.payload for letter in app.outgoing.listed(receiver="log")]
+    segments = {one["facts"]["segment"] for one in told}
+    assert "carrier=AA" in segments
+    (one, *_) = (one for one in told if one["facts"]["segment"] == "carrier=AA")
+    number, since = facts_of(one["facts"])
+    assert number.startswith("ROC AUC of carrier=AA 0.")
+    assert since.endswith("version unknown, segment carrier=AA")
+    names = {s.labels.get("metric", "") for s in app.telemetry.samples()}
+    assert not any("{" in name for name in names)
+
+
+def test_a_message_without_anything_to_draw_has_no_chart(app: App) -> None:
+    told = {"model": "gone", "title": "t", "facts": {"metric": "roc_auc", "window": "24h"}}
+    assert Picture(app.read).of(told) is None
+    assert Picture(app.read).of({"model": "tocsin", "title": "t", "incident": 0}) is None
+
+
+def test_a_rule_whose_summary_cannot_be_made_is_told_in_plain_words(app: App) -> None:
+    told = payloads(app, {**RULE, "annotations": {"summary": "{{ nothing }}"}}, flip_labels=True)[0]
+    assert told["summary"] == ""
+    assert "'nothing' is undefined" in told["note"]
+    assert heading(told) == f"late: {told['title']}"
