@@ -237,11 +237,15 @@ def _check_methods(monitor: Monitor, reference: Profile) -> None:
 
     Raises: SchemaError.
     """
+    of_two = STATISTICS["z_test"]
+    chosen = {c: m for c, m in monitor.drift.methods.items() if m.statistic is of_two}
+    if not chosen:
+        return
     of: dict[str, Pair | None] = {**pairs(reference, reference, monitor.schema)}
     of[monitor.schema.watched_label] = label_pair(reference, reference)
-    for column, method in monitor.drift.methods.items():
+    for column, method in chosen.items():
         pair = of.get(column)
-        if method.statistic is STATISTICS["z_test"] and pair is not None:
+        if pair is not None:
             why = method.statistic.apart(pair).reason
             if why is not None:
                 raise SchemaError(
