@@ -41,10 +41,10 @@ def did_you_mean(name: str, known: Iterable[str]) -> str:
     """A question about the known name that is nearest to an unknown one; nothing if none is near.
 
     >>> did_you_mean("roc_acu", ["accuracy_score", "roc_auc"]), did_you_mean("xyz", ["roc_auc"])
-    ('did you mean roc_auc? ', '')
+    ('did you mean `roc_auc`? ', '')
     """
     near = get_close_matches(name, list(known), n=1)
-    return f"did you mean {near[0]}? " if near else ""
+    return f"did you mean `{near[0]}`? " if near else ""
 
 
 class TocsinError(Exception):

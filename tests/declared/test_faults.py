@@ -111,9 +111,9 @@ def test_what_is_no_share_may_have_any_threshold(metric: str) -> None:
 
 
 def test_a_name_that_there_is_not_is_told_with_the_nearest_one() -> None:
-    assert "did you mean roc_auc? there are" in refused(rules=rule(metric="roc_acu", value=0.5))
-    assert "did you mean distance? there are" in refused(
+    assert "did you mean `roc_auc`? there are" in refused(rules=rule(metric="roc_acu", value=0.5))
+    assert "did you mean `distance`? there are" in refused(
         drift={"features": {"distnace": {"method": "psi"}}}
     )
-    assert "did you mean wasserstein? there are" in refused(drift={"method": "waserstein"})
+    assert "did you mean `wasserstein`? there are" in refused(drift={"method": "waserstein"})
     assert "did you mean" not in refused(rules=rule(metric="xyz", value=0.5))
