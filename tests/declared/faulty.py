@@ -138,7 +138,7 @@ FAULTY = [
              ("reference", "either"), schema=False),
     # Rules
     _rule("an unknown metric", 'metric: roc_acu, window: 24h, op: "<", value: 0.7',
-          ("rules.A.expr.metric", "did you mean `roc_auc`?"), schema=False),
+          ("rules.A.expr.metric", "did you mean roc_auc?"), schema=False),
     _rule("clear on the wrong side", _AUC + ", value: 0.7, clear: 0.6",
           ("expr.clear", "breached side", "good side"), schema=False),
     _rule("an unknown window", 'metric: roc_auc, window: 5h, op: "<", value: 0.7',
@@ -190,6 +190,9 @@ FAULTY = [
     _receiver("a password without encryption", "- {name: m, email: {to: [a@b.example], "
               "from: c@b.example, host: h, username: u, password_env: P, security: none}}\n",
               ("email", "unencrypted"), schema=False),
+    _receiver("a fallback that nobody is",
+              "- {name: ops, webhook: {url: 'https://a.example'}, fallback: oops}\n",
+              ("fallback", "'oops'", "there are log"), schema=False),
     # Who is told
     _routing("an undefined receiver", "route: {receiver: opss}\n",
              ("route.receiver", "'opss'", "did you mean `ops`?"), schema=False),

@@ -330,7 +330,7 @@ def test_what_is_exported_changes_nothing(app: App, documents: list[dict[str, An
     for i, document in enumerate(documents):
         app.register.add(f"m{i}", monitor_document(**document), reference(60))
     mail = {"to": ["a@b.example"], "from": "c@b.example", "host": "h", "port": "25"}
-    app.receivers.put("mail", {"email": mail})
+    app.receivers.put("mail", {"email": mail, "fallback": "log"})
     exported = as_yaml(app.configure.export())
     checked = check([Source("export.yaml", exported)])
     assert checked.faults == (), exported

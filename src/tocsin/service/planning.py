@@ -1,7 +1,7 @@
 """What applying a configuration would do, from what the server has and what files say."""
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from sqlalchemy.engine import Connection
@@ -48,7 +48,7 @@ class Now:
         return basis_of(
             [
                 [[m.id, m.name, m.monitor, m.plan.digest] for m in self.models.values()],
-                [[r.name, r.kind, r.options] for r in self.receivers.values()],
+                [[r.name, r.kind, r.options, r.fallback] for r in self.receivers.values()],
                 self.routing,
                 None if self.applied is None else self.applied.number,
             ]
@@ -117,7 +117,8 @@ def _planned_receiver(name: str, document: Mapping[str, Any], now: Now) -> Plann
     before = now.receivers.get(name)
     if before is None:
         return Planned("receivers", name, Action.ADDED)
-    if before == parse_receiver(name, document):
+    # One to which nothing is sent any more stays so until somebody changes it.
+    if replace(before, disabled=None) == parse_receiver(name, document):
         return Planned("receivers", name, Action.UNCHANGED)
     was = receiver_document(before) or {before.kind: before.options}
     told = differences(was, document)
