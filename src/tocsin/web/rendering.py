@@ -95,6 +95,7 @@ def _environment() -> Environment:
         "lasting": words.lasting,
         "moment": words.time_element,
         "sentence": words.sentence,
+        "statement": words.statement,
         "segment": words.segment,
         "covers": silence_words.covers,
         "silence_link": silence_words.silence_link,

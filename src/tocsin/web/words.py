@@ -231,6 +231,15 @@ def sentence(text: str) -> Markup:
     return joined[:1].upper() + joined[1:] if not text.startswith("`") else joined
 
 
+def statement(text: str) -> Markup:
+    """A sentence that ends: with a full stop, unless it is a question.
+
+    >>> str(statement("a changed unit?")), str(statement("`a` is gone"))
+    ('A changed unit?', '<code>a</code> is gone.')
+    """
+    return sentence(text) + ("" if text.endswith(("?", "!", ".")) else ".")
+
+
 def segment(name: str) -> str:
     """A name as one segment of an address."""
     return quote(name, safe="")
