@@ -94,6 +94,7 @@ def _environment() -> Environment:
         "duration": words.duration,
         "lasting": words.lasting,
         "moment": words.time_element,
+        "marked": words.marked,
         "sentence": words.sentence,
         "statement": words.statement,
         "segment": words.segment,
