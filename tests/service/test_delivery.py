@@ -16,6 +16,7 @@ from tocsin.records.outbox import Receiver
 from tocsin.service.deliver import Deliver
 from tocsin.service.fall_back import PATIENCE
 from tocsin.service.outgoing import Outgoing
+from tocsin.service.receivers import Receivers
 from tocsin.values import HOUR, MINUTE, SECOND
 
 
@@ -249,6 +250,19 @@ def test_a_receiver_that_is_gone_is_disabled_until_it_is_put_again(app: App, hoo
     put(app, clock, "fired", episode="e3")
     all_of(sending)
     assert hook.ids == ["e1.fired", "e3.fired"]
+
+
+def test_a_test_message_that_is_taken_enables_a_receiver(app: App, hook: Hook) -> None:
+    clock = Clock()
+    receivers(app, hook)
+    with app.records.write() as connection:
+        outbox.disable(connection, "first", "it answered 410")
+    trying = Receivers(app.records, Outside(LOOPBACK), clock, "http://tocsin.test")
+    hook.statuses.append(503)
+    assert trying.test("first") is not None
+    assert {r.name: r.disabled for r in trying.all()}["first"] == "it answered 410"
+    assert trying.test("first") is None
+    assert {r.name: r.disabled for r in trying.all()}["first"] is None
 
 
 def test_a_receiver_that_hangs_does_not_delay_the_others(app: App, hook: Hook) -> None:

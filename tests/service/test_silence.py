@@ -164,3 +164,22 @@ def test_silence_is_evaluated_for_two_days_of_hours_at_most(live: Live) -> None:
         )
     assert sum(evaluation.rows == 0 for evaluation in found.values()) == 48
     assert live.open() == [("Few", "")]
+
+
+def test_a_gap_that_ended_before_anybody_noticed_is_on_record(live: Live) -> None:
+    watch(live, VOLUME, NO_DATA)
+    live.wait(3, rows=40)
+    # The machine slept; rows came again before it was awake for an hour.
+    live.clock.now += 6 * HOUR
+    live.wait(2.25, rows=40)
+    gap = [(e.rule, e.instance) for e in live.episodes()]
+    assert sorted(gap) == [("Drift", "no_rows"), ("Few", "")]
+    assert live.open() == []
+
+
+def test_a_gap_no_longer_than_usual_is_none(live: Live) -> None:
+    watch(live, VOLUME)
+    live.wait(3, rows=40)
+    live.clock.now += timedelta(minutes=85)
+    live.wait(2, rows=40, step=timedelta(minutes=5))
+    assert live.episodes() == []

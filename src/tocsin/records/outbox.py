@@ -252,6 +252,11 @@ def set_receiver(connection: Connection, receiver: Receiver) -> None:
     connection.execute(receivers.insert().values(**receiver.__dict__))
 
 
+def enable(connection: Connection, name: str) -> None:
+    """Let a receiver be told again."""
+    connection.execute(receivers.update().where(receivers.c.name == name).values(disabled=None))
+
+
 def disable(connection: Connection, name: str, reason: str) -> None:
     """Send nothing to a receiver any more."""
     connection.execute(receivers.update().where(receivers.c.name == name).values(disabled=reason))

@@ -200,7 +200,8 @@ class Deliver:
             )
         if receiver.disabled is not None:
             raise DeliveryError(
-                f"{receiver.name} is disabled ({receiver.disabled}); put it again to enable it",
+                f"{receiver.name} is disabled ({receiver.disabled}); put it again, or let `tocsin "
+                f"test receiver {receiver.name}` find that it takes messages, to enable it",
                 permanent=True,
             )
         message = Message(

@@ -18,7 +18,7 @@ from tocsin.service.judge import judged
 from tocsin.service.maturity import learned_maturity
 from tocsin.service.measure import measures
 from tocsin.service.quality import Past, found_quality
-from tocsin.service.silence import Silence, empty_windows
+from tocsin.service.silence import Silence, empty_windows, gaps
 from tocsin.service.stacks import window_profiles
 from tocsin.service.trends import with_trends
 from tocsin.service.windows import Due, due_now, due_windows
@@ -79,14 +79,7 @@ class Evaluate:
                 spec: self._due(connection, record, spec, changed, watermark, now)
                 for spec in monitor.windows
             }
-            empty = {
-                spec: []
-                if silent is None
-                else empty_windows(
-                    spec, record.newest_event, record.evaluated_until or watermark, silent
-                )
-                for spec in monitor.windows
-            }
+            empty = self._empty(connection, record, monitor, watermark, silent)
             found = {
                 spec: with_trends(
                     connection,
@@ -120,6 +113,27 @@ class Evaluate:
             # Not by the offset alone: a rebuild marks buckets without any new row.
             self._nothing_due[model] = ((record.id, record.folded_offset, len(later)), rest)
         return count
+
+    def _empty(
+        self,
+        connection: Connection,
+        record: ModelRecord,
+        monitor: Monitor,
+        watermark: int,
+        silent: int | None,
+    ) -> dict[WindowSpec, list[Window]]:
+        """The windows that closed and of which it is known that nothing came, by their size."""
+        since = record.evaluated_until
+        found: dict[WindowSpec, list[Window]] = {spec: [] for spec in monitor.windows}
+        if since is None or record.newest_event is None:
+            return found
+        quiet = gaps(connection, record, monitor, since=since, until=watermark)
+        if silent is not None:
+            quiet.append((record.newest_event, silent))
+        for spec, windows in found.items():
+            for newest, until in quiet:
+                windows += empty_windows(spec, newest, since, until)
+        return found
 
     def _due(
         self,

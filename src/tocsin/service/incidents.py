@@ -73,7 +73,15 @@ class Acting:
             return
         of = about(instance, self._features)
         before = episode.causes
-        causes = with_later(before, self._causes(evaluation, instance), of)
+        found = [
+            cause
+            for cause in self._causes(evaluation, instance)
+            # What began only after it fired is not why it fired.
+            if evaluation.window.start <= episode.fired
+            or cause["kind"] == "concept"
+            or any(_same_suspect(cause, known) for known in before)
+        ]
+        causes = with_later(before, found, of)
         if causes == before:
             return
         alerts.update_episode(connection, episode.id, causes=causes)

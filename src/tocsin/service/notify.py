@@ -225,7 +225,7 @@ def _escalate(look: _Look, told: Told, route: Route) -> list[int]:
             alerts.note(
                 look.connection,
                 standing.episode.incident_id,
-                event_time=standing.window_end,
+                event_time=look.now,
                 now=look.now,
                 kind="escalated",
                 text=f"{standing.episode.rule} was escalated to {step.receiver}: nobody "

@@ -44,6 +44,7 @@ class Receivers:
     def test(self, name: str) -> str | None:
         """Send a message that says it is a test, the way that alerts go; why it was not taken.
 
+        One that was disabled, and takes it, is enabled.
         Raises: InvalidInputError when there is no such receiver.
         """
         known = {receiver.name: receiver for receiver in self.all()}
@@ -61,6 +62,9 @@ class Receivers:
                 sender(receiver.kind, receiver.options, self._outside)(message)
             except DeliveryError as error:
                 return f"{target}: {error}" if target else str(error)
+        if receiver.disabled is not None:
+            with self._records.write() as connection:
+                outbox.enable(connection, name)
         return None
 
 

@@ -14,6 +14,7 @@ from tocsin.declared.rule_tests import (
     parse_rule_tests,
 )
 from tocsin.errors import InvalidInputError
+from tocsin.quality import VOLUME
 from tocsin.rules import (
     History,
     Phase,
@@ -26,7 +27,7 @@ from tocsin.rules import (
 )
 from tocsin.service.configuration_files import load
 from tocsin.service.signals import needs_labels
-from tocsin.values import Bounded, Undefined
+from tocsin.values import Bounded, Measure, Undefined
 
 _SAW = {
     "breach": Seen.BREACH,
@@ -112,8 +113,11 @@ def _saw(
             f"test {test.name!r}: rule {rule.name!r} has no threshold, so a value says nothing; "
             "write what it sees, as `sees: breach`"
         )
-    measure = (
-        Undefined("no predictions")
+    measure: Measure = (
+        # How many rows there are is known where there are none.
+        Bounded(0.0)
+        if rule.metric == VOLUME and not entry.rows
+        else Undefined("no predictions")
         if entry.value is None
         else Bounded(entry.value, 0.0, entry.low, entry.high, entry.n)
     )

@@ -1,5 +1,7 @@
 """Whether a model's predictions have stopped coming, and up to when nothing came."""
 
+from itertools import pairwise
+
 from sqlalchemy.engine import Connection
 
 from tocsin.declared import Monitor, parse_monitor
@@ -35,6 +37,34 @@ def freshness_of(
         granularity=monitor.granularity,
         declared=monitor.quality.freshness,
     )
+
+
+def gaps(
+    connection: Connection, record: ModelRecord, monitor: Monitor, *, since: int, until: int
+) -> list[tuple[int, int]]:
+    """(start of the last bucket before, start of the first after) of gaps longer than usual.
+
+    Those that ended in (since, until], all microseconds: rows came again before anybody noticed
+    that they had stopped, or nobody watched meanwhile. None in rows of before the model was added.
+    """
+    after = since - _GAPS_OF
+    starts = profiles.bucket_starts(connection, record.id, record.plan, after=after)
+    found = []
+    for i, (before, start) in enumerate(pairwise(starts)):
+        if not since < start <= until or before < record.created_at:
+            continue
+        # As if somebody had looked just before rows came again.
+        then = freshness(
+            before,
+            now=start,
+            since=record.created_at,
+            buckets=starts[: i + 1],
+            granularity=monitor.granularity,
+            declared=monitor.quality.freshness,
+        )
+        if then.stale:
+            found.append((before + monitor.granularity - 1, start))
+    return found
 
 
 class Silence:
