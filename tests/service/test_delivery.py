@@ -251,6 +251,22 @@ def test_a_receiver_that_is_gone_is_disabled_until_it_is_put_again(app: App, hoo
     assert hook.ids == ["e1.fired", "e3.fired"]
 
 
+def test_what_was_on_its_way_to_a_receiver_that_was_removed_is_dropped(
+    app: App, hook: Hook
+) -> None:
+    clock = Clock()
+    receivers(app, hook)
+    put(app, clock, "fired", severity="critical")
+    with app.records.write() as connection:
+        outbox.claim(connection, now=clock.now, lease=MINUTE)
+        outbox.remove_receiver(connection, "first")
+    clock.now += HOUR
+    all_of(deliver(app, clock))
+    # A dead letter would call everybody else.
+    assert states(app) == [("first", "e1.fired", "dropped")]
+    assert hook.requests == []
+
+
 def test_a_receiver_that_hangs_does_not_delay_the_others(app: App, hook: Hook) -> None:
     clock = Clock()
     receivers(app, hook)

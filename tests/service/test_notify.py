@@ -11,6 +11,7 @@ from tocsin.app import App
 from tocsin.errors import SchemaError
 from tocsin.records import deletions, models
 from tocsin.service.people import People, Person
+from tocsin.service.receivers import remove_receiver
 from tocsin.service.routing import Routings
 from tocsin.service.silences import Silences
 from tocsin.values import HOUR, MINUTE, SECOND, from_datetime
@@ -234,6 +235,27 @@ def test_a_receiver_that_is_added_is_told_of_what_fires(alarm: Alarm) -> None:
     after(alarm, 0)
     alarm.receiver("new")
     assert [(s.receiver, s.what) for s in after(alarm, SECOND)] == [("new", ("fired", "new"))]
+
+
+@pytest.mark.parametrize("looked", [True, False])
+def test_a_receiver_that_is_removed_is_told_nothing_and_if_it_comes_back_what_fires(
+    alarm: Alarm, looked: bool
+) -> None:
+    alarm.receiver("pager")
+    alarm.fire("flights")
+    after(alarm, 0)
+    with alarm.app.records.write() as connection:
+        remove_receiver(connection, "pager")
+    assert alarm.app.outgoing.listed(receiver="pager")[0].state == "dropped"
+    if looked:
+        assert after(alarm, HOUR) == []
+    alarm.receiver("pager")
+    back = after(alarm, 5 * MINUTE)
+    assert [(s.receiver, s.what) for s in back] == [("pager", ("fired", "new"))]
+    with alarm.app.records.write() as connection:
+        remove_receiver(connection, "pager")
+    alarm.resolve(alarm.said()[0].alert["episode"])
+    assert [s.receiver for s in after(alarm, HOUR)] == ["log"]
 
 
 def test_an_episode_that_fires_again_is_told_again_under_ids_of_its_own(alarm: Alarm) -> None:

@@ -175,11 +175,13 @@ class Deliver:
             _log.exception("%s for %s failed", claimed.message_id, claimed.receiver)
             error = DeliveryError(f"{type(fault).__name__}: {fault}", permanent=False)
         now = self._clock()
-        ended = (
-            self._ended(claimed, receipt, now)
-            if error is None
-            else self._failed(claimed, error, now)
-        )
+        if receiver is None:
+            # It was removed while this was on its way; nobody is to be called for that.
+            ended = Ended(DeliveryState.DROPPED, error=str(error))
+        elif error is None:
+            ended = self._ended(claimed, receipt, now)
+        else:
+            ended = self._failed(claimed, error, now)
         with self._lock:
             self._gates.leave(claimed.receiver, error, now)
         with self._records.write() as connection:
