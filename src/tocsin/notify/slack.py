@@ -62,8 +62,9 @@ def _bot(options: dict[str, Any], outside: Outside) -> Send:
     def send(message: Message) -> Receipt:
         shown = slack_message(message.payload)
         quiet = {"unfurl_links": False, "unfurl_media": False}
+        # What another kind of receiver of this name left is no message of Slack.
         root = message.thread
-        if root is None:
+        if root is None or "ts" not in root:
             posted = call("chat.postMessage", {"channel": options["channel"], **shown, **quiet})
             return Receipt(thread={"channel": posted["channel"], "ts": posted["ts"]})
         at = {"channel": root["channel"]}
