@@ -395,6 +395,22 @@ def test_what_somebody_took_or_what_is_over_is_not_escalated(escalating: Alarm) 
     assert {said.receiver for said in after(escalating, HOUR)} == {"log"}
 
 
+def test_an_escalation_that_was_taken_out_and_put_back_tells_after_all(escalating: Alarm) -> None:
+    escalating.fire("flights", "Low")
+    after(escalating, 0)
+    silent = {"matchers": ["model=flights"], "duration": "20m", "comment": "we deploy"}
+    after(escalating, 14 * MINUTE)
+    Silences(escalating.app.records, escalating.clock).add(silent, actor="ann")
+    # It is escalated, but nobody is told yet.
+    for route in (ESCALATES, {"receiver": "log", "group_wait": "0s"}):
+        routed(escalating, route=route)
+        assert after(escalating, 5 * MINUTE) + after(escalating, 0) == []
+    after(escalating, 20 * MINUTE)
+    routed(escalating, route=ESCALATES)
+    told = after(escalating, 5 * MINUTE) + after(escalating, 0)
+    assert [said.receiver for said in told] == ["oncall"]
+
+
 def test_nobody_hears_of_what_is_silenced_by_escalation(escalating: Alarm) -> None:
     Silences(escalating.app.records, escalating.clock).add(
         {"matchers": ['model="flights"'], "duration": "5h", "comment": "x"}, actor="ann"

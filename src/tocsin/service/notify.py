@@ -221,7 +221,10 @@ def _escalate(look: _Look, told: Told, route: Route) -> list[int]:
             labels = route.group(standing.episode.labels)
             group = notices.group_of(look.connection, step.receiver, labels)
             notices.open_notice(look.connection, standing.episode.id, step.receiver, group.id)
-            notices.set_flush(look.connection, group.id, look.now, now=look.now)
+            # One that is told again stays in the group that it was in.
+            for opened in notices.open_of_episode(look.connection, standing.episode.id):
+                if opened.receiver == step.receiver:
+                    notices.set_flush(look.connection, opened.group_id, look.now, now=look.now)
             alerts.note(
                 look.connection,
                 standing.episode.incident_id,
