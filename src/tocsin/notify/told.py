@@ -3,6 +3,8 @@
 from typing import Any
 
 Told = dict[str, Any]
+# Kinds of receivers that know each alert by a key, and group for themselves: one message an alert.
+BY_KEY = ("alertmanager", "pagerduty")
 # As many alerts of a group as are named one by one.
 _MOST_MEMBERS = 10
 

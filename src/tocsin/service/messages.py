@@ -6,6 +6,7 @@ from typing import Any
 
 from sqlalchemy.engine import Connection
 
+from tocsin.notify.told import BY_KEY
 from tocsin.records import alerts, outbox
 from tocsin.records.notices import FIRED, Group, Told
 from tocsin.records.outbox import Receiver
@@ -14,8 +15,6 @@ from tocsin.service.facts import facts_of
 from tocsin.service.message import group_notification, notification
 
 RESOLVED = "resolved"
-# These group by themselves: an event for each alert, with the key of its episode.
-_EACH_ALONE = ("alertmanager", "pagerduty")
 
 
 @dataclass(frozen=True)
@@ -54,7 +53,7 @@ class Messages:
         Messages of a group leave in order, and an episode stays in the group that it was told in,
         so that no trigger is overtaken by its resolve.
         """
-        if receiver.kind in _EACH_ALONE:
+        if receiver.kind in BY_KEY:
             for letter in letters:
                 for event in letter.events:
                     self._put_alone(connection, receiver, letter, event, now)
