@@ -74,6 +74,24 @@ def test_a_message_about_several_says_what_fires_and_what_is_over(alarm: Alarm) 
     assert [slow.what, over.what] == [("fired", "new"), ("resolved", "resolved")]
 
 
+def test_what_is_over_says_how_many_of_its_group_still_fire(alarm: Alarm) -> None:
+    low = alarm.fire("flights", "Low")
+    alarm.fire("flights", "Slow")
+    silent = {"matchers": ["alert=Quiet"], "duration": "2h", "comment": "we deploy"}
+    Silences(alarm.app.records, alarm.clock).add(silent, actor="ann")
+    alarm.fire("flights", "Quiet")
+    assert "still_firing" not in after(alarm, 0)[0].payload
+    alarm.resolve(low)
+    (over,) = after(alarm, 5 * MINUTE)
+    # Nobody was told of the silenced one.
+    assert (over.payload["event"], over.payload["still_firing"]) == ("resolved", 1)
+    late = alarm.fire("flights", "Late")
+    assert after(alarm, 5 * MINUTE)[0].payload["still_firing"] == 1
+    alarm.resolve(late)
+    alarm.resolve(alarm.fire("flights", "Brief", severity="critical"))
+    assert {said.payload["still_firing"] for said in after(alarm, 5 * MINUTE)} == {1}
+
+
 def test_pagerduty_gets_an_event_for_each_alert_by_the_key_of_its_episode(alarm: Alarm) -> None:
     alarm.receiver("oncall", "pagerduty", routing_key_env="KEY")
     routed(alarm, route={"receiver": "oncall", "group_wait": "0s"})

@@ -19,6 +19,11 @@ def is_over(told: Told) -> bool:
     return bool(told["event"] == "resolved")
 
 
+def is_well(told: Told) -> bool:
+    """Whether nothing fires any more of all that a conversation is about."""
+    return is_over(told) and not told.get("still_firing")
+
+
 def is_afterthought(told: Told) -> bool:
     """Whether it is for those who read on, and nobody is to be called for it."""
     return bool(told["event"] == "revised")
@@ -44,9 +49,17 @@ def sentences(told: Told) -> list[str]:
         *facts_of(told.get("facts") or {}),
         *listed,
         f"and {more} more alerts" if more > 0 else "",
+        _others(told.get("still_firing", 0)),
         *(why(cause) for cause in told.get("causes", []) if begins),
     ]
     return [sentence for sentence in found if sentence]
+
+
+def _others(count: int) -> str:
+    """What else of a group fires, of which a message says nothing."""
+    if not count:
+        return ""
+    return "1 more alert still fires" if count == 1 else f"{count} more alerts still fire"
 
 
 def facts_of(facts: Told) -> list[str]:

@@ -1,6 +1,6 @@
 """Messages to a receiver: one for a group, or one for each alert where the receiver wants that."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -45,10 +45,13 @@ class Messages:
         receiver: Receiver,
         group: Group,
         letters: Sequence[Letter],
+        firing: Collection[str],
         *,
         now: int,
     ) -> int:
         """Write what there is to say; how many messages of the group that took.
+
+        firing: the episodes of the group that the receiver knows to fire.
 
         Messages of a group leave in order, and an episode stays in the group that it was told in,
         so that no trigger is overtaken by its resolve.
@@ -71,6 +74,9 @@ class Messages:
                 if one
                 else group_notification(payloads, group.labels, base_url=self._base_url)
             )
+            others = set(firing) - {letter.told.standing.episode.id for letter, _ in told}
+            if others:
+                payload = {**payload, "still_firing": len(others)}
             number = group.messages + count
             self._put(connection, receiver, group.id, f"{group.id}.{number}", payload, now)
         return count
