@@ -79,6 +79,17 @@ def test_an_acknowledgement_ends_when_it_gets_more_severe(watched: Watched) -> N
     assert "the acknowledgement of ann ends" in " ".join(e.text for e in told.timeline)
 
 
+def test_a_snooze_ends_when_it_gets_more_severe(watched: Watched) -> None:
+    watched.app.people.snooze(1, ANN, DAY)
+    watched.see((3, "b"))
+    assert incident(watched).severity == "critical"
+    # Else nobody would be reminded of it, and it would not be escalated.
+    assert incident(watched).snoozed_until is None
+    told = watched.app.read.incident(1)
+    assert told is not None
+    assert "It is critical now: it is not snoozed any more" in [e.text for e in told.timeline]
+
+
 def test_a_snooze_has_an_end(watched: Watched) -> None:
     watched.app.people.snooze(1, ANN, HOUR)
     until = incident(watched).snoozed_until

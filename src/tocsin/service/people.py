@@ -11,7 +11,7 @@ from tocsin.records import Records, alerts, changes, models
 from tocsin.records.alerts import Incident, Verdict
 from tocsin.records.audit import UNKNOWN
 from tocsin.service.clock import Clock
-from tocsin.service.grouped import regroup
+from tocsin.service.grouped import UNTAKEN, freed_by, regroup
 from tocsin.values import DAY, Window, format_duration, isoformat
 
 MOST_WORDS = 4_000
@@ -50,7 +50,7 @@ class People:
     def withdraw(self, number: int, by: Person, note: str = "") -> None:
         """Say that nobody works on it any more. Raises: UnknownIncidentError, InvalidInputError."""
         with self._acting(number, by) as act:
-            act.change(acknowledged_by=None, acknowledged_at=None, snoozed_until=None)
+            act.change(**UNTAKEN)
             act.note("unacknowledged", "Nobody works on it any more", note)
 
     def assign(self, number: int, by: Person, to: str) -> None:
@@ -169,10 +169,10 @@ class _Act:
             "resolved": max(ended) if over else None,
             "resolved_at": (other.resolved_at or self.now) if over else None,
         }
-        if severity != other.severity and other.acknowledged_by is not None:
-            values |= {"acknowledged_by": None, "acknowledged_at": None, "snoozed_until": None}
-            said = f"It is {severity} now: the acknowledgement of {other.acknowledged_by} ends"
-            self.note("unacknowledged", said, of=other)
+        freed = freed_by(severity, other, self.now)
+        if freed:
+            values |= UNTAKEN
+            self.note("unacknowledged", freed, of=other)
         alerts.update_incident(self.connection, other.id, **values)
         record = models.model_named(self.connection, other.model)
         features = [bins.name for bins in record.plan.features]
