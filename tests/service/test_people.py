@@ -17,6 +17,7 @@ from tocsin.values import DAY, HOUR
 ANN, BO = Person("ann"), Person("bo")
 CRITICAL = RULE | {
     "alert": "Lower",
+    "annotations": {"runbook_url": "https://example.com/runbook?a=1&b=2"},
     "expr": RULE["expr"] | {"value": 0.55, "clear": 0.8},
     "for": 2,
     "labels": {"severity": "critical"},
@@ -195,6 +196,8 @@ def test_the_api_and_the_page_do_the_same(watched: Watched) -> None:
             headers={"origin": "http://evil.test", "sec-fetch-site": "cross-site"},
         )
         assert elsewhere.status_code == 403
+        watched.see((3, "b"))
+        assert 'href="https://example.com/runbook?a=1&amp;b=2"' in client.get("/incidents/1").text
         nothing = client.post("/incidents/1", data={"act": "dance", "actor": "x"})
         assert nothing.status_code == 422
 

@@ -220,15 +220,28 @@ def moment(at: int) -> str:
     return f"{when.day} {when:%b %Y, %H:%M} UTC".replace(" ", _NO_BREAK)
 
 
-def sentence(text: str) -> Markup:
-    """A sentence in which `names` in backticks are set as code."""
+def marked(text: str) -> Markup:
+    """A text in which `names` in backticks are set as code."""
     parts = re.split(r"`([^`]*)`", text)
-    marked = [
+    return Markup("").join(
         Markup("<code>{}</code>").format(part) if i % 2 else escape(part)
         for i, part in enumerate(parts)
-    ]
-    joined = Markup("").join(marked)
+    )
+
+
+def sentence(text: str) -> Markup:
+    """A marked text that begins with a capital letter, unless with a name."""
+    joined = marked(text)
     return joined[:1].upper() + joined[1:] if not text.startswith("`") else joined
+
+
+def statement(text: str) -> Markup:
+    """A sentence that ends: with a full stop, unless it is a question.
+
+    >>> str(statement("a changed unit?")), str(statement("`a` is gone"))
+    ('A changed unit?', '<code>a</code> is gone.')
+    """
+    return sentence(text) + ("" if text.endswith(("?", "!", ".")) else ".")
 
 
 def segment(name: str) -> str:
