@@ -138,7 +138,7 @@ FAULTY = [
              ("reference", "either"), schema=False),
     # Rules
     _rule("an unknown metric", 'metric: roc_acu, window: 24h, op: "<", value: 0.7',
-          ("rules.A.expr.metric", "did you mean roc_auc?"), schema=False),
+          ("rules.A.expr.metric", "did you mean `roc_auc`?"), schema=False),
     _rule("clear on the wrong side", _AUC + ", value: 0.7, clear: 0.6",
           ("expr.clear", "breached side", "good side"), schema=False),
     _rule("an unknown window", 'metric: roc_auc, window: 5h, op: "<", value: 0.7',

@@ -1,5 +1,6 @@
 """What each chat and pager is sent, and what becomes of their answers."""
 
+import json
 from dataclasses import replace
 from typing import Any
 
@@ -7,7 +8,7 @@ import pytest
 from tests.notify.conftest import Chat, message
 
 from tocsin.errors import DeliveryError
-from tocsin.notify import Outside, sender
+from tocsin.notify import Message, Outside, Receipt, sender
 
 OPTIONS: dict[str, dict[str, Any]] = {
     "slack": {"webhook_url_env": "CHAT"},
@@ -62,6 +63,20 @@ def test_pagerduty_gets_one_key_for_what_fires_and_what_is_over(chat: Chat) -> N
     assert fired["routing_key"] == over["routing_key"] == "R0UT1NG"
     assert fired["payload"]["severity"] == "critical"
     assert fired["payload"]["custom_details"]["causes"] == ["`distance` has moved"]
+
+
+def test_pagerduty_hears_the_end_under_the_key_of_the_beginning(chat: Chat) -> None:
+    def told(variable: str, message: Message, **secrets: str) -> Receipt:
+        options = {"routing_key_env": variable, "url": chat.url}
+        return sender("pagerduty", options, chat.outside(**secrets))(message)
+
+    thread = told("OLD", message(), OLD="R1", NEW="R2").thread
+    over = replace(message(event="resolved"), thread=thread)
+    told("NEW", over, OLD="R1", NEW="R2")
+    # The old key is there no more: better under the new one than never.
+    told("NEW", over, NEW="R2")
+    keys = [json.loads(body)["routing_key"] for body in chat.bodies]
+    assert keys == ["R1", "R1", "R2"]
 
 
 def test_pagerduty_takes_no_summary_longer_than_it_can(chat: Chat) -> None:

@@ -174,6 +174,15 @@ def test_what_is_over_answers_to_what_fired(relay: Relay, outside: Outside) -> N
     assert over["Message-ID"] != fired["Message-ID"]
 
 
+def test_messages_of_a_group_answer_to_its_first(relay: Relay, outside: Outside) -> None:
+    send = sender("email", options(relay), outside)
+    for number, event in ((1, "fired"), (2, "fired"), (3, "resolved")):
+        send(replace(message("oncall@example.com", event=event), id=f"01a2.{number}"))
+    first, *others = relay.took
+    assert first["In-Reply-To"] is None
+    assert {mail["In-Reply-To"] for mail in others} == {first["Message-ID"]}
+
+
 def test_a_title_of_several_lines_is_no_second_header(relay: Relay, outside: Outside) -> None:
     send = sender("email", options(relay), outside)
     send(message("oncall@example.com", title="x\r\nBcc: everybody@example.com"))

@@ -156,6 +156,17 @@ def test_a_bot_keeps_one_message_up_to_date_and_answers_below_it(chat: Chat) -> 
     ]
 
 
+def test_a_bot_does_not_say_that_all_is_well_while_others_of_a_group_fire(chat: Chat) -> None:
+    chat.provider = api = providers.SlackApi("xoxb-word", "C0123")
+    thread = bot(chat, message()).thread
+    assert thread is not None
+    over = message(event="resolved", title="AucLow resolved", still_firing=2)
+    bot(chat, replace(over, thread=thread))
+    shown = json.dumps(api.messages[thread["ts"]])
+    assert ":white_check_mark:" not in shown
+    assert "2 more alerts still fire" in shown
+
+
 def test_what_cannot_be_changed_any_more_is_answered_all_the_same(chat: Chat) -> None:
     chat.provider = api = providers.SlackApi("xoxb-word", "C0123")
     receipt = bot(chat, message())

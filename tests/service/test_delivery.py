@@ -32,14 +32,16 @@ def receivers(app: App, hook: Hook, **changes: dict[str, Any]) -> None:
             outbox.set_receiver(connection, Receiver(name, "webhook", options, fallback))
 
 
-def put(app: App, clock: Clock, event: str, *, to: str = "first", **told: Any) -> None:
+def put(
+    app: App, clock: Clock, event: str, *, to: str = "first", number: int = 0, **told: Any
+) -> None:
     payload = {**PAYLOAD, "event": event, "episode": "e1", "severity": "warning", **told}
     with app.records.write() as connection:
         outbox.put(
             connection,
             receiver=to,
             order_key=f"{to}/{payload['episode']}",
-            message_id=f"{payload['episode']}.{event}",
+            message_id=f"{payload['episode']}.{number or event}",
             payload=payload,
             now=clock.now,
         )
@@ -171,6 +173,39 @@ def test_a_critical_alert_goes_to_the_fallback_after_five_minutes_and_its_end_to
     ]
 
 
+@pytest.mark.parametrize("kind", ["pagerduty", "alertmanager"])
+def test_a_group_falls_back_alert_by_alert_to_who_knows_each_by_a_key(
+    app: App, hook: Hook, kind: str
+) -> None:
+    clock = Clock()
+    receivers(app, hook)
+    options = {"routing_key_env": "KEY", "url": f"{hook.url}/second"}
+    with app.records.write() as connection:
+        outbox.set_receiver(connection, Receiver("second", kind, options))
+    told = {
+        "severity": "critical", "category": "early", "instance": "", "incident": 1,
+        "alert": "Low", "window_end": "2013-07-15T10:00:00Z",
+    }  # fmt: skip
+    one, two = ({**PAYLOAD, **told, "episode": f"a{i}", "instance": f"f{i}"} for i in (1, 2))
+    hook.statuses.append(400)
+    sending = Deliver(app.records, clock, Outside(LOOPBACK, secrets={"KEY": "R0"}.get))
+    for number, alerts in enumerate(([one], [two, {**one, "event": "resolved"}]), 1):
+        put(app, clock, number=number, **{**alerts[0], "episode": "group", "alerts": alerts})
+        for _ in range(2):
+            all_of(sending)
+            clock.now += SECOND
+    with app.records.read() as connection:
+        found = letters.listed(connection, state=None, receiver="second", limit=9)
+    said = {(each.order_key, each.payload["event"], each.state) for each in found}
+    again = "standing" if kind == "alertmanager" else "delivered"
+    # The second alert neither hides that the first is over nor lets it be forgotten before.
+    assert said == {
+        ("second/a1", "fired", "delivered"),
+        ("second/a1", "resolved", again),
+        ("second/a2", "fired", again),
+    }
+
+
 def test_the_end_of_what_nobody_else_heard_of_is_not_told_to_the_fallback(
     app: App, hook: Hook
 ) -> None:
@@ -263,6 +298,22 @@ def test_a_test_message_that_is_taken_enables_a_receiver(app: App, hook: Hook) -
     assert {r.name: r.disabled for r in trying.all()}["first"] == "it answered 410"
     assert trying.test("first") is None
     assert {r.name: r.disabled for r in trying.all()}["first"] is None
+
+
+def test_what_was_on_its_way_to_a_receiver_that_was_removed_is_dropped(
+    app: App, hook: Hook
+) -> None:
+    clock = Clock()
+    receivers(app, hook)
+    put(app, clock, "fired", severity="critical")
+    with app.records.write() as connection:
+        outbox.claim(connection, now=clock.now, lease=MINUTE)
+        outbox.remove_receiver(connection, "first")
+    clock.now += HOUR
+    all_of(deliver(app, clock))
+    # A dead letter would call everybody else.
+    assert states(app) == [("first", "e1.fired", "dropped")]
+    assert hook.requests == []
 
 
 def test_a_receiver_that_hangs_does_not_delay_the_others(app: App, hook: Hook) -> None:

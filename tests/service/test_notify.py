@@ -11,6 +11,7 @@ from tocsin.app import App
 from tocsin.errors import SchemaError
 from tocsin.records import deletions, models
 from tocsin.service.people import People, Person
+from tocsin.service.receivers import remove_receiver
 from tocsin.service.routing import Routings
 from tocsin.service.silences import Silences
 from tocsin.values import HOUR, MINUTE, SECOND, from_datetime
@@ -71,6 +72,24 @@ def test_a_message_about_several_says_what_fires_and_what_is_over(alarm: Alarm) 
     (slow, over) = after(alarm, 5 * MINUTE)
     assert slow.payload["title"] == "1 alert fires, 1 resolved: Slow, Low"
     assert [slow.what, over.what] == [("fired", "new"), ("resolved", "resolved")]
+
+
+def test_what_is_over_says_how_many_of_its_group_still_fire(alarm: Alarm) -> None:
+    low = alarm.fire("flights", "Low")
+    alarm.fire("flights", "Slow")
+    silent = {"matchers": ["alert=Quiet"], "duration": "2h", "comment": "we deploy"}
+    Silences(alarm.app.records, alarm.clock).add(silent, actor="ann")
+    alarm.fire("flights", "Quiet")
+    assert "still_firing" not in after(alarm, 0)[0].payload
+    alarm.resolve(low)
+    (over,) = after(alarm, 5 * MINUTE)
+    # Nobody was told of the silenced one.
+    assert (over.payload["event"], over.payload["still_firing"]) == ("resolved", 1)
+    late = alarm.fire("flights", "Late")
+    assert after(alarm, 5 * MINUTE)[0].payload["still_firing"] == 1
+    alarm.resolve(late)
+    alarm.resolve(alarm.fire("flights", "Brief", severity="critical"))
+    assert {said.payload["still_firing"] for said in after(alarm, 5 * MINUTE)} == {1}
 
 
 def test_pagerduty_gets_an_event_for_each_alert_by_the_key_of_its_episode(alarm: Alarm) -> None:
@@ -236,6 +255,27 @@ def test_a_receiver_that_is_added_is_told_of_what_fires(alarm: Alarm) -> None:
     assert [(s.receiver, s.what) for s in after(alarm, SECOND)] == [("new", ("fired", "new"))]
 
 
+@pytest.mark.parametrize("looked", [True, False])
+def test_a_receiver_that_is_removed_is_told_nothing_and_if_it_comes_back_what_fires(
+    alarm: Alarm, looked: bool
+) -> None:
+    alarm.receiver("pager")
+    alarm.fire("flights")
+    after(alarm, 0)
+    with alarm.app.records.write() as connection:
+        remove_receiver(connection, "pager")
+    assert alarm.app.outgoing.listed(receiver="pager")[0].state == "dropped"
+    if looked:
+        assert after(alarm, HOUR) == []
+    alarm.receiver("pager")
+    back = after(alarm, 5 * MINUTE)
+    assert [(s.receiver, s.what) for s in back] == [("pager", ("fired", "new"))]
+    with alarm.app.records.write() as connection:
+        remove_receiver(connection, "pager")
+    alarm.resolve(alarm.said()[0].alert["episode"])
+    assert [s.receiver for s in after(alarm, HOUR)] == ["log"]
+
+
 def test_an_episode_that_fires_again_is_told_again_under_ids_of_its_own(alarm: Alarm) -> None:
     alarm.receiver("oncall", "pagerduty", routing_key_env="KEY")
     routed(alarm, route={"receiver": "oncall", "group_wait": "0s"})
@@ -371,6 +411,22 @@ def test_what_somebody_took_or_what_is_over_is_not_escalated(escalating: Alarm) 
     after(escalating, 0)
     escalating.resolve(brief)
     assert {said.receiver for said in after(escalating, HOUR)} == {"log"}
+
+
+def test_an_escalation_that_was_taken_out_and_put_back_tells_after_all(escalating: Alarm) -> None:
+    escalating.fire("flights", "Low")
+    after(escalating, 0)
+    silent = {"matchers": ["model=flights"], "duration": "20m", "comment": "we deploy"}
+    after(escalating, 14 * MINUTE)
+    Silences(escalating.app.records, escalating.clock).add(silent, actor="ann")
+    # It is escalated, but nobody is told yet.
+    for route in (ESCALATES, {"receiver": "log", "group_wait": "0s"}):
+        routed(escalating, route=route)
+        assert after(escalating, 5 * MINUTE) + after(escalating, 0) == []
+    after(escalating, 20 * MINUTE)
+    routed(escalating, route=ESCALATES)
+    told = after(escalating, 5 * MINUTE) + after(escalating, 0)
+    assert [said.receiver for said in told] == ["oncall"]
 
 
 def test_nobody_hears_of_what_is_silenced_by_escalation(escalating: Alarm) -> None:

@@ -9,6 +9,7 @@ from tocsin.api.server import application
 from tocsin.app import App
 from tocsin.cli.commands import commands
 from tocsin.errors import InvalidInputError, UnknownIncidentError
+from tocsin.records import alerts
 from tocsin.records.alerts import Incident, TimelineEntry, Verdict
 from tocsin.service.people import Person
 from tocsin.values import DAY, HOUR
@@ -79,6 +80,17 @@ def test_an_acknowledgement_ends_when_it_gets_more_severe(watched: Watched) -> N
     assert "the acknowledgement of ann ends" in " ".join(e.text for e in told.timeline)
 
 
+def test_a_snooze_ends_when_it_gets_more_severe(watched: Watched) -> None:
+    watched.app.people.snooze(1, ANN, DAY)
+    watched.see((3, "b"))
+    assert incident(watched).severity == "critical"
+    # Else nobody would be reminded of it, and it would not be escalated.
+    assert incident(watched).snoozed_until is None
+    told = watched.app.read.incident(1)
+    assert told is not None
+    assert "It is critical now: it is not snoozed any more" in [e.text for e in told.timeline]
+
+
 def test_a_snooze_has_an_end(watched: Watched) -> None:
     watched.app.people.snooze(1, ANN, HOUR)
     until = incident(watched).snoozed_until
@@ -100,11 +112,27 @@ def test_incidents_of_one_model_can_be_merged(watched: Watched) -> None:
     assert len(whole.episodes) == 2
     # One of its alerts goes on, and so does it.
     assert whole.incident.resolved is None
+    assert whole.incident.resolved_at is None
     watched.see((7, "c"))
     assert incident(watched, 1).resolved is not None
     for number, into in [(2, 1), (1, 2), (1, 1)]:
         with pytest.raises(InvalidInputError, match="merged"):
             watched.app.people.merge(number, ANN, into)
+
+
+def test_whoever_took_something_less_urgent_did_not_take_what_is_merged_into_it(
+    watched: Watched,
+) -> None:
+    watched.see((3, "c"), (4, "c"))
+    watched.see((5, "b"), (6, "b"))
+    one, two = incident(watched, 1), incident(watched, 2)
+    assert (one.severity, two.severity) == ("warning", "critical")
+    with watched.app.records.write() as connection:
+        alerts.update_incident(connection, 1, resolved=None, acknowledged_by="ann")
+    watched.app.people.merge(2, BO, 1)
+    assert incident(watched).severity == "critical"
+    assert incident(watched).acknowledged_by is None
+    assert ("bo", "It is critical now: the acknowledgement of ann ends") in said(watched)
 
 
 def test_what_cannot_be_done_is_refused_and_leaves_nothing(watched: Watched) -> None:

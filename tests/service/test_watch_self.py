@@ -54,9 +54,11 @@ def test_a_dead_letter_is_told_to_others_once_and_again_when_it_is_dealt_with(
     assert payload["model"] == "tocsin"
     assert "1 message was given up for first" in payload["text"]
     assert "answered 400" in payload["text"]
+    app.receivers.put("third", {"webhook": {"url": f"{hook.url}/third"}})
     app.outgoing.drop(app.outgoing.listed(state="dead")[0].id, reason="known", actor="ann")
     itself.look(alive=True)
     assert told(app)[-1] == ("second", "DeadLetters resolved for first", "critical")
+    # Who did not hear that it began does not hear that it is over.
     assert len(told(app)) == 5
 
 

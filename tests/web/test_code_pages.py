@@ -89,7 +89,7 @@ def test_a_saved_rule_ends_none_of_those_that_were_there(app: App, client: TestC
 @pytest.mark.parametrize(
     ("changes", "field", "words"),
     [
-        ({"metric": "roc_acu"}, "metric", "did you mean roc_auc?"),
+        ({"metric": "roc_acu"}, "metric", "did you mean <code>roc_auc</code>?"),
         ({"value": "high"}, "value", "number"),
         ({"clear": "0.6"}, "clear", "good side"),
         ({"for": "soon"}, "for", "duration"),

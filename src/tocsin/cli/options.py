@@ -12,6 +12,9 @@ from tocsin.settings import settings
 
 Url = Annotated[str | None, typer.Option(help="The server (default: http://127.0.0.1:8765).")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print what the API answers.")]
+TrackingUri = Annotated[
+    str | None, typer.Option(help="The MLflow server (default: MLFLOW_TRACKING_URI).")
+]
 
 
 def remote_at(url: str | None) -> Remote:

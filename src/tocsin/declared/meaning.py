@@ -6,11 +6,10 @@ beside what it needs, and the field of a fault is the one that its message speak
 
 import re
 from collections.abc import Callable, Iterator, Mapping
-from difflib import get_close_matches
 from typing import Any
 
 from tocsin.declared.fault import Path
-from tocsin.errors import InvalidInputError
+from tocsin.errors import InvalidInputError, did_you_mean
 
 Parse = Callable[[Mapping[str, Any]], object]
 # What all else is understood beside.
@@ -134,7 +133,8 @@ def _spoken_of(path: Path, text: str, message: str) -> int:
 def with_what_was_meant(text: str, message: str) -> str:
     """A message with the word of its list that is nearly what was written."""
     said, there, rest = message.partition("; there are ")
-    close = get_close_matches(text, re.findall(r"[\w@.]+", rest), n=1, cutoff=0.6)
-    if not there or not close or close[0] == text:
+    words = re.findall(r"[\w@.]+", rest)
+    meant = did_you_mean(text, words)
+    if not there or not meant or text in words:
         return message
-    return f"{said}; did you mean `{close[0]}`? There are {rest}"
+    return f"{said}; {meant}There are {rest}"

@@ -1,7 +1,6 @@
 """What pydantic found, as people who write YAML would say it: the field, the value, the remedy."""
 
 from collections.abc import Iterable, Sequence
-from difflib import get_close_matches
 from typing import Any
 
 from pydantic import ValidationError
@@ -10,6 +9,7 @@ from pydantic_core import ErrorDetails
 from tocsin.declared.fault import Path
 from tocsin.declared.json_schema import known_keys, monitors_schema
 from tocsin.declared.strict_yaml import Node
+from tocsin.errors import did_you_mean
 
 _OF_A_KIND = {
     "string": "text",
@@ -132,11 +132,11 @@ def nearest(word: str, known: Iterable[str], *, all_of_them: bool = False) -> st
     ('did you mean `column`?', 'there are column, cuts')
     """
     names = list(known)
-    close = get_close_matches(word, names, n=1, cutoff=0.6)
+    meant = did_you_mean(word, names)
     there = f"there are {', '.join(names)}" if names else "leave it out"
-    if close and all_of_them:
-        return f"did you mean `{close[0]}`? {there[:1].upper()}{there[1:]}"
-    return f"did you mean `{close[0]}`?" if close else there
+    if meant and all_of_them:
+        return f"{meant}{there[:1].upper()}{there[1:]}"
+    return meant.rstrip() or there
 
 
 def _wanted(detail: ErrorDetails) -> str:

@@ -9,7 +9,7 @@ from typing import Any
 
 from tocsin.errors import DeliveryError
 from tocsin.notify.message import TAKEN, Message, Outside, Receipt, Send
-from tocsin.notify.told import about, heading, is_over, links, sentences, short
+from tocsin.notify.told import about, heading, is_well, links, sentences, short
 
 _TYPES = {"critical": "failure", "warning": "warning", "info": "info"}
 _MOST_TITLE, _MOST_BODY = 250, 4_000
@@ -40,7 +40,7 @@ def apprise_sender(options: dict[str, Any], outside: Outside) -> Send:
         taken = services.notify(
             title=short(heading(told), _MOST_TITLE),
             body=short("\n".join(lines), _MOST_BODY),
-            notify_type="success" if is_over(told) else _TYPES.get(told["severity"], "info"),
+            notify_type="success" if is_well(told) else _TYPES.get(told["severity"], "info"),
             body_format="text",
         )
         if not taken:

@@ -50,7 +50,7 @@ def email_sender(options: dict[str, Any], outside: Outside) -> Send:
 
 
 def email_of(message: Message, sender: str) -> EmailMessage:
-    """A notification as a mail; what is over answers to what fired, so that both are one thread."""
+    """A notification as a mail; all answer to the first of their matter, so that it is a thread."""
     told = message.payload
     mail = EmailMessage()
     mail["From"] = sender
@@ -58,8 +58,9 @@ def email_of(message: Message, sender: str) -> EmailMessage:
     mail["Subject"] = _line(f"[{told['severity']}] {heading(told)}")
     mail["Date"] = format_datetime(to_datetime(message.sent_at))
     mail["Message-ID"] = f"<{message.id}@tocsin>"
-    if told["event"] != "fired":
-        mail["In-Reply-To"] = mail["References"] = f"<{told['episode']}.fired@tocsin>"
+    first = _first(message.id)
+    if message.id != first:
+        mail["In-Reply-To"] = mail["References"] = f"<{first}@tocsin>"
     mail["Auto-Submitted"] = "auto-generated"
     lines = [heading(told), *sentences(told), about(told)]
     links_of = links(told)
@@ -71,6 +72,16 @@ def email_of(message: Message, sender: str) -> EmailMessage:
             message.picture, "image", "png", cid=f"<{_CHART}>", filename="chart.png"
         )
     return mail
+
+
+def _first(message_id: str) -> str:
+    """The id of the message that began the matter: messages of a group are numbered.
+
+    >>> _first("01a2.3"), _first("01a2.resolved")
+    ('01a2.1', '01a2.fired')
+    """
+    matter, _, which = message_id.partition(".")
+    return f"{matter}.1" if which.isdigit() else f"{matter}.fired"
 
 
 def _html(

@@ -23,11 +23,14 @@ def pagerduty_sender(options: dict[str, Any], outside: Outside) -> Send:
         if is_afterthought(told):
             # It would open the incident anew.
             return TAKEN
-        event = _event(told, outside.secret(options["routing_key_env"]))
+        # PagerDuty knows an incident only by the key under which it was opened.
+        pinned = (message.thread or {}).get("routing_key_env", "")
+        variable = pinned if outside.secrets(pinned) else options["routing_key_env"]
+        event = _event(told, outside.secret(variable))
         body = json.dumps(event).encode()
         headers = {"content-type": "application/json"}
         post(options.get("url") or ADDRESS, body, headers, outside, spoken="PagerDuty")
-        return TAKEN
+        return TAKEN if message.thread else Receipt(thread={"routing_key_env": variable})
 
     return send
 

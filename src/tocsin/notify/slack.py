@@ -6,7 +6,7 @@ from typing import Any
 from tocsin.errors import DeliveryError
 from tocsin.notify.message import TAKEN, Message, Outside, Receipt, Send
 from tocsin.notify.post import post
-from tocsin.notify.told import about, heading, is_over, links, sentences, short
+from tocsin.notify.told import about, heading, is_well, links, sentences, short
 
 API = "https://slack.com/api"
 # What Slack takes of the text of one block and of the text of a message.
@@ -62,8 +62,9 @@ def _bot(options: dict[str, Any], outside: Outside) -> Send:
     def send(message: Message) -> Receipt:
         shown = slack_message(message.payload)
         quiet = {"unfurl_links": False, "unfurl_media": False}
+        # What another kind of receiver of this name left is no message of Slack.
         root = message.thread
-        if root is None:
+        if root is None or "ts" not in root:
             posted = call("chat.postMessage", {"channel": options["channel"], **shown, **quiet})
             return Receipt(thread={"channel": posted["channel"], "ts": posted["ts"]})
         at = {"channel": root["channel"]}
@@ -100,7 +101,7 @@ def _called(url: str, token: str, document: dict[str, Any], outside: Outside) ->
 
 def slack_message(told: dict[str, Any]) -> dict[str, Any]:
     """A notification in Slack's blocks, with the plain text that notifications show."""
-    sign = ":white_check_mark:" if is_over(told) else _SIGNS.get(told["severity"], "")
+    sign = ":white_check_mark:" if is_well(told) else _SIGNS.get(told["severity"], "")
     head = heading(told)
     (_, url), *others = links(told)
     more = "".join(f" · <{address}|{words}>" for words, address in others)

@@ -5,7 +5,7 @@ from typing import Any
 
 from tocsin.notify.message import TAKEN, Message, Outside, Receipt, Send
 from tocsin.notify.post import post
-from tocsin.notify.told import about, heading, is_over, links, sentences, short
+from tocsin.notify.told import about, heading, is_well, links, sentences, short
 
 # Teams takes 28 kB in all.
 MOST_BYTES = 28_000
@@ -35,7 +35,7 @@ def teams_message(told: dict[str, Any]) -> dict[str, Any]:
 
 
 def _card(told: dict[str, Any], most: int) -> dict[str, Any]:
-    colour = "good" if is_over(told) else _COLOURS.get(told["severity"], "default")
+    colour = "good" if is_well(told) else _COLOURS.get(told["severity"], "default")
     card = {
         "$schema": "http://adaptivecards.io/schemas/adaptive-card.json",
         "type": "AdaptiveCard",

@@ -3,6 +3,8 @@
 from typing import Any
 
 Told = dict[str, Any]
+# Kinds of receivers that know each alert by a key, and group for themselves: one message an alert.
+BY_KEY = ("alertmanager", "pagerduty")
 # As many alerts of a group as are named one by one.
 _MOST_MEMBERS = 10
 
@@ -15,6 +17,11 @@ def alerts_of(told: Told) -> list[Told]:
 def is_over(told: Told) -> bool:
     """Whether nothing is wrong any more, as far as this message knows."""
     return bool(told["event"] == "resolved")
+
+
+def is_well(told: Told) -> bool:
+    """Whether nothing fires any more of all that a conversation is about."""
+    return is_over(told) and not told.get("still_firing")
 
 
 def is_afterthought(told: Told) -> bool:
@@ -42,9 +49,17 @@ def sentences(told: Told) -> list[str]:
         *facts_of(told.get("facts") or {}),
         *listed,
         f"and {more} more alerts" if more > 0 else "",
+        _others(told.get("still_firing", 0)),
         *(why(cause) for cause in told.get("causes", []) if begins),
     ]
     return [sentence for sentence in found if sentence]
+
+
+def _others(count: int) -> str:
+    """What else of a group fires, of which a message says nothing."""
+    if not count:
+        return ""
+    return "1 more alert still fires" if count == 1 else f"{count} more alerts still fire"
 
 
 def facts_of(facts: Told) -> list[str]:

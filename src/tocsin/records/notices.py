@@ -180,6 +180,12 @@ def save_notice(connection: Connection, of: Told, hold: Hold | None, **values: A
     connection.execute(notices.update().where(mine).values(**held, **values))
 
 
+def close_of_receiver(connection: Connection, receiver: str) -> None:
+    """Let a receiver that is removed be told no more; if it comes back, it is told anew."""
+    mine = notices.update().where(notices.c.receiver == receiver)
+    connection.execute(mine.values(closed=True))
+
+
 def told_pairs(connection: Connection) -> set[tuple[str, str]]:
     """(episode, receiver) of all who were told that something fires, and more is to come."""
     query = sa.select(notices.c.episode_id, notices.c.receiver)

@@ -269,8 +269,12 @@ def all_receivers(connection: Connection) -> Sequence[Receiver]:
 
 
 def remove_receiver(connection: Connection, name: str) -> None:
-    """Drop a receiver; what waits for it goes nowhere."""
+    """Drop a receiver; what waits for it, or is dead, goes nowhere."""
     connection.execute(receivers.delete().where(receivers.c.name == name))
+    states = (DeliveryState.PENDING, DeliveryState.STANDING, DeliveryState.DEAD)
+    mine = (outbox.c.receiver == name) & outbox.c.state.in_(states)
+    values = {"state": DeliveryState.DROPPED, "last_error": "its receiver was removed"}
+    connection.execute(outbox.update().where(mine).values(values))
 
 
 def open_by_receiver(connection: Connection) -> dict[str, int]:

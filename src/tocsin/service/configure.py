@@ -26,6 +26,7 @@ from tocsin.service.clock import Clock
 from tocsin.service.delete import Delete
 from tocsin.service.plan import Action, Plan, Planned
 from tocsin.service.planning import ROUTING, Now, now_of, plan_of, reference_changes
+from tocsin.service.receivers import remove_receiver
 from tocsin.service.register import Addition, Change, Register
 
 if TYPE_CHECKING:
@@ -184,7 +185,7 @@ class Configure:
         if thing.kind == "monitors" and removed:
             self._delete.write_deleted(connection, thing.name, actor=actor, now=now)
         elif thing.kind == "receivers" and removed:
-            outbox.remove_receiver(connection, thing.name)
+            remove_receiver(connection, thing.name)
         elif thing.kind == "receivers":
             receiver = parse_receiver(thing.name, configuration.receivers[thing.name])
             outbox.set_receiver(connection, receiver)

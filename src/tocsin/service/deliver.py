@@ -12,7 +12,7 @@ from sqlalchemy.engine import Connection
 
 from tocsin.errors import DeliveryError
 from tocsin.notify import Message, Outside, Receipt, sender
-from tocsin.notify.told import cancels, fired_and_resolved
+from tocsin.notify.told import BY_KEY, cancels, fired_and_resolved
 from tocsin.records import Records, letters, outbox
 from tocsin.records.outbox import Claim, DeliveryState, Ended, Receiver
 from tocsin.service.clock import Clock
@@ -25,8 +25,6 @@ LEASE = MINUTE
 THREADS = 6
 _FIRST_DELAY, _LONGEST_DELAY = 2 * SECOND, 15 * MINUTE
 _SWEEP_EVERY = SECOND
-# Whoever gets both merges them by key, and wants both.
-_PAIRED = ("pagerduty", "alertmanager")
 
 _log = logging.getLogger(__name__)
 _Way = tuple[Claim, Receiver | None, Mapping[str, str] | None]
@@ -144,7 +142,8 @@ class Deliver:
             return False
         later_id, later = follows[0]
         critical = claimed.payload.get("severity") == "critical"
-        if not cancels(claimed.payload, later) or (critical and receiver.kind in _PAIRED):
+        # Who knows them by a key merges both, and wants both.
+        if not cancels(claimed.payload, later) or (critical and receiver.kind in BY_KEY):
             return False
         over = Ended(DeliveryState.CANCELLED, error="it was over before it could be sent")
         outbox.finish(connection, claimed, over, now=now)
@@ -175,11 +174,13 @@ class Deliver:
             _log.exception("%s for %s failed", claimed.message_id, claimed.receiver)
             error = DeliveryError(f"{type(fault).__name__}: {fault}", permanent=False)
         now = self._clock()
-        ended = (
-            self._ended(claimed, receipt, now)
-            if error is None
-            else self._failed(claimed, error, now)
-        )
+        if receiver is None:
+            # It was removed while this was on its way; nobody is to be called for that.
+            ended = Ended(DeliveryState.DROPPED, error=str(error))
+        elif error is None:
+            ended = self._ended(claimed, receipt, now)
+        else:
+            ended = self._failed(claimed, error, now)
         with self._lock:
             self._gates.leave(claimed.receiver, error, now)
         with self._records.write() as connection:

@@ -8,7 +8,7 @@ from tocsin.declared import parse_monitor
 from tocsin.declared.configuration import Source, check
 from tocsin.declared.configuration_documents import API_VERSION
 from tocsin.declared.exported import strict_monitor
-from tocsin.declared.monitor import default_rules
+from tocsin.declared.rules import default_rules
 from tocsin.declared.yaml_text import as_yaml
 from tocsin.errors import InvalidInputError
 from tocsin.records import Records, applied, models

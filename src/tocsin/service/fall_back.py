@@ -1,9 +1,11 @@
 """Somebody else is told of what is critical, while the one who should know cannot be reached."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from typing import Any
 
 from sqlalchemy.engine import Connection
 
+from tocsin.notify.told import BY_KEY, alerts_of
 from tocsin.records import Records, letters, outbox
 from tocsin.records.letters import Letter
 from tocsin.records.outbox import DeliveryState, Receiver
@@ -38,22 +40,35 @@ def _tell_other(
         letters.fell_back(connection, letter.id, "")
         return 0
     letters.fell_back(connection, letter.id, other.name)
-    matter = letter.order_key.removeprefix(f"{letter.receiver}/").removesuffix(f"/{letter.target}")
     waited = (now - letter.created_at) // MINUTE
     why = "refused it" if letter.state == DeliveryState.DEAD else f"took nothing for {waited} min"
     note = f"Told here because {letter.receiver} {why}."
     written = 0
-    for target in other.targets:
-        if letters.is_written(connection, other.name, target, letter.message_id):
-            continue
-        outbox.put(
-            connection,
-            receiver=other.name,
-            target=target,
-            order_key=f"{other.name}/{matter}{f'/{target}' if target else ''}",
-            message_id=letter.message_id,
-            payload={**letter.payload, "note": note},
-            now=now,
-        )
-        written += 1
+    for about, message_id, payload in _parts(letter, other):
+        for target in other.targets:
+            if letters.is_written(connection, other.name, target, message_id):
+                continue
+            outbox.put(
+                connection,
+                receiver=other.name,
+                target=target,
+                order_key=f"{other.name}/{about}{f'/{target}' if target else ''}",
+                message_id=message_id,
+                payload={**payload, "note": note},
+                now=now,
+            )
+            written += 1
     return written
+
+
+def _parts(letter: Letter, other: Receiver) -> Iterator[tuple[str, str, dict[str, Any]]]:
+    """(what it is about, id, payload) of each message that another is told instead."""
+    payload = letter.payload
+    if other.kind not in BY_KEY:
+        matter = letter.order_key.removeprefix(f"{letter.receiver}/")
+        yield matter.removesuffix(f"/{letter.target}"), letter.message_id, payload
+        return
+    for alert in alerts_of(payload):
+        one = alert is payload
+        name = letter.message_id if one else f"{letter.message_id}.{alert['episode']}"
+        yield alert["episode"], name, alert

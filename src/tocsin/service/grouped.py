@@ -11,12 +11,14 @@ from sqlalchemy.engine import Connection
 
 from tocsin.causes import Cause, Likelihood, answers
 from tocsin.records import alerts
-from tocsin.records.alerts import SEVERITIES, Episode
+from tocsin.records.alerts import SEVERITIES, Episode, Incident
 from tocsin.service.quality import column_of
 from tocsin.values import DAY, Window, format_duration, isoformat
 
 StoredCause = dict[str, Any]
 
+# An incident that nobody took or put off.
+UNTAKEN = {"acknowledged_by": None, "acknowledged_at": None, "snoozed_until": None}
 # What fires so long after an incident was opened is named in its title: it may be another fault.
 _LONG = DAY
 
@@ -110,6 +112,19 @@ def regroup(
         window_size=size,
         window_end=end,
     )
+
+
+def freed_by(severity: str, incident: Incident, now: int) -> str:
+    """What to say where an incident gets this severe: who took it or put it off, took less.
+
+    Returns: a sentence, empty where it does not get more severe or nobody did.
+    """
+    if severity == incident.severity:
+        return ""
+    if incident.acknowledged_by is not None:
+        return f"It is {severity} now: the acknowledgement of {incident.acknowledged_by} ends"
+    snoozed = incident.snoozed_until is not None and incident.snoozed_until > now
+    return f"It is {severity} now: it is not snoozed any more" if snoozed else ""
 
 
 def cause_document(cause: Mapping[str, Any]) -> StoredCause:

@@ -14,7 +14,15 @@ from tocsin.records.evaluations import Evaluation
 from tocsin.records.models import ModelRecord
 from tocsin.rules import Rule, Span
 from tocsin.service.diagnose import Diagnosis
-from tocsin.service.grouped import StoredCause, about, regroup, stored, with_later
+from tocsin.service.grouped import (
+    UNTAKEN,
+    StoredCause,
+    about,
+    freed_by,
+    regroup,
+    stored,
+    with_later,
+)
 from tocsin.service.happenings import Happening, Kind
 from tocsin.service.message import describe, named
 from tocsin.service.notify import Notify
@@ -150,15 +158,10 @@ class Acting:
             )
         severity = alerts.more_severe(found.severity, rule.severity)
         reopened: dict[str, Any] = {"resolved": None, "resolved_at": None}
-        if severity != found.severity and found.acknowledged_by is not None:
-            # Whoever took it, took something less urgent.
-            reopened |= {"acknowledged_by": None, "acknowledged_at": None, "snoozed_until": None}
-            self._note(
-                found.id,
-                span.fired,
-                "unacknowledged",
-                f"It is {severity} now: the acknowledgement of {found.acknowledged_by} ends",
-            )
+        freed = freed_by(severity, found, self._now)
+        if freed:
+            reopened |= UNTAKEN
+            self._note(found.id, span.fired, "unacknowledged", freed)
         alerts.update_incident(connection, found.id, severity=severity, **reopened)
         return found.id
 

@@ -4,12 +4,11 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from tocsin.notify.template import filled_in
-from tocsin.records.alerts import Episode, Incident
+from tocsin.records.alerts import SEVERITIES, Episode, Incident
 from tocsin.routing import Tell
 from tocsin.values import isoformat
 
 PAYLOAD_VERSION = 1
-_SEVERITIES = ("info", "warning", "critical")
 # As many alerts of a group as a title names.
 _MOST_NAMED = 3
 
@@ -140,7 +139,7 @@ def group_notification(
 
 def _urgency(alert: dict[str, Any]) -> tuple[bool, int]:
     """What fires comes first, and of that the most severe."""
-    return alert["event"] != "fired", -_SEVERITIES.index(alert["severity"])
+    return alert["event"] != "fired", -SEVERITIES.index(alert["severity"])
 
 
 def _group_title(alerts: Sequence[dict[str, Any]], fired: int) -> str:

@@ -1,11 +1,12 @@
 """Messages to a receiver: one for a group, or one for each alert where the receiver wants that."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy.engine import Connection
 
+from tocsin.notify.told import BY_KEY
 from tocsin.records import alerts, outbox
 from tocsin.records.notices import FIRED, Group, Told
 from tocsin.records.outbox import Receiver
@@ -14,8 +15,6 @@ from tocsin.service.facts import facts_of
 from tocsin.service.message import group_notification, notification
 
 RESOLVED = "resolved"
-# These group by themselves: an event for each alert, with the key of its episode.
-_EACH_ALONE = ("alertmanager", "pagerduty")
 
 
 @dataclass(frozen=True)
@@ -46,15 +45,18 @@ class Messages:
         receiver: Receiver,
         group: Group,
         letters: Sequence[Letter],
+        firing: Collection[str],
         *,
         now: int,
     ) -> int:
         """Write what there is to say; how many messages of the group that took.
 
+        firing: the episodes of the group that the receiver knows to fire.
+
         Messages of a group leave in order, and an episode stays in the group that it was told in,
         so that no trigger is overtaken by its resolve.
         """
-        if receiver.kind in _EACH_ALONE:
+        if receiver.kind in BY_KEY:
             for letter in letters:
                 for event in letter.events:
                     self._put_alone(connection, receiver, letter, event, now)
@@ -72,6 +74,9 @@ class Messages:
                 if one
                 else group_notification(payloads, group.labels, base_url=self._base_url)
             )
+            others = set(firing) - {letter.told.standing.episode.id for letter, _ in told}
+            if others:
+                payload = {**payload, "still_firing": len(others)}
             number = group.messages + count
             self._put(connection, receiver, group.id, f"{group.id}.{number}", payload, now)
         return count

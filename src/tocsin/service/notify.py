@@ -101,6 +101,7 @@ class Notify:
         """Tell one group what there is to tell."""
         letters: list[Letter] = []
         intervals: list[int] = []
+        firing: list[str] = []
         for told in notices.open_of_group(look.connection, group.id):
             branch, escalated = look.branch(told)
             route = None if branch is None else branch.route
@@ -111,10 +112,14 @@ class Notify:
                 letters.append(Letter(told, made.tell, reason))
             if not made.closed:
                 intervals.append(GROUP_INTERVAL if route is None else route.group_interval)
-            if route is not None and not escalated and (told.notice.told or made.tell is not None):
+            if not (told.notice.told or made.tell is not None):
+                continue
+            if told.standing.episode.resolved is None:
+                firing.append(told.standing.episode.id)
+            if route is not None and not escalated:
                 intervals += _escalate(look, told, route)
         receiver = look.receivers.get(group.receiver) or Receiver(group.receiver, "", {})
-        count = self._messages.put(look.connection, receiver, group, letters, now=look.now)
+        count = self._messages.put(look.connection, receiver, group, letters, firing, now=look.now)
         again = look.now + min(intervals) if intervals else None
         messages = group.messages + count
         notices.flushed(look.connection, group, messages=messages, again=again, now=look.now)
@@ -221,7 +226,10 @@ def _escalate(look: _Look, told: Told, route: Route) -> list[int]:
             labels = route.group(standing.episode.labels)
             group = notices.group_of(look.connection, step.receiver, labels)
             notices.open_notice(look.connection, standing.episode.id, step.receiver, group.id)
-            notices.set_flush(look.connection, group.id, look.now, now=look.now)
+            # One that is told again stays in the group that it was in.
+            for opened in notices.open_of_episode(look.connection, standing.episode.id):
+                if opened.receiver == step.receiver:
+                    notices.set_flush(look.connection, opened.group_id, look.now, now=look.now)
             alerts.note(
                 look.connection,
                 standing.episode.incident_id,

@@ -11,7 +11,7 @@ from tocsin.records import Records, alerts, changes, models
 from tocsin.records.alerts import Incident, Verdict
 from tocsin.records.audit import UNKNOWN
 from tocsin.service.clock import Clock
-from tocsin.service.grouped import regroup
+from tocsin.service.grouped import UNTAKEN, freed_by, regroup
 from tocsin.values import DAY, Window, format_duration, isoformat
 
 MOST_WORDS = 4_000
@@ -50,7 +50,7 @@ class People:
     def withdraw(self, number: int, by: Person, note: str = "") -> None:
         """Say that nobody works on it any more. Raises: UnknownIncidentError, InvalidInputError."""
         with self._acting(number, by) as act:
-            act.change(acknowledged_by=None, acknowledged_at=None, snoozed_until=None)
+            act.change(**UNTAKEN)
             act.note("unacknowledged", "Nobody works on it any more", note)
 
     def assign(self, number: int, by: Person, to: str) -> None:
@@ -122,19 +122,7 @@ class People:
             alerts.move_episodes(act.connection, number, into)
             end = act.incident.resolved or act.incident.window_end
             act.change(merged_into=into, resolved=end, resolved_at=act.now)
-            ends = [e.resolved for e in alerts.episodes_of(act.connection, into)]
-            ended = [end for end in ends if end is not None]
-            alerts.update_incident(
-                act.connection,
-                into,
-                opened=min(other.opened, act.incident.opened),
-                severity=alerts.more_severe(other.severity, act.incident.severity),
-                resolved=max(ended) if ended and len(ended) == len(ends) else None,
-            )
-            record = models.model_named(act.connection, other.model)
-            features = [bins.name for bins in record.plan.features]
-            window = Window(other.window_end - other.window_size, other.window_end)
-            regroup(act.connection, into, features, window)
+            act.take_in(other)
             act.note("merged", f"Merged into incident {into}", note)
             act.note("merged", f"Incident {number} was merged into this one", note, of=other)
             changes.announce(act.connection, f"incident/{into}", now=act.now)
@@ -168,6 +156,28 @@ class _Act:
     def change(self, **values: object) -> None:
         """Change what is stored of the incident."""
         alerts.update_incident(self.connection, self.incident.id, **values)
+
+    def take_in(self, other: Incident) -> None:
+        """Let the other say what its alerts do, now that it has those of the incident too."""
+        ends = [e.resolved for e in alerts.episodes_of(self.connection, other.id)]
+        ended = [end for end in ends if end is not None]
+        over = bool(ended) and len(ended) == len(ends)
+        severity = alerts.more_severe(other.severity, self.incident.severity)
+        values: dict[str, object] = {
+            "opened": min(other.opened, self.incident.opened),
+            "severity": severity,
+            "resolved": max(ended) if over else None,
+            "resolved_at": (other.resolved_at or self.now) if over else None,
+        }
+        freed = freed_by(severity, other, self.now)
+        if freed:
+            values |= UNTAKEN
+            self.note("unacknowledged", freed, of=other)
+        alerts.update_incident(self.connection, other.id, **values)
+        record = models.model_named(self.connection, other.model)
+        features = [bins.name for bins in record.plan.features]
+        window = Window(other.window_end - other.window_size, other.window_end)
+        regroup(self.connection, other.id, features, window)
 
     def note(self, kind: str, said: str, text: str = "", *, of: Incident | None = None) -> None:
         """Write on a timeline, that of the incident unless another is given."""

@@ -3,11 +3,13 @@
 from collections.abc import Sequence
 from typing import Any
 
+from sqlalchemy.engine import Connection
+
 from tocsin.declared import parse_receiver
 from tocsin.errors import DeliveryError, InvalidInputError
 from tocsin.ids import uuid7
 from tocsin.notify import Message, Outside, sender
-from tocsin.records import Records, outbox
+from tocsin.records import Records, notices, outbox, routing
 from tocsin.records.outbox import Receiver
 from tocsin.service.clock import Clock
 from tocsin.service.message import PAYLOAD_VERSION
@@ -66,6 +68,14 @@ class Receivers:
             with self._records.write() as connection:
                 outbox.enable(connection, name)
         return None
+
+
+def remove_receiver(connection: Connection, name: str) -> None:
+    """Tell a receiver nothing any more; if it comes back, it is told of what fires then."""
+    outbox.remove_receiver(connection, name)
+    notices.close_of_receiver(connection, name)
+    # Also where it is back before anybody looked.
+    routing.set_routed(connection, "")
 
 
 def _test_payload(test_id: str, now: int, base_url: str) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from sqlalchemy.engine import Connection
 
 from tocsin.declared import Monitor, parse_monitor
 from tocsin.records import Records, models, outbox, own_alerts
+from tocsin.records.alerts import SEVERITIES
 from tocsin.records.evaluations import Evaluation
 from tocsin.records.models import ModelRecord
 from tocsin.service.deliver import Deliver
@@ -19,7 +20,6 @@ from tocsin.values import SECOND, Bounded
 
 # More would make Prometheus expensive, and nobody looks at them there.
 MOST_FEATURES = MOST_SEGMENTS = 50
-_SEVERITIES = ("info", "warning", "critical")
 
 # Name, kind and meaning of every family, in the order in which they are told.
 FAMILIES: dict[str, tuple[str, str]] = {
@@ -72,7 +72,7 @@ class Telemetry:
             ]
             firing = own_alerts.firing_by_severity(connection)
             waiting = outbox.by_state(connection)
-        for severity in _SEVERITIES:
+        for severity in SEVERITIES:
             labels = {"state": "firing", "severity": severity}
             found.append(Sample("tocsin_alerts", firing.get(severity, 0), labels))
         pending = waiting.get("pending", 0) + waiting.get("leased", 0)

@@ -112,6 +112,12 @@ class WatchSelf:
             if receiver.name == alert.instance or receiver.disabled is not None:
                 continue
             for target in receiver.targets:
+                begun = f"{alert.episode}.fired"
+                if event != "fired" and not letters.is_written(
+                    connection, receiver.name, target, begun
+                ):
+                    # It was added since, or nothing was sent there then.
+                    continue
                 outbox.put(
                     connection,
                     receiver=receiver.name,
