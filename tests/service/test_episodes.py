@@ -190,6 +190,16 @@ def test_a_correction_that_takes_an_old_alert_back_marks_it_and_pages_nobody(
     assert watched.events() == ["fired", "resolved"]
 
 
+def test_a_correction_inside_a_run_parts_it_and_pages_nobody_again(watched: Watched) -> None:
+    watched.see(*text("cbbbbb"))
+    watched.see((3, "c"))
+    assert watched.runs() == [(1, 3), (4, None)]
+    assert watched.events() == ["fired"]
+    watched.see((6, "c"))
+    assert watched.runs() == [(1, 3), (4, 6)]
+    assert watched.events() == ["fired", "resolved"]
+
+
 def test_a_run_that_goes_on_after_all_rings_again(watched: Watched) -> None:
     watched.see(*text("cbc"))
     watched.see((2, "b"))

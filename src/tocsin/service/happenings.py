@@ -12,6 +12,7 @@ from tocsin.service.looking import Look
 _TOLD_WINDOWS = 48
 _JUDGED = (Seen.BREACH, Seen.BETWEEN, Seen.CLEAR)
 _RETRACTED = "what came later shows no breach any more"
+_PARTED = "what came later shows that it was well for a while; it began anew"
 _REINSTATED = "what came later shows the breach after all"
 _VANISHED = "its series is not there any more"
 
@@ -32,7 +33,8 @@ _ORDER = list(Kind)
 class Happening:
     """Something that happens to an episode: one that is stored, or the one of a span.
 
-    at: window end. told: whether people are to be told, or the timeline only. late: the window had
+    at: window end. span: of what begins, or as the episode is from now on.
+    told: whether people are to be told, or the timeline only. late: the window had
     been judged before. retracted: revised windows show no breach any more. text: what to say.
     """
 
@@ -60,7 +62,7 @@ def differences(
 
     spans: as they follow from all that was seen. episodes: those stored, that may overlap them.
     """
-    found: list[Happening] = []
+    found, episodes = _split(look, instance, spans, episodes)
     taken: set[str] = set()
     for span in spans:
         # The one that goes on first: an earlier one of the same run is over and was told.
@@ -78,6 +80,28 @@ def differences(
         if episode.id not in taken and episode.fired >= look.histories[instance].first:
             found += _without_breach(look, episode)
     return found
+
+
+def _split(
+    look: Look, instance: str, spans: Sequence[Span], episodes: Sequence[Episode]
+) -> tuple[list[Happening], list[Episode]]:
+    """An open episode whose run a revision parts in two goes on with the later part.
+
+    People know of that breach: the earlier part goes on record, and nobody is told again.
+    """
+    for episode in episodes:
+        before = [span for span in spans[:-1] if span.overlaps(episode.started, episode.fired)]
+        if episode.resolved is not None or not before or spans[-1].resolved is not None:
+            continue
+        ended = before[-1].resolved
+        assert ended is not None
+        if look.before[instance].at(ended) in _JUDGED:
+            later = replace(episode, started=spans[-1].started, fired=spans[-1].fired)
+            moved = Happening(
+                later.fired, Kind.REVISED, episode, span=spans[-1], told=False, text=_PARTED
+            )
+            return [moved], [later if e is episode else e for e in episodes]
+    return [], list(episodes)
 
 
 def _begun(look: Look, instance: str, span: Span) -> list[Happening]:

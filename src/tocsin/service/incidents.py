@@ -70,7 +70,10 @@ class Acting:
         elif happening.kind is Kind.RESOLVED:
             self._resolved(episode, happening)
         else:
-            alerts.update_episode(self._connection, episode.id, retracted=happening.retracted)
+            changed: dict[str, Any] = {"retracted": happening.retracted}
+            if happening.span is not None:
+                changed |= {"started": happening.span.started, "fired": happening.span.fired}
+            alerts.update_episode(self._connection, episode.id, **changed)
             self._tell(episode.id, happening)
 
     def look_again(self, rule: Rule, instance: str, evaluation: Evaluation) -> None:
