@@ -10,6 +10,7 @@ TocsinError
 │   ├── SourceMovedError       a source is not where its next rows begin; carries where it is
 │   ├── AliasMovedError        an alias that somebody else moved meanwhile
 │   ├── UnknownModelError      a model that nobody added
+│   ├── UnknownIncidentError   a number that no incident has
 │   └── SignatureError         a request whose signature is wrong, or too old
 ├── NotAllowedError            what may not be asked for here
 ├── IncompatibleProfilesError  profiles of different plans cannot be added

@@ -358,6 +358,8 @@ def test_receivers_are_listed_without_their_secrets_and_can_be_tried(client: Tes
         "name": "chat",
         "kind": "slack",
         "options": {"webhook_url_env": "NOBODY_SETS_THIS"},
+        "fallback": None,
+        "disabled": None,
     }
     tried = client.post("/api/v1/receivers/chat/test").json()
     assert (tried["taken"], tried["error"]) == (

@@ -18,7 +18,7 @@ def router(app: App) -> APIRouter:
             {
                 "name": receiver.name,
                 "kind": receiver.kind,
-                "options": receiver.options,
+                "options": {k: v for k, v in receiver.options.items() if v is not None},
                 "fallback": receiver.fallback,
                 "disabled": receiver.disabled,
             }
