@@ -312,3 +312,14 @@ def test_what_is_learned_has_windows_without_rows_in_common() -> None:
     made = expr(value="auto", clear=None, window="24h")
     made["rules"][0] |= {"for": "2d"}
     assert parse_monitor("late", made).rules[0].for_windows == 3
+
+
+@pytest.mark.parametrize(
+    "summary", ["{{ value|rond(3) }}", "{{ value", "{% for x in labels %}{% endfor %}", "{{ f() }}"]
+)
+def test_a_summary_that_can_never_be_filled_in_is_refused_where_it_is_new(summary: str) -> None:
+    made = rule(annotations={"summary": summary})
+    with pytest.raises(SchemaError, match="summary cannot be filled in"):
+        parse_monitor("late", made, new=True)
+    # One that is stored is read: its alerts are told in plain words.
+    assert parse_monitor("late", made).rules[0].summary == summary

@@ -2,6 +2,7 @@
 
 from tocsin.errors import SchemaError
 from tocsin.metrics import Catalogue
+from tocsin.notify.template import fault_of
 from tocsin.quality import FEATURE_CHECKS, MODEL_CHECKS
 from tocsin.rules import Rule
 from tocsin.schema import Schema
@@ -44,6 +45,12 @@ def check_meant(
         )
     for rule in rules:
         _check_value(rule, metrics)
+        fault = fault_of(rule.summary)
+        if fault is not None:
+            raise SchemaError(
+                f"rule {rule.name!r}: annotations.summary cannot be filled in: {fault}; write such "
+                "as AUC {{ value|round(3) }} (n={{ n }})"
+            )
 
 
 def _check_value(rule: Rule, metrics: Catalogue) -> None:
