@@ -33,7 +33,7 @@ class Wheel:
         return folder / self.part
 
 
-ACS = Wheel("nannyml==0.13.1", "nannyml/datasets/data/employment_MA_reference.pq")
+ACS = Wheel("nannyml==0.13.1", "nannyml/datasets/data")
 ELEC = Wheel(
     "scikit-multiflow==0.4.1",
     "skmultiflow/data/datasets/elec.csv",

@@ -77,7 +77,7 @@ def acs(*, tilted: bool = False) -> Stream:
     tilted: windows in which the old and the young are drawn more and more often: covariates that
     move, and nothing else.
     """
-    folder = ACS.unpacked().parent
+    folder = ACS.unpacked()
     reference, analysis, target = (
         pd.read_parquet(folder / f"employment_MA_{part}.pq")
         for part in ("reference", "analysis", "analysis_target")
