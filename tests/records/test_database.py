@@ -1,6 +1,8 @@
 """The migrations and the tables say the same; transactions are whole."""
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import alembic.command
@@ -9,6 +11,7 @@ import sqlalchemy as sa
 from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.migration import MigrationContext
+from sqlalchemy.engine import Connection
 
 from tocsin.records import Records, alerts
 from tocsin.records.database import _MIGRATIONS
@@ -16,6 +19,19 @@ from tocsin.records.given_ids import next_id
 from tocsin.records.tables import incidents, metadata, news, notices, receivers
 from tocsin.records.tables import outbox as outbox_table
 from tocsin.rules import Phase, State
+
+
+@contextmanager
+def migrated(path: Path, revision: str) -> Iterator[Connection]:
+    """A database as it was at a revision, to be filled."""
+    engine = sa.create_engine(f"sqlite:///{path}")
+    config = Config()
+    config.set_main_option("script_location", str(_MIGRATIONS))
+    with engine.begin() as connection:
+        config.attributes["connection"] = connection
+        alembic.command.upgrade(config, revision)
+        yield connection
+    engine.dispose()
 
 
 def test_the_migrations_make_exactly_the_declared_tables(tmp_path: Path) -> None:
@@ -59,12 +75,7 @@ def test_a_commit_is_on_the_disk_when_it_returns(tmp_path: Path) -> None:
 def test_ids_that_were_given_before_they_were_remembered_are_not_given_again(
     tmp_path: Path,
 ) -> None:
-    engine = sa.create_engine(f"sqlite:///{tmp_path / 'records.db'}")
-    config = Config()
-    config.set_main_option("script_location", str(_MIGRATIONS))
-    with engine.begin() as connection:
-        config.attributes["connection"] = connection
-        alembic.command.upgrade(config, "0009")
+    with migrated(tmp_path / "records.db", "0009") as connection:
         # As the table was then; all columns that may not be null.
         then = sa.Table("outbox", sa.MetaData(), autoload_with=connection)
         filled = {
@@ -74,7 +85,6 @@ def test_ids_that_were_given_before_they_were_remembered_are_not_given_again(
         }
         for number in (1, 2, 3):
             connection.execute(then.insert().values(filled | {"id": number}))
-    engine.dispose()
     records = Records(tmp_path / "records.db")
     with records.write() as connection:
         assert next_id(connection, outbox_table) == 4
@@ -85,12 +95,7 @@ def test_ids_that_were_given_before_they_were_remembered_are_not_given_again(
 
 def test_alerts_that_were_firing_before_histories_go_on(tmp_path: Path) -> None:
     path = tmp_path / "records.db"
-    engine = sa.create_engine(f"sqlite:///{path}")
-    config = Config()
-    config.set_main_option("script_location", str(_MIGRATIONS))
-    with engine.begin() as connection:
-        config.attributes["connection"] = connection
-        alembic.command.upgrade(config, "0015")
+    with migrated(path, "0015") as connection:
         for instance, phase, since, streak, last in (
             ("a", "firing", 70, 0, 90),
             ("b", "pending", 90, 1, 90),
@@ -109,7 +114,6 @@ def test_alerts_that_were_firing_before_histories_go_on(tmp_path: Path) -> None:
                     "last": last,
                 },
             )
-    engine.dispose()
     records = Records(path)
     with records.read() as connection:
         found = {instance: h for (_, instance), h in alerts.tracked(connection, 1).items()}
@@ -121,12 +125,7 @@ def test_alerts_that_were_firing_before_histories_go_on(tmp_path: Path) -> None:
 
 
 def test_what_was_told_before_there_were_groups_is_remembered_as_told(tmp_path: Path) -> None:
-    engine = sa.create_engine(f"sqlite:///{tmp_path / 'records.db'}")
-    config = Config()
-    config.set_main_option("script_location", str(_MIGRATIONS))
-    with engine.begin() as connection:
-        config.attributes["connection"] = connection
-        alembic.command.upgrade(config, "0017")
+    with migrated(tmp_path / "records.db", "0017") as connection:
         then = sa.MetaData()
         then.reflect(connection)
 
@@ -147,7 +146,6 @@ def test_what_was_told_before_there_were_groups_is_remembered_as_told(tmp_path: 
         for i, (number, receiver) in enumerate((("a", "log"), ("a", "mail"), ("b", "log")), 1):
             fired = {"message_id": f"{number * 36}.fired", "created_at": 6}
             add("outbox", id=i, receiver=receiver, **fired)
-    engine.dispose()
     records = Records(tmp_path / "records.db")
     with records.write() as connection:
         told = connection.execute(sa.select(notices)).all()
@@ -163,12 +161,7 @@ def test_the_causes_that_an_incident_had_are_those_of_its_newest_alert_by_then(
     tmp_path: Path,
 ) -> None:
     path = tmp_path / "records.db"
-    engine = sa.create_engine(f"sqlite:///{path}")
-    config = Config()
-    config.set_main_option("script_location", str(_MIGRATIONS))
-    with engine.begin() as connection:
-        config.attributes["connection"] = connection
-        alembic.command.upgrade(config, "0020")
+    with migrated(path, "0020") as connection:
         connection.execute(
             sa.text(
                 "INSERT INTO incidents (id, model_id, severity, title, opened, opened_at, "
@@ -185,7 +178,6 @@ def test_the_causes_that_an_incident_had_are_those_of_its_newest_alert_by_then(
                 ),
                 {"name": name, "fired": fired},
             )
-    engine.dispose()
     records = Records(path)
     with records.read() as connection:
         found = {e.instance: e for e in alerts.episodes_of(connection, 7)}

@@ -75,7 +75,8 @@ class Alarm:
         labels = {"severity": "warning", "category": "performance", **labels}
         with self.app.records.write() as connection:
             record = models.model_named(connection, model)
-            incident = alerts.open_incident(connection, record.id)
+            known = alerts.list_incidents(connection, model_id=record.id, open_only=True)
+            incident = known[0] if known else None
             number = (
                 incident.id
                 if incident is not None
@@ -153,6 +154,4 @@ class Alarm:
         )
 
     def _tell(self, connection: Any, episode: Episode, event: str, end: int) -> None:
-        incident = alerts.incident(connection, episode.incident_id)
-        assert incident is not None
-        self.notify.tell(connection, incident, episode, event, window_end=end, now=self.clock())
+        self.notify.tell(connection, episode, event, window_end=end, now=self.clock())

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 
 from pydantic import ValidationError
 
@@ -95,7 +96,7 @@ class Monitor:
     prices: Prices | None = None
     derived: Mapping[str, Derived] = field(default_factory=dict)
 
-    @property
+    @cached_property
     def named(self) -> Mapping[str, Metric]:
         """All numbers that have a name: metrics, and those that are made for rules."""
         return {**self.metrics, **{name: each.metric for name, each in self.derived.items()}}

@@ -163,12 +163,6 @@ def incident_over(
     return next(iter(_incidents(connection, mine)), None)
 
 
-def open_incident(connection: Connection, model_id: int) -> Incident | None:
-    """The model's incident that is not resolved."""
-    mine = (incidents.c.model_id == model_id) & incidents.c.resolved.is_(None)
-    return next(iter(_incidents(connection, mine)), None)
-
-
 def incident(connection: Connection, incident_id: int) -> Incident | None:
     """An incident by its number."""
     return next(iter(_incidents(connection, incidents.c.id == incident_id)), None)

@@ -7,7 +7,6 @@ from tocsin.errors import InvalidInputError
 
 MOST_LETTERS = 1_000
 _MOST_REPEATS = 1_000
-_SPECIAL = frozenset("\\.+*?()|[]{}^$")
 _ESCAPES = {"n": "\n", "t": "\t", "r": "\r", "f": "\f", "v": "\v"}
 _CLASSES = {
     "d": (("0", "9"),),

@@ -16,7 +16,8 @@ from tocsin.rules import Operator, Rule, Span
 from tocsin.service.looking import looked
 from tocsin.service.signals import numbers
 from tocsin.service.trends import with_trends
-from tocsin.values import DAY, Bounded, Window, WindowSpec, format_duration
+from tocsin.service.windows import spec_of
+from tocsin.values import DAY, Bounded, Window, format_duration
 
 MONTH = 30 * DAY
 # Windows of one size that are looked at: what a request may take.
@@ -123,7 +124,7 @@ class Backtest:
         start: int | None,
         end: int | None,
     ) -> list[Evaluation]:
-        spec = _spec(monitor, size)
+        spec = spec_of(monitor, size)
         newest = evaluations.newest_end(connection, record.id, spec)
         if newest is None:
             return []
@@ -170,7 +171,7 @@ def _fired(
     rule: Rule, monitor: Monitor, windows: Sequence[Evaluation]
 ) -> tuple[list[tuple[str, Span]], int]:
     """The runs of a rule, and how many windows it could judge."""
-    spec = _spec(monitor, rule.window)
+    spec = spec_of(monitor, rule.window)
     look = looked(rule, spec, windows, monitor, {}, most=MOST_WINDOWS)
     runs = [
         (instance, span)
@@ -219,7 +220,3 @@ def _marked(span: Span, incidents: Sequence[Incident]) -> Verdict | None:
 
 def _within(span: Span, incident: Incident) -> bool:
     return span.overlaps(incident.opened, incident.resolved)
-
-
-def _spec(monitor: Monitor, size: int) -> WindowSpec:
-    return next(spec for spec in monitor.windows if spec.size == size)

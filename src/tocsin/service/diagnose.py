@@ -14,7 +14,7 @@ from tocsin.records.evaluations import Evaluation
 from tocsin.records.models import ModelRecord
 from tocsin.service.quality import findings_of
 from tocsin.service.stacks import window_profiles
-from tocsin.service.windows import like_ends
+from tocsin.service.windows import like_ends, spec_of
 from tocsin.values import Window
 
 __all__ = ["Cause", "Diagnosis"]
@@ -55,8 +55,7 @@ class Diagnosis:
         window = evaluation.window
         if window not in self._like:
             size = window.end - window.start
-            spec = next(spec for spec in self._monitor.windows if spec.size == size)
-            ends = set(like_ends(spec, window.end))
+            ends = set(like_ends(spec_of(self._monitor, size), window.end))
             found = evaluations.at(self._connection, self._record.id, size, ends)
             self._like[window] = [past for _, past in sorted(found.items())]
         return self._like[window]

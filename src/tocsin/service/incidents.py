@@ -192,10 +192,8 @@ class Acting:
         """Timeline, outbox and pages, all in the transaction that made the news."""
         connection = self._connection
         episode = alerts.episode(connection, episode_id)
-        incident = alerts.incident(connection, episode.incident_id)
-        assert incident is not None
         self._note(
-            incident.id,
+            episode.incident_id,
             happening.at,
             str(happening.kind),
             describe(episode, happening.kind, happening.text),
@@ -203,7 +201,6 @@ class Acting:
         if happening.told:
             self._notify.tell(
                 connection,
-                incident,
                 episode,
                 str(happening.kind),
                 window_end=happening.at,
@@ -211,7 +208,7 @@ class Acting:
             )
         if happening.kind in (Kind.FIRED, Kind.RESOLVED):
             models.count(connection, self._record.id, **{f"alerts_{happening.kind}": 1})
-        changes.announce(connection, f"incident/{incident.id}", now=self._now)
+        changes.announce(connection, f"incident/{episode.incident_id}", now=self._now)
 
     def _note(self, incident_id: int, event_time: int, kind: str, text: str) -> None:
         alerts.note(

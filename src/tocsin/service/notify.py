@@ -53,7 +53,6 @@ class Notify:
     def tell(
         self,
         connection: Connection,
-        incident: Incident,  # noqa: ARG002 - read again when it is told, as it may have grown
         episode: Episode,
         event: str,
         *,

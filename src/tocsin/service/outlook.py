@@ -13,6 +13,7 @@ from tocsin.records.models import ModelRecord
 from tocsin.rules import Operator, Rule
 from tocsin.service.signals import needs_labels, numbers, part_of
 from tocsin.service.trends import alarm_of
+from tocsin.service.windows import spec_of
 from tocsin.trends import Forecast, Trend, forecast
 from tocsin.trends.forecast import MOST
 from tocsin.values import DAY, Bounded, Window, WindowSpec
@@ -89,7 +90,7 @@ def _newest_trends(
     connection: Connection, record: ModelRecord, monitor: Monitor, rule: Rule
 ) -> list[RuleTrend]:
     """Those of the newest window that was judged; labels may be long in coming."""
-    spec = next(s for s in monitor.windows if s.size == rule.window)
+    spec = spec_of(monitor, rule.window)
     past = _past(connection, record, spec, spec.size, ["trends"])
     found: dict[str, RuleTrend] = {}
     for evaluation in past:
@@ -105,7 +106,7 @@ def _crossings(
 ) -> list[Crossing]:
     """The forecasts of a rule's instances, over windows like the newest one."""
     assert rule.value is not None
-    spec = next(s for s in monitor.windows if s.size == rule.window)
+    spec = spec_of(monitor, rule.window)
     step = max(DAY, spec.size)
     past = [
         e

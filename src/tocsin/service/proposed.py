@@ -7,7 +7,8 @@ from tocsin.declared import Monitor
 from tocsin.metrics import Metric
 from tocsin.profiles import Profile
 from tocsin.registry import TRAINING
-from tocsin.values import DAY, Bounded, Measure, WindowSpec
+from tocsin.service.windows import spec_of
+from tocsin.values import Bounded, Measure, WindowSpec
 
 # How much worse than its reference a model may be: of a share absolutely, of an error relatively.
 _WORSE = 0.05
@@ -46,7 +47,7 @@ def proposed_rules(monitor: Monitor, reference: Profile, logged: Mapping[str, fl
         f"Rule DataQuality: for {lasting} windows of {short.name} in a row a check of the data, of "
         "nulls, ranges, values or the number of rows, finds what is not expected."
     )
-    spec = next((s for s in monitor.windows if s.size == DAY), monitor.windows[-1])
+    spec = spec_of(monitor, None)
     metric = monitor.metrics[monitor.metrics.headline]
     number, said = _usual(metric, metric.measure(reference).at(), logged)
     if number is None:

@@ -20,7 +20,8 @@ from tocsin.registry.results import ResultPoint, Results, plain_name
 from tocsin.service.grouped import cause_document
 from tocsin.service.series import measured_series
 from tocsin.service.versions import drift_of_version
-from tocsin.values import DAY, Bounded, Measure, WindowSpec, format_duration, isoformat
+from tocsin.service.windows import spec_of
+from tocsin.values import Bounded, Measure, WindowSpec, format_duration, isoformat
 
 # Evaluations of one step: what is in memory, and what is done again after a crash.
 _STEP = 200
@@ -139,7 +140,7 @@ def _points(
     Windows of a day, or of the longest size there is, end to end: a run of a year has 365 steps,
     which MLflow draws; those that overlap would be 24 times as many and say the same.
     """
-    spec = next((s for s in monitor.windows if s.size == DAY), monitor.windows[-1])
+    spec = spec_of(monitor, None)
     newest = {
         e.window.end: e
         for e in found

@@ -1,5 +1,6 @@
 """Whether a model's predictions have stopped coming, and up to when nothing came."""
 
+from collections.abc import Sequence
 from itertools import pairwise
 
 from sqlalchemy.engine import Connection
@@ -29,6 +30,12 @@ def freshness_of(
     if newest is not None:
         after = newest - _GAPS_OF
         buckets = profiles.bucket_starts(connection, record.id, record.plan, after=after)
+    return _freshness(record, monitor, newest, buckets, now)
+
+
+def _freshness(
+    record: ModelRecord, monitor: Monitor, newest: int | None, buckets: Sequence[int], now: int
+) -> Freshness:
     return freshness(
         newest,
         now=now,
@@ -53,16 +60,11 @@ def gaps(
     for i, (before, start) in enumerate(pairwise(starts)):
         if not since < start <= until or before < record.created_at:
             continue
+        # Nearly all buckets follow each other: no window fits between them.
+        if start - before <= monitor.granularity:
+            continue
         # As if somebody had looked just before rows came again.
-        then = freshness(
-            before,
-            now=start,
-            since=record.created_at,
-            buckets=starts[: i + 1],
-            granularity=monitor.granularity,
-            declared=monitor.quality.freshness,
-        )
-        if then.stale:
+        if _freshness(record, monitor, before, starts[: i + 1], now=start).stale:
             found.append((before + monitor.granularity - 1, start))
     return found
 
@@ -87,9 +89,10 @@ class Silence:
         self._seen_at = now
         if now - self._looked_at >= _EVERY or now < self._looked_at:
             self._looked_at = now
-            records = [models.model_named(connection, name) for name in models.names(connection)]
             self._silent = frozenset(
-                record.name for record in records if self._is_due(connection, record, now)
+                record.name
+                for record in models.all_models(connection)
+                if self._is_due(connection, record, now)
             )
         return self._silent
 
