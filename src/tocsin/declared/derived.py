@@ -5,9 +5,11 @@ from enum import StrEnum
 
 from tocsin.declared.documents import ExpressionDocument, RuleDocument
 from tocsin.errors import InvalidInputError, SchemaError
-from tocsin.metrics import Catalogue, Metric
+from tocsin.metrics import SERVING, Catalogue, Metric
 from tocsin.profiles.expression import Expression, parsed
+from tocsin.records.operations import BUCKET
 from tocsin.schema import Schema
+from tocsin.values import format_duration
 
 FEATURE, VERSION = "feature", "version"
 
@@ -34,7 +36,8 @@ class Derived:
 
     metric: how it is called and read; measured on nothing by itself. of: the metrics that it is
     made of. against: what is subtracted. by: the part of the rows, `version` or a segment's name;
-    empty for all rows. expression: over the metrics `of`, for all rows.
+    empty for all rows. expression: over the metrics `of`, for all rows. served: it is the number
+    `of` serving, and of requests.
     """
 
     metric: Metric
@@ -42,6 +45,7 @@ class Derived:
     against: Against | None = None
     by: str = ""
     expression: Expression | None = None
+    served: bool = False
 
     @property
     def name(self) -> str:
@@ -52,12 +56,15 @@ class Derived:
 def is_derived(expr: ExpressionDocument) -> bool:
     """Whether a rule looks at a number that is made for it."""
     of_parts = any(part != FEATURE for part in expr.by)
-    return expr.expression is not None or expr.relative_to is not None or of_parts
+    made = expr.expression is not None or expr.relative_to is not None or of_parts
+    return made or expr.metric in SERVING
 
 
 def derived(rule: RuleDocument, metrics: Catalogue, schema: Schema) -> Derived:
     """The number that a rule looks at. Raises: SchemaError."""
     expr = rule.expr
+    if expr.metric in SERVING:
+        return _of_serving(rule, SERVING[expr.metric])
     if expr.value == "auto":
         raise SchemaError(
             f"rule {rule.alert!r}: `value: auto` is for metrics of all rows; give a value, or "
@@ -83,6 +90,33 @@ def derived(rule: RuleDocument, metrics: Catalogue, schema: Schema) -> Derived:
     # A difference is no share, and near 0 where all is well.
     unit = "number" if against and metric.unit == "share" else metric.unit
     return Derived(replace(metric, name=name, title=title, unit=unit), (metric,), against, by)
+
+
+def _of_serving(rule: RuleDocument, metric: Metric) -> Derived:
+    """A number of the requests, which is of a whole window, or of each version's."""
+    if rule.expr.relative_to is not None:
+        raise SchemaError(
+            f"rule {rule.alert!r}: {metric.name} is of requests, and has no `relative_to`; "
+            "leave it out"
+        )
+    if rule.expr.window % BUCKET:
+        raise SchemaError(
+            f"rule {rule.alert!r}: window {format_duration(rule.expr.window)} is not a multiple of "
+            f"{format_duration(BUCKET)}, by which requests are counted"
+        )
+    if rule.expr.by not in ((), (VERSION,)):
+        raise SchemaError(
+            f"rule {rule.alert!r}: `by` of {metric.name} may be {VERSION}; no other part of the "
+            "requests is known"
+        )
+    (by,) = rule.expr.by or ("",)
+    if by and rule.expr.value == "auto":
+        raise SchemaError(
+            f"rule {rule.alert!r}: `value: auto` is for all requests; give a value, or leave "
+            "out `by`"
+        )
+    name = metric.name + (f" by {by}" if by else "")
+    return Derived(replace(metric, name=name), (metric,), by=by, served=True)
 
 
 def _of_expression(rule: RuleDocument, text: str, metrics: Catalogue) -> Derived:

@@ -1,5 +1,6 @@
 """The documents that people write, as pydantic reads them: strictly, fault by fault."""
 
+import re
 from typing import Annotated, Literal, Self
 
 from pydantic import (
@@ -7,11 +8,13 @@ from pydantic import (
     BeforeValidator,
     ConfigDict,
     Field,
+    ValidationInfo,
     model_validator,
 )
 
 from tocsin.declared.durations import Duration, Patience, Span, Windows
 from tocsin.declared.quality import QualityDocument
+from tocsin.metrics import SERVING
 from tocsin.rules import NoData, Operator
 from tocsin.schema import Kind, Task
 from tocsin.values import DAY, HOUR, MINUTE
@@ -114,10 +117,25 @@ class PricesDocument(_Strict):
     currency: Annotated[str, Field(min_length=1, max_length=10)] = ""
 
 
+_TIME = re.compile(r"(\d+(?:\.\d+)?)(ms|s)")
+
+
+def _limit(value: object, info: ValidationInfo) -> object:
+    """A limit on a time may be written as one: 250ms are 0.25 seconds."""
+    found = _TIME.fullmatch(value) if isinstance(value, str) else None
+    if found is None:
+        return value
+    times = [name for name, metric in SERVING.items() if metric.unit == "seconds"]
+    if info.data.get("metric") not in times:
+        raise ValueError(f"{value} is a time, as only {', '.join(times)} are; write a number")
+    return float(found[1]) / (1_000 if found[2] == "ms" else 1)
+
+
 class ExpressionDocument(_Strict):
     """What a rule looks at: a metric, or an expression over several.
 
-    relative_to: what is subtracted from the metric.
+    relative_to: what is subtracted from the metric. value, clear: seconds of metrics that are
+    times.
     """
 
     metric: str | None = None
@@ -126,8 +144,8 @@ class ExpressionDocument(_Strict):
     window: Span
     by: Annotated[tuple[_Name, ...], BeforeValidator(_names)] = ()
     op: Operator | None = None
-    value: float | Literal["auto"] | None = None
-    clear: float | None = None
+    value: Annotated[float | Literal["auto"] | None, BeforeValidator(_limit)] = None
+    clear: Annotated[float | None, BeforeValidator(_limit)] = None
 
     @model_validator(mode="after")
     def _one_of_two(self) -> Self:

@@ -14,6 +14,11 @@ _DURATION = {
     "pattern": r"^\d+[smhd]$",
     "description": "a duration such as 15m, 24h or 7d",
 }
+_TIME = {
+    "type": "string",
+    "pattern": r"^\d+(\.\d+)?(ms|s)$",
+    "description": "a time such as 250ms, of metrics that are times",
+}
 
 
 class _AsWritten(GenerateJsonSchema):
@@ -29,6 +34,8 @@ class _AsWritten(GenerateJsonSchema):
         made = super().function_before_schema(schema)
         if name in ("_names", "_one_is_a_list"):
             return {"anyOf": [made, made["items"]]}
+        if name == "_limit":
+            return {"anyOf": [made, dict(_TIME)]}
         if name == "_text":
             return {"anyOf": [made, {"type": "integer"}]}
         return made

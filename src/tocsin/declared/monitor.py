@@ -24,6 +24,7 @@ from tocsin.errors import InvalidInputError, SchemaError
 from tocsin.estimation import plain_name
 from tocsin.ids import ID_NAMES
 from tocsin.metrics import (
+    SERVING,
     Catalogue,
     Metric,
     catalogue,
@@ -268,7 +269,7 @@ def _metrics(schema: Schema, parsed: MonitorDocument) -> Catalogue:
         asked: dict[str, Metric] = {}
         for rule in parsed.rules or []:
             for name in _looked_at(rule):
-                if name not in SIGNALS and name not in set(found):
+                if name not in {*SIGNALS, *SERVING, *found}:
                     metric = _asked(found, rule, name)
                     asked[metric.name] = metric
         return catalogue(schema, [*own, *asked.values()])
@@ -289,7 +290,7 @@ def _asked(found: Catalogue, rule: RuleDocument, name: str) -> Metric:
     try:
         return found.find(name)
     except InvalidInputError as error:
-        or_signals = "" if "@" in name else f", or {', '.join(SIGNALS)}"
+        or_signals = "" if "@" in name else f", or {', '.join([*SIGNALS, *SERVING])}"
         raise SchemaError(f"rule {rule.alert!r}: {error}{or_signals}") from error
 
 

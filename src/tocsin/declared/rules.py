@@ -6,7 +6,7 @@ from tocsin.declared.derived import Derived
 from tocsin.declared.documents import RuleDocument
 from tocsin.errors import SchemaError
 from tocsin.estimation import ESTIMATED, has_expectation, is_estimate, plain_name
-from tocsin.metrics import Catalogue
+from tocsin.metrics import SERVING, Catalogue
 from tocsin.quality import FEATURE_CHECKS, MODEL_CHECKS, VOLUME
 from tocsin.rules import DRIFT, LABEL_DRIFT, PREDICTION_DRIFT, QUALITY, Rule
 from tocsin.schema import Schema
@@ -109,6 +109,8 @@ def _category(parsed: RuleDocument) -> str:
         return "early"
     if metric in (DRIFT, PREDICTION_DRIFT, LABEL_DRIFT):
         return "drift"
+    if metric in SERVING:
+        return "operations"
     return "data_quality" if metric in SIGNALS else "performance"
 
 

@@ -12,21 +12,28 @@ from tocsin.metrics.groups import FAIRNESS, Comparison, Fairness, compare
 from tocsin.metrics.intervals import minimum_n
 from tocsin.metrics.measured import Measured
 from tocsin.metrics.metric import Metric
+from tocsin.metrics.serving import NOT_HEARD, QUANTILES, SERVING, Served, error_rate, served_measure
 
 __all__ = [
     "FAIRNESS",
     "METRICS",
+    "NOT_HEARD",
+    "QUANTILES",
+    "SERVING",
     "VOLUME_METRIC",
     "Catalogue",
     "Comparison",
     "Fairness",
     "Measured",
     "Metric",
+    "Served",
     "catalogue",
     "compare",
     "cost_metric",
+    "error_rate",
     "minimum_n",
     "register",
     "registered",
     "registered_or_missing",
+    "served_measure",
 ]

@@ -7,7 +7,7 @@ from typing import Literal
 from tocsin.metrics.measured import Measured
 from tocsin.profiles import Profile
 
-Unit = Literal["share", "number", "label"]
+Unit = Literal["share", "number", "label", "seconds"]
 
 
 @dataclass(frozen=True)
@@ -16,7 +16,8 @@ class Metric:
 
     higher_is_better: None where neither direction is good or bad.
     needs_labels: the number waits for outcomes.
-    unit: `share` is in [0, 1]; `label` is in the unit of the label; `number` has none of them.
+    unit: `share` is in [0, 1]; `label` is in the unit of the label; `number` has none of
+    them.
     """
 
     name: str

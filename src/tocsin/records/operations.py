@@ -47,7 +47,7 @@ def add(connection: Connection, model_id: int, summary: Summary) -> bool:
     for number, requests in summary.latencies.items():
         latencies[number] += requests
     counts = np.array([summary.counts.get(name, 0) for name in COUNTS], np.int64)
-    bucket = summary.start // BUCKET * BUCKET
+    bucket = bucket_of(summary)
     mine = (
         (operations.c.model_id == model_id)
         & (operations.c.bucket == bucket)
@@ -75,6 +75,11 @@ def add(connection: Connection, model_id: int, summary: Summary) -> bool:
         )
     )
     return True
+
+
+def bucket_of(summary: Summary) -> int:
+    """The start of the bucket that a summary is of: that in which it begins."""
+    return summary.start // BUCKET * BUCKET
 
 
 def stored(connection: Connection, model_id: int, first: int, end: int) -> Iterator[Cost]:

@@ -7,11 +7,12 @@ from sqlalchemy.engine import Connection
 
 from tocsin.declared import Against, Derived, Monitor
 from tocsin.declared.derived import VERSION
-from tocsin.metrics import Metric
+from tocsin.metrics import NOT_HEARD, Metric, served_measure
 from tocsin.metrics.difference import difference
 from tocsin.profiles import Profile
 from tocsin.records import evaluations
 from tocsin.records.models import ModelRecord
+from tocsin.service.served import served_in
 from tocsin.service.stacks import window_profiles
 from tocsin.values import Bounded, Measure, Undefined, Window, WindowSpec
 
@@ -35,6 +36,10 @@ def with_derived(
     for derived in wanted(monitor, spec):
         if derived.expression is not None:
             values = [_evaluated(derived, measures) for measures in by_window]
+        elif derived.served:
+            for i, name, measure in _of_requests(connection, record, derived, group):
+                found[i][f"{derived.name}{{{name}}}" if derived.by else derived.name] = measure
+            continue
         elif derived.by:
             parts = _by_part(connection, record, monitor, derived, group, versions)
             for i, name, measure in parts:
@@ -100,6 +105,21 @@ def _compared(
         difference(measure, before.get(window.end - spec.size) or missing, of="the window before")
         for window, measure in zip(group, now, strict=True)
     ]
+
+
+def _of_requests(
+    connection: Connection, record: ModelRecord, derived: Derived, group: Sequence[Window]
+) -> Iterator[tuple[int, str, Measure]]:
+    """(window, part, number) of how the model was served, the part empty for all requests."""
+    (metric,) = derived.of
+    for i, by_version in enumerate(served_in(connection, record.id, group)):
+        if not derived.by:
+            all_of = by_version.get("")
+            yield i, "", NOT_HEARD if all_of is None else served_measure(metric.name, all_of)
+            continue
+        for version, part in by_version.items():
+            if version:
+                yield i, f"{VERSION}={version}", served_measure(metric.name, part)
 
 
 def _by_part(

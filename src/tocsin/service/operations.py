@@ -3,22 +3,19 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-import numpy as np
-
 from tocsin.declared import Prices, parse_monitor
 from tocsin.errors import InvalidInputError
-from tocsin.metrics.intervals import wilson
-from tocsin.metrics.latency import latency_quantile
+from tocsin.metrics import QUANTILES, error_rate, served_measure
 from tocsin.operations import COUNTS, LATENCY_BINS, Summary
 from tocsin.records import Records, changes, models, operations
 from tocsin.records.operations import BUCKET, Cost
 from tocsin.service.clock import Clock
+from tocsin.service.served import served
 from tocsin.values import DAY, HOUR, SECOND, Bounded, Measure, Undefined, Window, format_duration
 
 # Older summaries are not added: by then it may be forgotten which were.
 TOO_LATE = 30 * DAY
 _AHEAD = HOUR
-QUANTILES = {"p50": 0.5, "p95": 0.95, "p99": 0.99}
 
 
 @dataclass(frozen=True)
@@ -80,7 +77,8 @@ class Operations:
         faults = [_fault(number, summary, now) for number, summary in enumerate(summaries)]
         added = repeated = late = 0
         with self._records.write() as connection:
-            model_id, _ = models.monitor_named(connection, model)
+            model_id, document = models.monitor_named(connection, model)
+            heard: set[int] = set()
             for summary, fault in zip(summaries, faults, strict=True):
                 if fault is not None:
                     continue
@@ -88,10 +86,17 @@ class Operations:
                     late += 1
                 elif operations.add(connection, model_id, summary):
                     added += 1
+                    heard.add(operations.bucket_of(summary))
                 else:
                     repeated += 1
             if added:
                 changes.announce(connection, f"operations/{model}", now=now)
+                monitor = parse_monitor(model, document)
+                if any(derived.served for derived in monitor.derived.values()):
+                    # Their windows may be closed: rules look at them again.
+                    grain = monitor.granularity
+                    buckets = {bucket // grain * grain for bucket in heard}
+                    models.mark_changed(connection, model_id, buckets)
         return Heard(added, repeated, late, tuple(fault for fault in faults if fault))
 
     def points(
@@ -144,19 +149,18 @@ def _fault(number: int, summary: Summary, now: int) -> str | None:
 def _point(
     window: Window, costs: Sequence[Cost], prices: Prices | None, now: int
 ) -> OperationsPoint:
-    counts = np.sum([cost.counts for cost in costs], axis=0)
-    latencies = np.sum([cost.latencies for cost in costs], axis=0)
-    named = {name: int(count) for name, count in zip(COUNTS, counts, strict=True)}
+    passed = max(SECOND, min(window.end, now) - window.start)
+    found = served(costs, passed)
+    named = found.counts
     versions: dict[str, int] = {}
     for cost in costs:
         versions[cost.version] = versions.get(cost.version, 0) + cost.count("requests")
-    passed = max(SECOND, min(window.end, now) - window.start)
     return OperationsPoint(
         window=window,
         counts=named,
         versions={version: n for version, n in versions.items() if n},
-        error_rate=_error_rate(named),
-        latency={name: latency_quantile(latencies, share) for name, share in QUANTILES.items()},
+        error_rate=error_rate(found),
+        latency={name: served_measure(f"latency_{name}", found) for name in QUANTILES},
         per_second=named["requests"] / (passed / SECOND),
         cpu=named["cpu_us"] / named["serving_us"] if named["serving_us"] else 0.0,
         rss_bytes=max(cost.rss_bytes for cost in costs),
@@ -173,13 +177,3 @@ def _price(counts: Mapping[str, int], prices: Prices) -> Measure:
         return Undefined("no predictions", 0)
     hours = prices.process_hour * counts["serving_us"] + prices.cpu_hour * counts["cpu_us"]
     return Bounded(1_000 * (hours / HOUR / rows + prices.prediction), n=rows)
-
-
-def _error_rate(counts: Mapping[str, int]) -> Measure:
-    """The share of requests that failed through no fault of whoever sent them."""
-    n = counts["requests"] - counts["client_errors"]
-    if n <= 0:
-        return Undefined("no requests", 0)
-    failed = counts["server_errors"] + counts["timeouts"]
-    low, high = wilson(np.array(float(failed)), np.array(float(n)))
-    return Bounded(failed / n, low=float(low), high=float(high), n=n)

@@ -67,12 +67,18 @@ def readings(
             read_metric(
                 rule,
                 measure,
-                rows=evaluation.rows,
+                # Requests of which no prediction came were served, well or not.
+                rows=measure.n if is_of_requests(rule.metric, monitor) else evaluation.rows,
                 coverage=evaluation.coverage,
                 needs_labels=needs_labels(rule.metric, monitor),
                 trend=trends.get(instance),
             ),
         )
+
+
+def is_of_requests(name: str, monitor: Monitor) -> bool:
+    """Whether these numbers are of requests, and not of rows."""
+    return name in monitor.derived and monitor.derived[name].served
 
 
 def drift_of(column: str, schema: Schema) -> str:
@@ -187,7 +193,17 @@ def title(rule: Rule, instance: str, monitor: Monitor) -> str:
         side = "other" if len(both) > 1 else "higher" if both[0] > 0 else "lower"
         return f"{name} is {side} than usual over {size}"
     side = "below" if rule.op == "<" else "above"
-    return f"{name} is {side} {rule.value:g} over {size}"
+    return f"{name} is {side} {_limit(rule.value, rule.metric, monitor)} over {size}"
+
+
+def _limit(value: float, metric: str, monitor: Monitor) -> str:
+    """A limit in its unit.
+
+    Times are in milliseconds below a second.
+    """
+    if metric not in monitor.named or monitor.named[metric].unit != "seconds":
+        return f"{value:g}"
+    return f"{value:g} s" if value >= 1 else f"{value * 1_000:g} ms"
 
 
 def _checked(instance: str) -> str:
