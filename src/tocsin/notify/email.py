@@ -11,7 +11,7 @@ from typing import Any
 from tocsin.errors import DeliveryError
 from tocsin.notify.guard import checked
 from tocsin.notify.message import TAKEN, Message, Outside, Receipt, Send
-from tocsin.notify.told import about, heading, links, sentences
+from tocsin.notify.told import TEST, about, heading, links, sentences
 from tocsin.values import to_datetime
 
 _TIMEOUT_S = 15.0
@@ -79,8 +79,12 @@ def _first(message_id: str) -> str:
 
     >>> _first("01a2.3"), _first("01a2.resolved")
     ('01a2.1', '01a2.fired')
+    >>> _first("01a2.test")
+    '01a2.test'
     """
     matter, _, which = message_id.partition(".")
+    if which == TEST:
+        return message_id
     return f"{matter}.1" if which.isdigit() else f"{matter}.fired"
 
 

@@ -5,14 +5,20 @@ from typing import Any
 
 from tocsin.notify.message import TAKEN, Message, Outside, Receipt, Send
 from tocsin.notify.post import post
-from tocsin.notify.told import heading, is_afterthought, links, sentences, short
+from tocsin.notify.told import TEST, heading, is_afterthought, links, sentences, short
 
 ADDRESS = "https://events.pagerduty.com/v2/enqueue"
 # What PagerDuty takes of a summary.
 _MOST_SUMMARY = 1_024
 _MOST_DETAILS = 20
 _SEVERITIES = {"critical": "critical", "warning": "warning", "info": "info"}
-_ACTIONS = {"fired": "trigger", "acknowledged": "acknowledge", "resolved": "resolve"}
+# A test proves the key and calls nobody: there is no incident of its key to resolve.
+_ACTIONS = {
+    "fired": "trigger",
+    "acknowledged": "acknowledge",
+    "resolved": "resolve",
+    TEST: "resolve",
+}
 
 
 def pagerduty_sender(options: dict[str, Any], outside: Outside) -> Send:

@@ -5,6 +5,8 @@ from typing import Any
 Told = dict[str, Any]
 # Kinds of receivers that know each alert by a key, and group for themselves: one message an alert.
 BY_KEY = ("alertmanager", "pagerduty")
+# The event of a message by which somebody tries a receiver.
+TEST = "test"
 # As many alerts of a group as are named one by one.
 _MOST_MEMBERS = 10
 
@@ -16,7 +18,7 @@ def alerts_of(told: Told) -> list[Told]:
 
 def is_over(told: Told) -> bool:
     """Whether nothing is wrong any more, as far as this message knows."""
-    return bool(told["event"] == "resolved")
+    return bool(told["event"] in ("resolved", TEST))
 
 
 def is_well(told: Told) -> bool:
@@ -37,7 +39,7 @@ def heading(told: Told) -> str:
 
 def sentences(told: Told) -> list[str]:
     """What happened, by how much, since when and where; then the first causes."""
-    begins = told["event"] == "fired"
+    begins = told["event"] in ("fired", TEST)
     # The heading is the rule's own sentence or has the text in it.
     text = told.get("text", "") if begins else ""
     members = alerts_of(told)

@@ -9,6 +9,7 @@ from tocsin.declared import parse_receiver
 from tocsin.errors import DeliveryError, InvalidInputError
 from tocsin.ids import uuid7
 from tocsin.notify import Message, Outside, sender
+from tocsin.notify.told import TEST
 from tocsin.records import Records, notices, outbox, routing
 from tocsin.records.outbox import Receiver
 from tocsin.service.clock import Clock
@@ -79,10 +80,10 @@ def remove_receiver(connection: Connection, name: str) -> None:
 
 
 def _test_payload(test_id: str, now: int, base_url: str) -> dict[str, Any]:
-    """What an alert would be like; it is over as soon as it is there."""
+    """Like the payload of an alert, but for its event: nothing fired, and nothing is over."""
     return {
         "version": PAYLOAD_VERSION,
-        "event": "resolved",
+        "event": TEST,
         "model": "tocsin",
         "incident": 0,
         "title": "Test of this receiver: alerts would come here",
