@@ -10,10 +10,12 @@ from tests.world import monitor_document, reference
 from tocsin.app import App
 from tocsin.errors import SchemaError
 from tocsin.records import deletions, models
+from tocsin.records.tables import episodes
 from tocsin.service.people import People, Person
 from tocsin.service.receivers import remove_receiver
 from tocsin.service.routing import Routings
 from tocsin.service.silences import Silences
+from tocsin.service.trouble import Trouble
 from tocsin.values import HOUR, MINUTE, SECOND, from_datetime
 
 START = from_datetime(datetime(2026, 1, 1, 12, tzinfo=UTC))
@@ -102,6 +104,30 @@ def test_pagerduty_gets_an_event_for_each_alert_by_the_key_of_its_episode(alarm:
         (f"oncall/{slow}", f"{slow}.fired"),
     ]
     assert all("alerts" not in s.payload for s in said)
+
+
+def test_a_group_that_cannot_be_told_holds_up_no_other(alarm: Alarm) -> None:
+    bad = alarm.fire("fraud")
+    alarm.fire("flights")
+    # Written by nobody we know of: a cause without its sentence.
+    odd = episodes.update().where(episodes.c.id == bad)
+    with alarm.app.records.write() as connection:
+        connection.execute(odd.values(causes=[{"kind": "drift"}]))
+    notify, trouble = alarm.notify, Trouble()
+    notify._trouble = trouble
+    assert notify.flush()
+    assert [said.alert["model"] for said in alarm.said()] == ["flights"]
+    (failing,) = trouble.failing()
+    assert failing.error == "KeyError: 'feature'"
+    # In peace for a while, then tried again, and told once.
+    alarm.clock.now += 30 * SECOND
+    assert not notify.flush()
+    with alarm.app.records.write() as connection:
+        connection.execute(odd.values(causes=[]))
+    alarm.clock.now += 30 * SECOND
+    assert notify.flush()
+    assert [said.alert["model"] for said in alarm.said()] == ["flights", "fraud"]
+    assert trouble.failing() == []
 
 
 def test_what_came_and_went_unseen_is_told_only_where_it_is_critical(alarm: Alarm) -> None:

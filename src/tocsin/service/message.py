@@ -12,6 +12,7 @@ PAYLOAD_VERSION = 1
 # As many alerts of a group as a title names.
 _MOST_NAMED = 3
 
+_TOLD_OF_A_CAUSE = ("kind", "feature", "score", "verdict", "sentence")
 _WORDS = {
     "fired": "fired",
     "flapping": "goes to and fro; it stays open and quiet until that ends",
@@ -65,34 +66,42 @@ def notification(
     """
     facts = facts or {}
     summary, fault = summary_of(episode, **facts)
-    causes = [
-        {key: cause[key] for key in ("kind", "feature", "score", "verdict", "sentence")}
-        for cause in episode.causes[:3]
-    ]
     return {
         "version": PAYLOAD_VERSION,
         "event": event,
-        "model": incident.model,
-        "incident": incident.id,
         "notice": str(tell),
         "reason": reason,
         "title": announced(episode, event, tell, reason, news),
-        "late": episode.late,
+        **_of_incident(incident, base_url),
+        **_of_episode(episode),
+        "summary": summary,
+        "window_end": isoformat(window_end),
+        "facts": dict(facts),
+        **({"note": f"The summary of the rule could not be made: {fault}"} if fault else {}),
+    }
+
+
+def _of_incident(incident: Incident, base_url: str) -> dict[str, Any]:
+    return {
+        "model": incident.model,
+        "incident": incident.id,
         "incident_title": incident.title,
+        "url": f"{base_url}/incidents/{incident.id}",
+    }
+
+
+def _of_episode(episode: Episode) -> dict[str, Any]:
+    return {
         "episode": episode.id,
+        "late": episode.late,
         "alert": episode.rule,
         "instance": episode.instance,
         "severity": episode.severity,
         "category": episode.category,
         "text": episode.text,
         "labels": episode.labels,
-        "summary": summary,
         "runbook_url": episode.runbook_url,
-        "window_end": isoformat(window_end),
-        "facts": dict(facts),
-        "causes": causes,
-        "url": f"{base_url}/incidents/{incident.id}",
-        **({"note": f"The summary of the rule could not be made: {fault}"} if fault else {}),
+        "causes": [{key: cause[key] for key in _TOLD_OF_A_CAUSE} for cause in episode.causes[:3]],
     }
 
 

@@ -5,6 +5,7 @@ time at which its group is looked at. Looking compares what holds with what each
 so nothing depends on whether, or how often, it was looked before.
 """
 
+import logging
 import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,6 +13,7 @@ from functools import cached_property
 
 from sqlalchemy.engine import Connection
 
+from tocsin.errors import UnavailableError
 from tocsin.records import Records, alerts, changes, notices, outbox, routing, silences
 from tocsin.records.alerts import Episode, Incident
 from tocsin.records.notices import FIRED, Group, Told
@@ -32,19 +34,27 @@ from tocsin.routing import (
 from tocsin.service.clock import Clock
 from tocsin.service.messages import Letter, Messages
 from tocsin.service.routing import InForce, hold_of, in_force, may_be_inhibited, sources_of
-from tocsin.values import SECOND, format_duration
+from tocsin.service.trouble import Trouble
+from tocsin.values import MINUTE, SECOND, format_duration
 
-# Groups of one transaction: what others wait for at most.
+# Groups of one step: what the sending of others waits for at most.
 _MOST_GROUPS = 10
 _LOOK_EVERY = SECOND
+# How long a group is left alone that cannot be told.
+_AFTER_A_FAULT = MINUTE
+
+_log = logging.getLogger(__name__)
 
 
 class Notify:
     """Remembers news, and writes messages when their groups are due."""
 
-    def __init__(self, records: Records, clock: Clock, base_url: str) -> None:
+    def __init__(
+        self, records: Records, clock: Clock, base_url: str, trouble: Trouble | None = None
+    ) -> None:
         self._records = records
         self._clock = clock
+        self._trouble = trouble or Trouble()
         self._messages = Messages(base_url)
         # There is news, or more than one step could tell; else it is looked every second.
         self._more = threading.Event()
@@ -73,7 +83,8 @@ class Notify:
     def flush(self) -> bool:
         """Write the messages that are due; False when no group was.
 
-        All of it is one transaction: after a crash the same is due again, and told once.
+        Each group is one transaction: after a crash the same is due again, and told once. One that
+        cannot be told holds up no other; it is tried again in a minute.
         """
         now = self._clock()
         looked = self._looked_at is not None and abs(now - self._looked_at) < _LOOK_EVERY
@@ -83,18 +94,34 @@ class Notify:
         self._looked_at = now
         with self._records.read() as connection:
             routed = routing.stored(connection).routed_by == in_force(connection).digest
-            if routed and not notices.due_groups(connection, now=now, limit=1):
-                return False
-        with self._records.write() as connection:
-            look = _Look(connection, in_force(connection), now)
-            if routing.stored(connection).routed_by != look.force.digest:
-                _reroute(connection, look.force, now)
+        if not routed:
+            with self._records.write() as connection:
+                _reroute(connection, in_force(connection), now)
+        with self._records.read() as connection:
             due = notices.due_groups(connection, now=now, limit=_MOST_GROUPS)
-            for group in due:
-                self._flush(look, group)
+        for group in due:
+            self._look_at(group.id, now)
         if len(due) == _MOST_GROUPS:
             self._more.set()
         return bool(due)
+
+    def _look_at(self, group_id: str, now: int) -> None:
+        """Tell one group; a fault in it, such as data that nobody foresaw, is its own."""
+        work = f"tell group {group_id}"
+        try:
+            with self._records.write() as connection:
+                # It may have gone with its model.
+                for group in notices.groups(connection, {group_id}):
+                    self._flush(_Look(connection, in_force(connection), now), group)
+        except UnavailableError:
+            raise
+        except Exception as fault:  # noqa: BLE001 - whatever is odd about one group: others are told
+            _log.exception("group %s cannot be told", group_id)
+            self._trouble.failed(work, None, fault, pause_s=_AFTER_A_FAULT / SECOND)
+            with self._records.write() as connection:
+                notices.set_flush(connection, group_id, now + _AFTER_A_FAULT, now=now)
+        else:
+            self._trouble.passed(work, None)
 
     def _flush(self, look: "_Look", group: Group) -> None:
         """Tell one group what there is to tell."""
