@@ -47,6 +47,14 @@ def put(
         )
 
 
+def member(episode: str, **told: Any) -> dict[str, Any]:
+    """An alert of a group, as payloads have it."""
+    return {
+        **PAYLOAD, "episode": episode, "event": "fired", "severity": "warning", "alert": "Low",
+        "instance": "", "incident": 1, "window_end": "2013-07-15T10:00:00Z", **told,
+    }  # fmt: skip
+
+
 def states(app: App) -> list[tuple[str, str, str]]:
     with app.records.read() as connection:
         found = letters.listed(connection, state=None, receiver=None, limit=100)
@@ -125,20 +133,97 @@ def test_what_was_refused_with_an_answer_is_cancelled(app: App, hook: Hook) -> N
 def test_an_end_of_another_alert_cancels_nothing(app: App, hook: Hook) -> None:
     clock = Clock()
     receivers(app, hook)
-    put(app, clock, "fired", alerts=[{"episode": "a"}, {"episode": "b"}])
-    put(app, clock, "resolved", alerts=[{"episode": "a"}])
+    one, two = (member(name, severity="critical") for name in "ab")
+    put(app, clock, "fired", alerts=[one, two])
+    put(app, clock, "resolved", alerts=[{**one, "event": "resolved"}])
+    all_of(deliver(app, clock))
+    told = json.loads(hook.requests[0][1])
+    assert [(a["episode"], a["event"]) for a in told["alerts"]] == [
+        ("b", "fired"),
+        ("a", "resolved"),
+    ]
+    assert told["alerts"][1]["title"] == "t; resolved since"
+    assert told["title"] == "1 alert fires, 1 resolved: Low, Low"
+
+
+def test_who_comes_back_reads_what_holds_and_nothing_that_is_long_over(
+    app: App, hook: Hook
+) -> None:
+    clock = Clock()
+    receivers(app, hook)
+    sending = deliver(app, clock)
+    put(app, clock, "fired", episode="e0")
+    all_of(sending)
+    # Of e0 it heard, of e1 and the critical e2 nothing before it was away.
+    hook.statuses += [503] * 40
+    for number in range(1, 4):
+        for episode in ("e0", "e1", "e2"):
+            severity = "critical" if episode == "e2" else "warning"
+            again = {"notice": "repeated", "first": False, "title": "still fires"}
+            told = {"first": True, "title": "fired"} if number == 1 and episode != "e0" else again
+            put(app, clock, "fired", number=number, episode=episode, severity=severity, **told)
+        all_of(sending)
+        clock.now += MINUTE
+    put(app, clock, "resolved", episode="e0", first=False)
+    put(app, clock, "resolved", episode="e1", first=False)
+    put(app, clock, "resolved", episode="e2", first=False, severity="critical")
+    put(app, clock, "fired", episode="e3", first=True)
+    put(app, clock, "fired", number=2, episode="e3", first=False, notice="repeated", text="newest")
+    hook.statuses.clear()
+    heard = len(hook.requests)
+    clock.now += HOUR
+    all_of(sending)
+    told = [json.loads(body) for _, body in hook.requests[heard:]]
+    mine = {one["episode"]: one for one in told if one.get("note", "").find("Told here") < 0}
+    assert len(told) == len(mine) + sum("Told here" in one.get("note", "") for one in told)
+    assert {key: one["event"] for key, one in mine.items()} == {
+        "e0": "resolved",
+        "e2": "resolved",
+        "e3": "fired",
+    }
+    assert mine["e2"]["title"] == "fired; resolved since"
+    assert (mine["e3"]["first"], mine["e3"]["text"]) == (True, "newest")
+    assert {state for _, _, state in states(app)} == {"delivered", "cancelled", "superseded"}
+
+
+def test_what_is_superseded_for_ever_is_given_up_all_the_same(app: App, hook: Hook) -> None:
+    clock = Clock()
+    receivers(app, hook)
+    hook.statuses += [503] * 2_000
+    sending = deliver(app, clock)
+    for number in range(1, 9):
+        put(app, clock, "fired", number=number, first=number == 1)
+        for _ in range(4):
+            all_of(sending)
+            clock.now += 3 * HOUR
+    assert [state for *_, state in states(app)].count("dead") >= 1
+
+
+def test_a_message_that_may_have_arrived_is_sent_again_and_only_what_follows_is_superseded(
+    app: App, hook: Hook
+) -> None:
+    clock = Clock()
+    receivers(app, hook)
+    put(app, clock, "fired", first=True)
+    with app.records.write() as connection:
+        outbox.claim(connection, now=clock.now, lease=MINUTE)
+    for number in (2, 3):
+        put(app, clock, "fired", number=number, first=False, notice="repeated")
+    put(app, clock, "resolved", first=False)
+    clock.now += 2 * MINUTE
     all_of(deliver(app, clock))
     assert hook.ids == ["e1.fired", "e1.resolved"]
 
 
-def test_a_reminder_and_its_end_do_not_cancel_out(app: App, hook: Hook) -> None:
+def test_the_end_of_what_was_heard_of_takes_the_place_of_a_reminder(app: App, hook: Hook) -> None:
     clock = Clock()
     receivers(app, hook)
     # It was told before that it fires: it has to be told that it is over.
     put(app, clock, "fired", notice="repeated")
     put(app, clock, "resolved", notice="resolved")
     all_of(deliver(app, clock))
-    assert hook.ids == ["e1.fired", "e1.resolved"]
+    assert hook.ids == ["e1.resolved"]
+    assert [state for *_, state in states(app)] == ["superseded", "delivered"]
 
 
 def test_a_critical_alert_goes_to_the_fallback_after_five_minutes_and_its_end_too(

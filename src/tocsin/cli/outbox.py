@@ -21,7 +21,9 @@ Message = Annotated[int, typer.Argument(help="The number of the message.")]
 def list_messages(
     state: Annotated[
         str | None,
-        typer.Option(help="pending, leased, standing, delivered, dead, cancelled or dropped."),
+        typer.Option(
+            help="pending, leased, standing, delivered, dead, cancelled, superseded or dropped."
+        ),
     ] = None,
     receiver: Annotated[str | None, typer.Option(help="Only of this one.")] = None,
     limit: Annotated[int, typer.Option(min=1, max=1_000, help="How many.")] = 20,

@@ -116,13 +116,14 @@ def short(text: str, most: int) -> str:
     return text if len(text) <= most else f"{text[: most - 1]}…"
 
 
-def cancels(first: Told, later: Told) -> bool:
-    """Whether a message says that all is over that the one before it would begin."""
-    begun, over = ({alert.get("episode") for alert in alerts_of(t)} for t in (first, later))
-    # Who was told before that it fires has to be told that it is over.
-    unheard = all(alert.get("notice", "new") in ("new", "brief") for alert in alerts_of(first))
-    both = first["event"] == "fired" and later["event"] == "resolved"
-    return both and unheard and begun == over
+def begins(alert: Told) -> bool:
+    """Whether it says that an alert fires."""
+    return bool(alert["event"] not in ("resolved", TEST))
+
+
+def is_first(alert: Told) -> bool:
+    """Whether nothing was written of it before to whom it is told."""
+    return bool(alert.get("first", alert.get("notice", "new") in ("new", "brief")))
 
 
 def fired_and_resolved(first: Told, later: Told) -> Told:

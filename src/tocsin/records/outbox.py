@@ -25,7 +25,8 @@ _OPEN = ("pending", "leased")
 class DeliveryState(StrEnum):
     """Where a message stands.
 
-    CANCELLED: over before it could be sent. DROPPED: somebody decided so.
+    CANCELLED: over before it could be sent. SUPERSEDED: a later message, which could not be sent
+    either, says what holds. DROPPED: somebody decided so.
     """
 
     PENDING = "pending"
@@ -34,6 +35,7 @@ class DeliveryState(StrEnum):
     DELIVERED = "delivered"
     DEAD = "dead"
     CANCELLED = "cancelled"
+    SUPERSEDED = "superseded"
     DROPPED = "dropped"
 
 
@@ -62,6 +64,7 @@ class Claim:
     """A message that this worker may send until its lease ends.
 
     maybe_taken: an earlier try may have arrived. standing: it was delivered, and is said again.
+    told_other: somebody else was told it instead.
     """
 
     id: int
@@ -76,6 +79,7 @@ class Claim:
     expires_at: int = 0
     maybe_taken: bool = False
     standing: bool = False
+    told_other: bool = False
 
 
 @dataclass(frozen=True)
@@ -158,6 +162,7 @@ def claim(
         expires_at=row.expires_at or row.created_at + GIVE_UP,
         maybe_taken=found.maybe_taken,
         standing=row.delivered_at is not None,
+        told_other=bool(row.fallback),
     )
 
 
@@ -213,23 +218,47 @@ def _said_no_more(connection: Connection, claimed: Claim) -> None:
     connection.execute(outbox.update().where(standing).values(state=DeliveryState.DELIVERED))
 
 
-def followers(connection: Connection, claimed: Claim) -> list[tuple[int, dict[str, Any]]]:
-    """(id, payload) of what waits behind a message."""
+def follower(connection: Connection, claimed: Claim) -> tuple[int, dict[str, Any]] | None:
+    """(id, payload) of the next message of the same order, if that was never sent."""
     query = (
-        sa.select(outbox.c.id, outbox.c.payload)
+        sa.select(outbox.c.id, outbox.c.payload, outbox.c.maybe_taken)
         .where(
             outbox.c.order_key == claimed.order_key,
             outbox.c.id > claimed.id,
             outbox.c.state == DeliveryState.PENDING,
         )
         .order_by(outbox.c.id)
+        .limit(1)
     )
-    return [(row.id, row.payload) for row in connection.execute(query)]
+    row = connection.execute(query).one_or_none()
+    return None if row is None or row.maybe_taken else (row.id, row.payload)
 
 
-def change(connection: Connection, message: int, **values: Any) -> None:
-    """Change a message that waits."""
+def cancel(connection: Connection, message: int, why: str) -> None:
+    """Let a message that waits not be sent, as what it says is over."""
+    values = {"state": DeliveryState.CANCELLED, "last_error": why}
     connection.execute(outbox.update().where(outbox.c.id == message).values(values))
+
+
+def supersede(
+    connection: Connection, claimed: Claim, by: int, payload: dict[str, Any], *, fires: bool
+) -> None:
+    """Let a later message say what holds of a claimed one, which is not sent.
+
+    fires: whether it says that something fires. It is as late as the one in whose place it is:
+    what waits behind a receiver that is dead is not young for ever.
+    """
+    ended = Ended(DeliveryState.SUPERSEDED, error=f"message {by} says what holds of it")
+    finish(connection, claimed, ended, now=claimed.created_at)
+    values: dict[str, Any] = {
+        "payload": payload,
+        "severity": payload.get("severity", ""),
+        "expires_at": claimed.expires_at,
+        "attempts": claimed.attempts - 1,
+    }
+    if fires:
+        values["created_at"] = claimed.created_at
+    connection.execute(outbox.update().where(outbox.c.id == by).values(values))
 
 
 def thread(connection: Connection, order_key: str) -> dict[str, str] | None:

@@ -12,10 +12,11 @@ from sqlalchemy.engine import Connection
 
 from tocsin.errors import DeliveryError
 from tocsin.notify import Message, Outside, Receipt, sender
-from tocsin.notify.told import BY_KEY, cancels, fired_and_resolved
+from tocsin.notify.told import BY_KEY, alerts_of, begins
 from tocsin.records import Records, letters, outbox
 from tocsin.records.outbox import Claim, DeliveryState, Ended, Receiver
 from tocsin.service.clock import Clock
+from tocsin.service.collapse import collapsed
 from tocsin.service.fall_back import fall_back
 from tocsin.service.gates import Gates
 from tocsin.values import MINUTE, SECOND
@@ -122,38 +123,10 @@ class Deliver:
                 if claimed is None:
                     return None
                 receiver = receivers.get(claimed.receiver)
-                if not self._is_over(connection, claimed, receiver, now):
+                if not _is_said_later(connection, claimed, receiver, now):
                     break
             self._gates.enter(claimed.receiver, receiver.kind if receiver else "", now)
             return claimed, receiver, outbox.thread(connection, claimed.order_key)
-
-    def _is_over(
-        self, connection: Connection, claimed: Claim, receiver: Receiver | None, now: int
-    ) -> bool:
-        """Whether a message need not be sent, as what it tells is over before anybody heard."""
-        follows = outbox.followers(connection, claimed)
-        if (
-            receiver is None
-            or receiver.kind == "log"
-            or claimed.maybe_taken
-            or claimed.standing
-            or not follows
-        ):
-            return False
-        later_id, later = follows[0]
-        critical = claimed.payload.get("severity") == "critical"
-        # Who knows them by a key merges both, and wants both.
-        if not cancels(claimed.payload, later) or (critical and receiver.kind in BY_KEY):
-            return False
-        over = Ended(DeliveryState.CANCELLED, error="it was over before it could be sent")
-        outbox.finish(connection, claimed, over, now=now)
-        if critical:
-            both = fired_and_resolved(claimed.payload, later)
-            outbox.change(connection, later_id, payload=both)
-        else:
-            values = {"state": DeliveryState.CANCELLED, "last_error": over.error}
-            outbox.change(connection, later_id, **values)
-        return True
 
     def _send_beside(self, way: _Way) -> None:
         try:
@@ -244,3 +217,28 @@ class Deliver:
         if n:
             with self._lock:
                 self._counts[receiver, str(outcome)] += n
+
+
+def _is_said_later(
+    connection: Connection, claimed: Claim, receiver: Receiver | None, now: int
+) -> bool:
+    """Whether a message need not be sent: the next one says what holds, or all of it is over."""
+    # What may have arrived is not taken back, and a log is read as it was written.
+    if claimed.maybe_taken or claimed.standing or receiver is None or receiver.kind == "log":
+        return False
+    follows = outbox.follower(connection, claimed)
+    if follows is None:
+        return False
+    later_id, later = follows
+    by_key = receiver.kind in BY_KEY
+    both = collapsed(claimed.payload, later, by_key=by_key, told_other=claimed.told_other)
+    if both is None:
+        return False
+    if both:
+        fires = any(begins(alert) for alert in alerts_of(both))
+        outbox.supersede(connection, claimed, later_id, both, fires=fires)
+        return True
+    why = "it was over before it could be sent"
+    outbox.finish(connection, claimed, Ended(DeliveryState.CANCELLED, error=why), now=now)
+    outbox.cancel(connection, later_id, why)
+    return True

@@ -57,12 +57,13 @@ def notification(
     tell: Tell = Tell.NEW,
     reason: str = "",
     news: str = "",
+    first: bool = True,
     facts: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
     """The payload that receivers get of one alert; its fields only ever grow.
 
     tell, reason: why they get it now, where that is not only that it fired or is over. news: what
-    happened last. facts: as `facts_of` has them.
+    happened last. first: whether they hear of it for the first time. facts: as `facts_of` has them.
     """
     facts = facts or {}
     summary, fault = summary_of(episode, **facts)
@@ -70,6 +71,7 @@ def notification(
         "version": PAYLOAD_VERSION,
         "event": event,
         "notice": str(tell),
+        "first": first,
         "reason": reason,
         "title": announced(episode, event, tell, reason, news),
         **_of_incident(incident, base_url),

@@ -123,5 +123,6 @@ class Messages:
             tell=letter.tell,
             reason=letter.reason,
             news=standing.event,
+            first=not letter.told.notice.told,
             facts=facts_of(connection, incident, standing.episode, standing.window_end),
         )
