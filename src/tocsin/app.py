@@ -138,7 +138,12 @@ def opened(settings: Settings, clock: Clock = wall_clock) -> Iterator[App]:
         trouble = Trouble()
         notify = Notify(records, clock, settings.url, trouble)
         evaluate = Evaluate(records, Alerting(notify), clock, revise_after=settings.revise_after)
-        outside = Outside(settings.allow_networks, secrets=secret)
+        outside = Outside(
+            settings.allow_networks,
+            secrets=secret,
+            folders=settings.secrets,
+            mail=settings.mail,
+        )
         read = Read(records, lake)
         deliver = Deliver(records, clock, outside, picture=Picture(read).of)
         rebuild = Rebuild(records, lake, clock)

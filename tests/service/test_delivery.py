@@ -11,7 +11,7 @@ from tests.service.conftest import LOOPBACK, PAYLOAD, Clock, Hook
 from tocsin.app import App
 from tocsin.errors import InvalidInputError
 from tocsin.notify import Outside
-from tocsin.records import letters, outbox
+from tocsin.records import channels, letters, outbox
 from tocsin.records.outbox import Receiver
 from tocsin.service.deliver import Deliver
 from tocsin.service.fall_back import PATIENCE
@@ -311,7 +311,7 @@ def test_a_fallback_that_is_gone_itself_is_told_nothing(app: App, hook: Hook) ->
     clock = Clock()
     receivers(app, hook)
     with app.records.write() as connection:
-        outbox.disable(connection, "second", "it answered 410")
+        channels.disable(connection, "second", "it answered 410", now=clock.now)
     put(app, clock, "fired", severity="critical")
     hook.statuses.append(400)
     sending = deliver(app, clock)
@@ -362,10 +362,15 @@ def test_a_receiver_that_is_gone_is_disabled_until_it_is_put_again(app: App, hoo
     sending = deliver(app, clock)
     all_of(sending)
     assert hook.ids == ["e1.fired"]
-    assert [state for _, _, state in states(app)] == ["dead", "dead"]
-    named = {receiver.name: receiver for receiver in app.receivers.all()}
-    assert "answered 410" in (named["first"].disabled or "")
-    assert named["second"].disabled is None
+    # What it refused is dead, which others are told; what waited behind it is no news.
+    assert [state for _, _, state in states(app)] == ["dead", "cancelled"]
+    named = app.receivers.all()
+    assert "answered 410" in (named["first"][0].disabled or "")
+    assert named["first"][0].disabled_at == clock.now
+    assert named["second"][0].disabled is None
+    put(app, clock, "fired", episode="e4")
+    all_of(sending)
+    assert [state for _, _, state in states(app)] == ["dead", "cancelled", "cancelled"]
     receivers(app, hook)
     put(app, clock, "fired", episode="e3")
     all_of(sending)
@@ -376,13 +381,13 @@ def test_a_test_message_that_is_taken_enables_a_receiver(app: App, hook: Hook) -
     clock = Clock()
     receivers(app, hook)
     with app.records.write() as connection:
-        outbox.disable(connection, "first", "it answered 410")
+        channels.disable(connection, "first", "it answered 410", now=clock.now)
     trying = Receivers(app.records, Outside(LOOPBACK), clock, "http://tocsin.test")
     hook.statuses.append(503)
     assert trying.test("first") is not None
-    assert {r.name: r.disabled for r in trying.all()}["first"] == "it answered 410"
+    assert trying.all()["first"][0].disabled == "it answered 410"
     assert trying.test("first") is None
-    assert {r.name: r.disabled for r in trying.all()}["first"] is None
+    assert trying.all()["first"][0].disabled is None
 
 
 def test_what_was_on_its_way_to_a_receiver_that_was_removed_is_dropped(
@@ -506,12 +511,12 @@ def test_a_state_that_there_is_not_is_named(app: App) -> None:
 def test_a_fault_of_ours_loses_no_message(app: App) -> None:
     clock = Clock()
     with app.records.write() as connection:
-        outbox.set_receiver(connection, Receiver("first", "slack", {}))  # without its option
+        outbox.set_receiver(connection, Receiver("first", "webhook", {}))  # without its option
     put(app, clock, "fired")
     sending = deliver(app, clock)
     assert sending.deliver()
     (waiting,) = app.outgoing.listed(state="pending")
-    assert waiting.last_error == "KeyError: 'webhook_url_env'"
+    assert waiting.last_error == "KeyError: 'url'"
 
 
 def test_a_fallback_has_to_be_another_receiver(app: App, hook: Hook) -> None:
@@ -519,4 +524,4 @@ def test_a_fallback_has_to_be_another_receiver(app: App, hook: Hook) -> None:
         app.receivers.put("ops", {"webhook": {"url": hook.url}, "fallback": "nobody"})
     with pytest.raises(InvalidInputError, match="falls back to 'ops'"):
         app.receivers.put("ops", {"webhook": {"url": hook.url}, "fallback": "ops"})
-    assert app.receivers.put("ops", {"webhook": {"url": hook.url}, "fallback": "log"}).fallback
+    assert app.receivers.put("ops", {"webhook": {"url": hook.url}, "fallback": "log"})[0].fallback

@@ -2,16 +2,21 @@
 
 import json
 
+from tests.service.alerts import Alarm
 from tests.service.conftest import LOOPBACK, Clock, Hook
+from tests.world import monitor_document, reference
 
 from tocsin.app import App
 from tocsin.notify import Outside
 from tocsin.notify.alertmanager import alertmanager_alert
 from tocsin.notify.message import Message
 from tocsin.notify.told import sentences
-from tocsin.records import outbox
+from tocsin.records import channels, letters, outbox
 from tocsin.records.outbox import Receiver
+from tocsin.service.deliver import Deliver
+from tocsin.service.notify import Notify
 from tocsin.service.receivers import Receivers
+from tocsin.values import HOUR, MINUTE
 
 
 def trying(app: App) -> Receivers:
@@ -39,3 +44,108 @@ def test_a_test_opens_no_incident_at_a_pager(app: App, hook: Hook) -> None:
         outbox.set_receiver(connection, Receiver("oncall", "pagerduty", options))
     assert trying(app).test("oncall") is None
     assert json.loads(hook.requests[0][1])["event_action"] == "resolve"
+
+
+def alarmed(app: App, clock: Clock) -> Alarm:
+    app.register.add("flights", monitor_document(rules=[]), reference(300))
+    return Alarm(app, clock)
+
+
+def sent(app: App, clock: Clock) -> None:
+    """All that is due, told and sent."""
+    sending = Deliver(app.records, clock, Outside(LOOPBACK), jitter=lambda: 1.0)
+    while app_notify(app, clock).flush() or sending.deliver():
+        pass
+
+
+def app_notify(app: App, clock: Clock) -> Notify:
+    return Notify(app.records, clock, "http://tocsin.test")
+
+
+def heard(hook: Hook) -> list[tuple[str, str]]:
+    found = []
+    for _, body in hook.requests:
+        told = json.loads(body)
+        found += [(a["alert"], a["event"]) for a in told.get("alerts", [told])]
+    return found
+
+
+def test_who_was_disabled_hears_of_what_still_fires_and_of_the_end_of_what_it_knew(
+    app: App, hook: Hook
+) -> None:
+    clock = Clock()
+    alarm = alarmed(app, clock)
+    receivers = Receivers(app.records, Outside(LOOPBACK), clock, "http://tocsin.test")
+    receivers.put("ops", {"webhook": {"url": hook.url}})
+    known = alarm.fire("flights", "Known")
+    sent(app, clock)
+    brief = alarm.fire("flights", "Brief")
+    alarm.fire("flights", "Still")
+    hook.statuses.append(410)
+    clock.now += 5 * MINUTE
+    sent(app, clock)
+    assert heard(hook) == [("Known", "fired"), ("Brief", "fired"), ("Still", "fired")]
+    (gone,) = app.read.status().disabled
+    assert (gone.name, gone.disabled_at) == ("ops", clock.now)
+    with app.records.read() as connection:
+        assert letters.dead_by_receiver(connection)["ops"][0] == 1
+    alarm.resolve(known)
+    alarm.resolve(brief)
+    alarm.fire("flights", "Later")
+    clock.now += 2 * HOUR
+    sent(app, clock)
+    # No more letters, dead or not, though there was news.
+    assert len(hook.requests) == 2
+    assert [one.state for one in app.outgoing.listed(receiver="ops")] == ["dead", "delivered"]
+
+    assert receivers.test("ops") is None
+    assert app.read.status().disabled == ()
+    before = len(heard(hook))
+    sent(app, clock)
+    assert sorted(heard(hook)[before:]) == [
+        ("Known", "resolved"),
+        ("Later", "fired"),
+        ("Still", "fired"),
+    ]
+    with app.records.read() as connection:
+        assert letters.dead_by_receiver(connection) == {}
+
+
+def test_the_channels_of_a_receiver_are_told_and_tried_each_by_itself(app: App, hook: Hook) -> None:
+    clock = Clock()
+    alarm = alarmed(app, clock)
+    receivers = Receivers(app.records, Outside(LOOPBACK), clock, "http://tocsin.test")
+    hooks = [{"url": f"{hook.url}/{name}"} for name in ("a", "b")]
+    receivers.put("ops", {"webhook": hooks})
+    alarm.fire("flights", "Low")
+    hook.statuses.append(503)
+    sent(app, clock)
+    listed = app.outgoing.listed()
+    states = {one.receiver: one.state for one in listed if one.receiver != "log"}
+    assert sorted(states) == ["ops", "ops/webhook"]
+    assert sorted(states.values()) == ["delivered", "pending"]
+    assert len({one.order_key for one in listed}) == len(listed)
+    # Another that comes before the others takes nobody's name, and hears of what fires.
+    receivers.put("ops", {"webhook": [{"url": f"{hook.url}/c"}, *hooks]})
+    named = {c.options["url"][-1]: c.name for c in receivers.all()["ops"]}
+    assert named == {"a": "ops", "b": "ops/webhook", "c": "ops/webhook-2"}
+    clock.now += 5 * MINUTE
+    sent(app, clock)
+    assert [o.state for o in app.outgoing.listed(receiver="ops/webhook-2")] == ["delivered"]
+    receivers.put("ops", {"webhook": hooks[1]})
+    assert [c.name for c in receivers.all()["ops"]] == ["ops/webhook"]
+
+
+def test_one_channel_that_is_gone_keeps_no_other_from_being_told(app: App, hook: Hook) -> None:
+    clock = Clock()
+    alarm = alarmed(app, clock)
+    receivers = Receivers(app.records, Outside(LOOPBACK), clock, "http://tocsin.test")
+    receivers.put("ops", {"webhook": [{"url": f"{hook.url}/{name}"} for name in ("a", "b")]})
+    with app.records.write() as connection:
+        channels.disable(connection, "ops", "it answered 410", now=clock.now)
+    alarm.fire("flights", "Low")
+    sent(app, clock)
+    assert [one.state for one in app.outgoing.listed(receiver="ops")] == []
+    assert [one.state for one in app.outgoing.listed(receiver="ops/webhook")] == ["delivered"]
+    hook.statuses.append(410)
+    assert (receivers.test("ops") or "").startswith("webhook: ")

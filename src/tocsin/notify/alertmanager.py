@@ -23,15 +23,15 @@ _MOST_VALUE = 1_000
 
 
 def alertmanager_sender(options: dict[str, Any], outside: Outside) -> Send:
-    """Posts to the Alertmanager at `url`; with the token in `token_env`, where there is one."""
+    """Posts to the Alertmanager at `url`; with the token of a proxy, where one is named."""
 
     def send(message: Message) -> Receipt:
         if is_afterthought(message.payload):
             return TAKEN
         alerts = [alertmanager_alert(told, message) for told in alerts_of(message.payload)]
         headers = {"content-type": "application/json"}
-        if options.get("token_env"):
-            headers["authorization"] = f"Bearer {outside.secret(options['token_env'])}"
+        if (token := outside.secret(options, "token")) is not None:
+            headers["authorization"] = f"Bearer {token}"
         url = f"{options['url'].rstrip('/')}/api/v2/alerts"
         post(url, json.dumps(alerts).encode(), headers, outside, spoken=options["url"])
         until_s = _SAID_OVER_S if is_over(message.payload) else None

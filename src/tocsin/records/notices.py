@@ -186,6 +186,22 @@ def close_of_receiver(connection: Connection, receiver: str) -> None:
     connection.execute(mine.values(closed=True))
 
 
+def not_told(connection: Connection, receiver: str, *, but: Collection[str]) -> None:
+    """Let a receiver count as not told of what is open, but of these episodes."""
+    mine = (notices.c.receiver == receiver) & ~notices.c.closed & notices.c.told
+    known = set(connection.execute(sa.select(notices.c.episode_id).where(mine)).scalars())
+    for episode in known - set(but):
+        unheard = notices.update().where(_of(episode, receiver))
+        connection.execute(unheard.values(told=False))
+
+
+def told_again(connection: Connection, receiver: str, episode_ids: Collection[str]) -> None:
+    """Let a receiver be told of the end of these once more: it did not hear of it."""
+    for episode in episode_ids:
+        unheard = notices.update().where(_of(episode, receiver))
+        connection.execute(unheard.values(told=True, closed=False))
+
+
 def told_pairs(connection: Connection) -> set[tuple[str, str]]:
     """(episode, receiver) of all who were told that something fires, and more is to come."""
     query = sa.select(notices.c.episode_id, notices.c.receiver)

@@ -14,12 +14,14 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from tocsin.records.given_ids import next_id
-from tocsin.records.tables import outbox, receivers
+from tocsin.records.tables import notices, outbox, receivers
 from tocsin.values import HOUR
 
 # How long it is tried to deliver a message.
 GIVE_UP = 72 * HOUR
 _OPEN = ("pending", "leased")
+# Letters of the id of an episode or of a group, which are UUIDs.
+_ID = 36
 
 
 class DeliveryState(StrEnum):
@@ -41,10 +43,11 @@ class DeliveryState(StrEnum):
 
 @dataclass(frozen=True)
 class Receiver:
-    """Where notifications go.
+    """Where notifications go: a channel, with the name of its receiver where that has no other.
 
-    fallback: who is told of what is critical while this one takes nothing. disabled: why nothing
-    is sent there any more.
+    fallback: the receiver that is told of what is critical while this takes nothing. disabled: why
+    nothing is sent there any more, since `disabled_at`. receiver: whose it is, if it has another
+    name. leaving: it is told what it knew of to be over, and nothing else.
     """
 
     name: str
@@ -52,6 +55,14 @@ class Receiver:
     options: dict[str, Any]
     fallback: str | None = None
     disabled: str | None = None
+    receiver: str = ""
+    disabled_at: int | None = None
+    leaving: bool = False
+
+    @property
+    def of(self) -> str:
+        """The name of the receiver."""
+        return self.receiver or self.name
 
     @property
     def targets(self) -> tuple[str, ...]:
@@ -261,6 +272,22 @@ def supersede(
     connection.execute(outbox.update().where(outbox.c.id == by).values(values))
 
 
+def arrived(connection: Connection, receiver: str) -> list[dict[str, Any]]:
+    """What a channel took, or may have taken, of all that is still open there, the oldest first."""
+    about = sa.func.substr(outbox.c.order_key, sa.func.length(outbox.c.receiver) + 2, _ID)
+    mine = (notices.c.receiver == receiver) & ~notices.c.closed
+    ended = (outbox.c.receiver == receiver) & outbox.c.state.in_((DeliveryState.CANCELLED,))
+    matters = sa.union(
+        sa.select(notices.c.episode_id.label("id")).where(mine),
+        sa.select(notices.c.group_id.label("id")).where(mine),
+        sa.select(about.label("id")).where(ended),
+    )
+    taken = outbox.c.delivered_at.is_not(None) | outbox.c.maybe_taken
+    wanted = (outbox.c.receiver == receiver) & about.in_(sa.select(matters.subquery().c.id)) & taken
+    query = sa.select(outbox.c.payload).where(wanted).order_by(outbox.c.id)
+    return list(connection.execute(query).scalars())
+
+
 def thread(connection: Connection, order_key: str) -> dict[str, str] | None:
     """The receipt of the first message of an order key that has one."""
     mine = (outbox.c.order_key == order_key) & outbox.c.receipt.is_not(None)
@@ -276,29 +303,20 @@ def by_state(connection: Connection) -> dict[str, int]:
 
 
 def set_receiver(connection: Connection, receiver: Receiver) -> None:
-    """Add or replace a receiver; one that was disabled is not any more."""
+    """Add or replace a channel."""
     connection.execute(receivers.delete().where(receivers.c.name == receiver.name))
-    connection.execute(receivers.insert().values(**receiver.__dict__))
-
-
-def enable(connection: Connection, name: str) -> None:
-    """Let a receiver be told again."""
-    connection.execute(receivers.update().where(receivers.c.name == name).values(disabled=None))
-
-
-def disable(connection: Connection, name: str, reason: str) -> None:
-    """Send nothing to a receiver any more."""
-    connection.execute(receivers.update().where(receivers.c.name == name).values(disabled=reason))
+    values = {**receiver.__dict__, "receiver": receiver.of}
+    connection.execute(receivers.insert().values(values))
 
 
 def all_receivers(connection: Connection) -> Sequence[Receiver]:
-    """All receivers by name."""
+    """All channels by name, those too that are only left."""
     query = sa.select(receivers).order_by(receivers.c.name)
     return [Receiver(**row) for row in connection.execute(query).mappings()]
 
 
 def remove_receiver(connection: Connection, name: str) -> None:
-    """Drop a receiver; what waits for it, or is dead, goes nowhere."""
+    """Drop a channel; what waits for it, or is dead, goes nowhere."""
     connection.execute(receivers.delete().where(receivers.c.name == name))
     states = (DeliveryState.PENDING, DeliveryState.STANDING, DeliveryState.DEAD)
     mine = (outbox.c.receiver == name) & outbox.c.state.in_(states)

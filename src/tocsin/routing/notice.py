@@ -12,6 +12,8 @@ class Reason(StrEnum):
     SILENCED = "silenced"
     INHIBITED = "inhibited"
     MUTED = "muted"
+    # Where it would go nothing is taken any more.
+    DISABLED = "disabled"
 
 
 @dataclass(frozen=True)
@@ -73,8 +75,12 @@ def decide(
     route: the node that leads to it, None where none does any more. What it was told fires, it is
     told is over, whatever holds by then; what it was not told, it is not told is over. An alert
     that came and went unseen is told only where it is critical. Somebody who acknowledged it or put
-    it off is not reminded of it, but when the time to which it was put off has come.
+    it off is not reminded of it, but when the time to which it was put off has come. Nothing is
+    told where nothing is taken.
     """
+    if hold is not None and hold.reason is Reason.DISABLED:
+        # Of what it knew it hears the end once it takes messages again.
+        return Decision(hold=hold, closed=not firing and not notice.told)
     if not firing:
         seen = notice.told
         brief = not seen and critical and route is not None and not (hold or notice.held)

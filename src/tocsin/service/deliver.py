@@ -19,6 +19,7 @@ from tocsin.service.clock import Clock
 from tocsin.service.collapse import collapsed
 from tocsin.service.fall_back import fall_back
 from tocsin.service.gates import Gates
+from tocsin.service.gone import disable
 from tocsin.values import MINUTE, SECOND
 
 LEASE = MINUTE
@@ -123,6 +124,10 @@ class Deliver:
                 if claimed is None:
                     return None
                 receiver = receivers.get(claimed.receiver)
+                if receiver is not None and receiver.disabled is not None:
+                    gone = Ended(DeliveryState.CANCELLED, error=_disabled(receiver))
+                    outbox.finish(connection, claimed, gone, now=now)
+                    continue
                 if not _is_said_later(connection, claimed, receiver, now):
                     break
             self._gates.enter(claimed.receiver, receiver.kind if receiver else "", now)
@@ -159,7 +164,7 @@ class Deliver:
         with self._records.write() as connection:
             mine = outbox.finish(connection, claimed, ended, now=now)
             if mine and error is not None and error.gone and receiver is not None:
-                outbox.disable(connection, receiver.name, str(error))
+                disable(connection, receiver.name, str(error), now=now)
         if mine:
             outcome = "failed" if ended.state is DeliveryState.PENDING else ended.state
             self._counted(claimed.receiver, "failed" if error and ended.due_at else outcome)
@@ -171,12 +176,6 @@ class Deliver:
         if receiver is None:
             raise DeliveryError(
                 f"there is no receiver {claimed.receiver!r} any more", permanent=True
-            )
-        if receiver.disabled is not None:
-            raise DeliveryError(
-                f"{receiver.name} is disabled ({receiver.disabled}); put it again, or let `tocsin "
-                f"test receiver {receiver.name}` find that it takes messages, to enable it",
-                permanent=True,
             )
         message = Message(
             claimed.message_id,
@@ -217,6 +216,14 @@ class Deliver:
         if n:
             with self._lock:
                 self._counts[receiver, str(outcome)] += n
+
+
+def _disabled(channel: Receiver) -> str:
+    """Why nothing is sent, and what to do."""
+    return (
+        f"{channel.name} is disabled ({channel.disabled}); put it again, or let `tocsin test "
+        f"receiver {channel.of}` find that it takes messages, to enable it"
+    )
 
 
 def _is_said_later(

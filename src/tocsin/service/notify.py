@@ -14,7 +14,7 @@ from functools import cached_property
 from sqlalchemy.engine import Connection
 
 from tocsin.errors import UnavailableError
-from tocsin.records import Records, alerts, changes, notices, outbox, routing, silences
+from tocsin.records import Records, alerts, changes, notices, routing, silences
 from tocsin.records.alerts import Episode, Incident
 from tocsin.records.notices import FIRED, Group, Told
 from tocsin.records.outbox import Receiver
@@ -33,7 +33,14 @@ from tocsin.routing import (
 )
 from tocsin.service.clock import Clock
 from tocsin.service.messages import Letter, Messages
-from tocsin.service.routing import InForce, hold_of, in_force, may_be_inhibited, sources_of
+from tocsin.service.routing import (
+    InForce,
+    disabled_hold,
+    hold_of,
+    in_force,
+    may_be_inhibited,
+    sources_of,
+)
 from tocsin.service.trouble import Trouble
 from tocsin.values import MINUTE, SECOND, format_duration
 
@@ -144,8 +151,8 @@ class Notify:
                 firing.append(told.standing.episode.id)
             if route is not None and not escalated:
                 intervals += _escalate(look, told, route)
-        receiver = look.receivers.get(group.receiver) or Receiver(group.receiver, "", {})
-        count = self._messages.put(look.connection, receiver, group, letters, firing, now=look.now)
+        to = look.force.channels.get(group.receiver) or Receiver(group.receiver, "", {})
+        count = self._messages.put(look.connection, to, group, letters, firing, now=look.now)
         again = look.now + min(intervals) if intervals else None
         messages = group.messages + count
         notices.flushed(look.connection, group, messages=messages, again=again, now=look.now)
@@ -163,15 +170,11 @@ class _Look:
     def silences(self) -> Sequence[Silence]:
         return silences.active(self.connection, self.now)
 
-    @cached_property
-    def receivers(self) -> dict[str, Receiver]:
-        return {receiver.name: receiver for receiver in outbox.all_receivers(self.connection)}
-
     def decided(self, told: Told, route: Route | None) -> Decision:
         """What a receiver is to be told of an alert now."""
         alert = told.standing.alert
-        hold = None
-        if route is not None:
+        hold = disabled_hold(self.force.channels.get(told.receiver))
+        if route is not None and hold is None:
             sources = self._sources(alert)
             hold = hold_of(self.force.routing, route, self.silences, sources, alert, self.now)
         incident = self._incident(told.standing.episode.incident_id)
@@ -189,10 +192,11 @@ class _Look:
     def branch(self, told: Told) -> tuple[Branch | None, bool]:
         """What leads to a receiver, and whether only because nobody took the alert."""
         labels = told.standing.episode.labels
-        branch = told_by(self.force.tree, labels).get(told.receiver)
+        receiver = self.force.receiver_of(told.receiver)
+        branch = told_by(self.force.tree, labels).get(receiver)
         if branch is not None:
             return branch, False
-        branch = escalated_to(self.force.tree, labels).get(told.receiver)
+        branch = escalated_to(self.force.tree, labels).get(receiver)
         return branch, branch is not None
 
     def is_left_alone(self, told: Told) -> bool:
@@ -248,14 +252,9 @@ def _escalate(look: _Look, told: Told, route: Route) -> list[int]:
         rest = standing.fired_at + step.unacked_for - look.now
         if rest > 0:
             waiting.append(rest)
-        elif step.receiver not in known:
-            labels = route.group(standing.episode.labels)
-            group = notices.group_of(look.connection, step.receiver, labels)
-            notices.open_notice(look.connection, standing.episode.id, step.receiver, group.id)
-            # One that is told again stays in the group that it was in.
-            for opened in notices.open_of_episode(look.connection, standing.episode.id):
-                if opened.receiver == step.receiver:
-                    notices.set_flush(look.connection, opened.group_id, look.now, now=look.now)
+        elif new := set(look.force.channels_of(step.receiver)) - known:
+            for channel in new:
+                tell_now(look.connection, standing.episode, channel, route, now=look.now)
             alerts.note(
                 look.connection,
                 standing.episode.incident_id,
@@ -270,11 +269,24 @@ def _escalate(look: _Look, told: Told, route: Route) -> list[int]:
     return waiting
 
 
+def tell_now(
+    connection: Connection, episode: Episode, channel: str, route: Route, *, now: int
+) -> None:
+    """Let a channel be told of an episode with the next step."""
+    group = notices.group_of(connection, channel, route.group(episode.labels))
+    notices.open_notice(connection, episode.id, channel, group.id)
+    # One that is told again stays in the group that it was in.
+    for opened in notices.open_of_episode(connection, episode.id):
+        if opened.receiver == channel:
+            notices.set_flush(connection, opened.group_id, now, now=now)
+
+
 def _open(connection: Connection, force: InForce, episode: Episode) -> None:
     """Let all receivers of an episode's route be told, in their groups."""
     for receiver, branch in told_by(force.tree, episode.labels).items():
-        group = notices.group_of(connection, receiver, branch.route.group(episode.labels))
-        notices.open_notice(connection, episode.id, receiver, group.id)
+        for channel in force.channels_of(receiver):
+            group = notices.group_of(connection, channel, branch.route.group(episode.labels))
+            notices.open_notice(connection, episode.id, channel, group.id)
 
 
 def _wake(connection: Connection, force: InForce, episode: Episode, now: int) -> None:
@@ -282,7 +294,7 @@ def _wake(connection: Connection, force: InForce, episode: Episode, now: int) ->
     branches = told_by(force.tree, episode.labels)
     known = notices.open_of_episode(connection, episode.id)
     for group in notices.groups(connection, {told.group_id for told in known}):
-        branch = branches.get(group.receiver)
+        branch = branches.get(force.receiver_of(group.receiver))
         route = force.tree if branch is None else branch.route
         at = next_flush(flushed_at=group.flushed_at, waiting=group.flush_at, route=route, now=now)
         notices.set_flush(connection, group.id, at, now=now)
@@ -296,7 +308,12 @@ def _reroute(connection: Connection, force: InForce, now: int) -> None:
     known = notices.told_pairs(connection)
     for standing in notices.firing(connection):
         episode = standing.episode
-        if all((episode.id, name) in known for name in told_by(force.tree, episode.labels)):
+        wanted = [
+            channel
+            for receiver in told_by(force.tree, episode.labels)
+            for channel in force.channels_of(receiver)
+        ]
+        if all((episode.id, channel) in known for channel in wanted):
             continue
         _open(connection, force, episode)
         _wake(connection, force, episode, now)

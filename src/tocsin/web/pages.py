@@ -69,6 +69,7 @@ def router(app: App) -> APIRouter:
             fragment=fragment,
             newest=read.newest_change(),
             overviews=read.overviews(),
+            disabled=read.status().disabled,
             url=app.settings.url,
         )
 
