@@ -55,9 +55,10 @@ def test_a_secret_may_change_without_a_restart(tmp_path: Path, chat: Chat) -> No
 def test_what_is_in_a_file_is_never_told(tmp_path: Path, chat: Chat, content: bytes) -> None:
     file = tmp_path / "key"
     file.write_bytes(content)
+    options = {"routing_key_file": str(file), "url": chat.url}
+    send = sender("pagerduty", options, outside(tmp_path))
     with pytest.raises(DeliveryError) as refused:
-        options = {"routing_key_file": str(file), "url": chat.url}
-        sender("pagerduty", options, outside(tmp_path))(message())
+        send(message())
     assert "hidden" not in str(refused.value)
 
 

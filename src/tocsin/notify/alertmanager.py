@@ -11,7 +11,7 @@ from typing import Any
 from tocsin.errors import DeliveryError
 from tocsin.notify.message import TAKEN, Message, Outside, Receipt, Send
 from tocsin.notify.post import post
-from tocsin.notify.told import alerts_of, facts_of, heading, is_afterthought, is_over
+from tocsin.notify.told import alerts_of, facts_of, heading, is_afterthought, is_over, recovery
 from tocsin.values import SECOND, isoformat
 
 RESEND_S = 60.0
@@ -66,7 +66,12 @@ def alertmanager_alert(told: dict[str, Any], message: Message) -> dict[str, Any]
         "labels": labels,
         "annotations": {
             "summary": heading({"event": message.payload["event"], **told}),
-            "description": "; ".join([told.get("text", ""), *facts_of(told.get("facts") or {})]),
+            "description": "; ".join(
+                [
+                    recovery({"event": message.payload["event"], **told}) or told.get("text", ""),
+                    *facts_of(told.get("facts") or {}),
+                ]
+            ),
             **({"runbook_url": told["runbook_url"]} if told.get("runbook_url") else {}),
         },
         # A window may end after the clock of the server; an alert does not end before it begins.

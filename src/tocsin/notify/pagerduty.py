@@ -7,7 +7,7 @@ from typing import Any
 from tocsin.errors import DeliveryError
 from tocsin.notify.message import TAKEN, Message, Outside, Receipt, Send
 from tocsin.notify.post import post
-from tocsin.notify.told import TEST, heading, is_afterthought, links, sentences, short
+from tocsin.notify.told import TEST, heading, is_afterthought, links, recovery, sentences, short
 
 ADDRESS = "https://events.pagerduty.com/v2/enqueue"
 # What PagerDuty takes of a summary.
@@ -76,7 +76,7 @@ def _event(told: dict[str, Any], routing_key: str) -> dict[str, Any]:
             "group": told["model"],
             "class": told["category"],
             "custom_details": {
-                "what": told["text"],
+                "what": recovery(told) or told["text"],
                 "details": sentences(told)[:_MOST_DETAILS],
                 "causes": [cause["sentence"] for cause in told["causes"]],
                 "incident": told["incident"],

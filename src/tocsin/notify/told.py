@@ -43,11 +43,13 @@ def sentences(told: Told) -> list[str]:
     # The heading is the rule's own sentence or has the text in it.
     text = told.get("text", "") if begins else ""
     members = alerts_of(told)
-    listed = [alert["title"] for alert in members[:_MOST_MEMBERS]] if len(members) > 1 else []
+    several = len(members) > 1
+    listed = [_member(alert) for alert in members[:_MOST_MEMBERS]] if several else []
     more = len(members) - _MOST_MEMBERS
     found = [
         told.get("note", ""),
         text,
+        "" if several else recovery(told),
         *facts_of(told.get("facts") or {}),
         *listed,
         f"and {more} more alerts" if more > 0 else "",
@@ -55,6 +57,40 @@ def sentences(told: Told) -> list[str]:
         *(why(cause) for cause in told.get("causes", []) if begins),
     ]
     return [sentence for sentence in found if sentence]
+
+
+def _member(alert: Told) -> str:
+    """An alert of a group in one line."""
+    now = recovery(alert)
+    return f"{alert['title']}. {now}" if now else str(alert["title"])
+
+
+def recovery(alert: Told) -> str:
+    """Of what is over: what the number is now, what it was at worst, and for how long it fired.
+
+    >>> recovery({"event": "resolved", "facts": {"title": "ROC AUC", "value": 0.81, "low": 0.79,
+    ...           "high": 0.83, "clear": 0.72, "worst": 0.63, "lasted": "3h"}})
+    'ROC AUC is 0.81 (0.79 to 0.83), clear of 0.72; it was 0.63 at worst; it fired for 3h'
+    """
+    facts = alert.get("facts") or {}
+    if alert.get("event") != "resolved":
+        return ""
+    parts = []
+    value, limit = facts.get("value"), facts.get("clear")
+    if value is not None:
+        clear = "" if limit is None else f", clear of {limit:.3g}"
+        parts.append(f"{facts['title']} is {value:.3g}{_interval(facts)}{clear}")
+    if facts.get("worst") is not None:
+        parts.append(f"it was {facts['worst']:.3g} at worst")
+    if facts.get("lasted"):
+        parts.append(f"it fired for {facts['lasted']}")
+    said = "; ".join(parts)
+    return said[:1].upper() + said[1:]
+
+
+def _interval(facts: Told) -> str:
+    low, high = facts.get("low"), facts.get("high")
+    return "" if low is None or high is None else f" ({low:.3g} to {high:.3g})"
 
 
 def _others(count: int) -> str:
@@ -73,8 +109,7 @@ def facts_of(facts: Told) -> list[str]:
     """
     number = ""
     if facts.get("value") is not None:
-        low, high = facts.get("low"), facts.get("high")
-        interval = "" if low is None or high is None else f" ({low:.3g} to {high:.3g})"
+        interval = _interval(facts)
         over = f" over {facts['window']}" if facts.get("window") else ""
         number = f"{facts['title']} {facts['value']:.3g}{interval}{over}, n = {facts['n']:,}"
     parts = [

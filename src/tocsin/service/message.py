@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from tocsin.notify.template import filled_in
+from tocsin.notify.told import recovery
 from tocsin.records.alerts import SEVERITIES, Episode, Incident
 from tocsin.routing import Tell
 from tocsin.values import isoformat
@@ -79,6 +80,7 @@ def notification(
         "summary": summary,
         "window_end": isoformat(window_end),
         "facts": dict(facts),
+        "recovery": recovery({"event": event, "facts": facts}),
         **({"note": f"The summary of the rule could not be made: {fault}"} if fault else {}),
     }
 
