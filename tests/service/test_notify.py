@@ -289,7 +289,7 @@ def test_a_receiver_that_is_removed_is_told_nothing_and_if_it_comes_back_what_fi
     alarm.fire("flights")
     after(alarm, 0)
     with alarm.app.records.write() as connection:
-        remove_receiver(connection, "pager")
+        remove_receiver(connection, "pager", now=alarm.clock.now)
     assert alarm.app.outgoing.listed(receiver="pager")[0].state == "dropped"
     if looked:
         assert after(alarm, HOUR) == []
@@ -297,7 +297,7 @@ def test_a_receiver_that_is_removed_is_told_nothing_and_if_it_comes_back_what_fi
     back = after(alarm, 5 * MINUTE)
     assert [(s.receiver, s.what) for s in back] == [("pager", ("fired", "new"))]
     with alarm.app.records.write() as connection:
-        remove_receiver(connection, "pager")
+        remove_receiver(connection, "pager", now=alarm.clock.now)
     alarm.resolve(alarm.said()[0].alert["episode"])
     assert [s.receiver for s in after(alarm, HOUR)] == ["log"]
 

@@ -7,15 +7,18 @@ from tests.service.conftest import LOOPBACK, Clock, Hook
 from tests.world import monitor_document, reference
 
 from tocsin.app import App
+from tocsin.lake import Lake, folder_at
 from tocsin.notify import Outside
 from tocsin.notify.alertmanager import alertmanager_alert
 from tocsin.notify.message import Message
 from tocsin.notify.told import sentences
 from tocsin.records import channels, letters, outbox
 from tocsin.records.outbox import Receiver
+from tocsin.service.delete import Delete
 from tocsin.service.deliver import Deliver
 from tocsin.service.notify import Notify
-from tocsin.service.receivers import Receivers
+from tocsin.service.receivers import Receivers, remove_receiver
+from tocsin.service.routing import Routings
 from tocsin.values import HOUR, MINUTE
 
 
@@ -53,7 +56,8 @@ def alarmed(app: App, clock: Clock) -> Alarm:
 
 def sent(app: App, clock: Clock) -> None:
     """All that is due, told and sent."""
-    sending = Deliver(app.records, clock, Outside(LOOPBACK), jitter=lambda: 1.0)
+    outside = Outside(LOOPBACK, secrets={"KEY": "R0"}.get)
+    sending = Deliver(app.records, clock, outside, jitter=lambda: 1.0)
     while app_notify(app, clock).flush() or sending.deliver():
         pass
 
@@ -149,3 +153,96 @@ def test_one_channel_that_is_gone_keeps_no_other_from_being_told(app: App, hook:
     assert [one.state for one in app.outgoing.listed(receiver="ops/webhook")] == ["delivered"]
     hook.statuses.append(410)
     assert (receivers.test("ops") or "").startswith("webhook: ")
+
+
+def test_the_alerts_of_a_deleted_model_are_told_to_be_over_and_nothing_is_kept(
+    app: App, hook: Hook
+) -> None:
+    clock = Clock()
+    alarm = alarmed(app, clock)
+    app.register.add("fraud", monitor_document(rules=[]), reference(300))
+    receivers = trying(app)
+    routes = {"receiver": "ops", "group_by": ["severity"], "group_wait": "0s"}
+    pager = {"routing_key_env": "KEY", "url": hook.url}
+    receivers.put("ops", {"webhook": {"url": hook.url}, "pagerduty": pager})
+    Routings(app.records, clock).put({"route": routes}, actor="ann")
+    for model in ("flights", "fraud"):
+        alarm.fire(model, "Low")
+    alarm.fire("flights", "Slow")
+    over = alarm.fire("flights", "Over")
+    sent(app, clock)
+    alarm.resolve(over)
+    clock.now += 5 * MINUTE
+    sent(app, clock)
+    alarm.fire("flights", "Unheard")
+    alarm.notify.flush()
+    before = len(hook.requests)
+    Delete(app.records, Lake(folder_at(str(app.settings.data / "lake"), {})), clock).delete(
+        "flights", actor="ann"
+    )
+    sent(app, clock)
+    told = [json.loads(body) for _, body in hook.requests[before:]]
+    pages = [one for one in told if "event_action" in one]
+    (message,) = (one for one in told if "event_action" not in one)
+    assert {(one["event_action"], one["routing_key"]) for one in pages} == {("resolve", "R0")}
+    assert len(pages) == 2
+    assert sorted(a["alert"] for a in message["alerts"]) == ["Low", "Slow"]
+    assert message["title"] == "2 alerts are over: the model was deleted by ann"
+    clock.now += MINUTE
+    sent(app, clock)
+    with app.records.read() as connection:
+        left = [
+            one.payload for one in letters.listed(connection, state=None, receiver=None, limit=99)
+        ]
+    assert left
+    assert "flights" not in json.dumps(left)
+
+
+def test_a_receiver_that_is_removed_is_told_that_what_it_knew_is_over_and_then_nothing(
+    app: App, hook: Hook
+) -> None:
+    clock = Clock()
+    alarm = alarmed(app, clock)
+    receivers = trying(app)
+    receivers.put("ops", {"webhook": {"url": hook.url}})
+    alarm.fire("flights", "Low")
+    sent(app, clock)
+    alarm.fire("flights", "Unheard")
+    clock.now += 5 * MINUTE
+    alarm.notify.flush()
+    hook.statuses.append(503)
+    with app.records.write() as connection:
+        remove_receiver(connection, "ops", by="ann", now=clock.now)
+    assert list(receivers.all()) == ["log"]
+    sent(app, clock)
+    clock.now += MINUTE
+    alarm.fire("flights", "Later")
+    sent(app, clock)
+    assert heard(hook) == [("Low", "fired"), ("Low", "resolved"), ("Low", "resolved")]
+    assert (
+        json.loads(hook.requests[-1][1])["title"] == "Low is over: the receiver was removed by ann"
+    )
+    clock.now += MINUTE
+    sent(app, clock)
+    with app.records.read() as connection:
+        assert [channel.name for channel in outbox.all_receivers(connection)] == ["log"]
+
+
+def test_a_channel_that_a_receiver_has_no_more_resolves_what_it_opened(
+    app: App, hook: Hook
+) -> None:
+    clock = Clock()
+    alarm = alarmed(app, clock)
+    receivers = trying(app)
+    pager = {"routing_key_env": "KEY", "url": f"{hook.url}/pd"}
+    receivers.put("ops", {"webhook": {"url": hook.url}, "pagerduty": pager})
+    alarm.fire("flights", "Low")
+    sent(app, clock)
+    receivers.put("ops", {"webhook": {"url": hook.url}})
+    sent(app, clock)
+    actions = [
+        told["event_action"]
+        for _, body in hook.requests
+        if "event_action" in (told := json.loads(body))
+    ]
+    assert actions == ["trigger", "resolve"]

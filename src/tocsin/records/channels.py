@@ -3,6 +3,7 @@
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
@@ -68,7 +69,7 @@ def _names(name: str, kind: str) -> Iterator[str]:
         number += 1
 
 
-def disable(connection: Connection, name: str, reason: str, *, now: int) -> list[dict[str, object]]:
+def disable(connection: Connection, name: str, reason: str, *, now: int) -> list[dict[str, Any]]:
     """Send nothing to a channel any more; what waited for it, which it never gets."""
     mine = receivers.update().where(receivers.c.name == name, receivers.c.disabled.is_(None))
     connection.execute(mine.values(disabled=reason, disabled_at=now))

@@ -14,14 +14,12 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from tocsin.records.given_ids import next_id
-from tocsin.records.tables import notices, outbox, receivers
+from tocsin.records.tables import outbox, receivers
 from tocsin.values import HOUR
 
 # How long it is tried to deliver a message.
 GIVE_UP = 72 * HOUR
-_OPEN = ("pending", "leased")
-# Letters of the id of an episode or of a group, which are UUIDs.
-_ID = 36
+OPEN = ("pending", "leased")
 
 
 class DeliveryState(StrEnum):
@@ -75,7 +73,7 @@ class Claim:
     """A message that this worker may send until its lease ends.
 
     maybe_taken: an earlier try may have arrived. standing: it was delivered, and is said again.
-    told_other: somebody else was told it instead.
+    told_other: somebody else was told it instead. forgets: nothing is kept of it later.
     """
 
     id: int
@@ -91,6 +89,7 @@ class Claim:
     maybe_taken: bool = False
     standing: bool = False
     told_other: bool = False
+    forgets: bool = False
 
 
 @dataclass(frozen=True)
@@ -116,6 +115,8 @@ def put(
     payload: dict[str, Any],
     now: int,
     target: str = "",
+    forgets: bool = False,
+    receipt: dict[str, str] | None = None,
 ) -> None:
     """Write a message into the outbox."""
     connection.execute(
@@ -133,6 +134,8 @@ def put(
             expires_at=now + GIVE_UP,
             fence=0,
             attempts=0,
+            forgets=forgets,
+            receipt=receipt,
         )
     )
 
@@ -174,6 +177,7 @@ def claim(
         maybe_taken=found.maybe_taken,
         standing=row.delivered_at is not None,
         told_other=bool(row.fallback),
+        forgets=row.forgets,
     )
 
 
@@ -183,7 +187,7 @@ def _oldest_due(now: int, without: Collection[str]) -> sa.Select[tuple[int, bool
     blocked = sa.exists().where(
         earlier.c.order_key == outbox.c.order_key,
         earlier.c.id < outbox.c.id,
-        earlier.c.state.in_(_OPEN),
+        earlier.c.state.in_(OPEN),
     )
     again = outbox.c.state.in_((DeliveryState.PENDING, DeliveryState.STANDING))
     due = sa.or_(
@@ -232,7 +236,7 @@ def _said_no_more(connection: Connection, claimed: Claim) -> None:
 def follower(connection: Connection, claimed: Claim) -> tuple[int, dict[str, Any]] | None:
     """(id, payload) of the next message of the same order, if that was never sent."""
     query = (
-        sa.select(outbox.c.id, outbox.c.payload, outbox.c.maybe_taken)
+        sa.select(outbox.c.id, outbox.c.payload, outbox.c.maybe_taken, outbox.c.forgets)
         .where(
             outbox.c.order_key == claimed.order_key,
             outbox.c.id > claimed.id,
@@ -242,7 +246,9 @@ def follower(connection: Connection, claimed: Claim) -> tuple[int, dict[str, Any
         .limit(1)
     )
     row = connection.execute(query).one_or_none()
-    return None if row is None or row.maybe_taken else (row.id, row.payload)
+    if row is None or row.maybe_taken or row.forgets:
+        return None
+    return row.id, row.payload
 
 
 def cancel(connection: Connection, message: int, why: str) -> None:
@@ -270,22 +276,6 @@ def supersede(
     if fires:
         values["created_at"] = claimed.created_at
     connection.execute(outbox.update().where(outbox.c.id == by).values(values))
-
-
-def arrived(connection: Connection, receiver: str) -> list[dict[str, Any]]:
-    """What a channel took, or may have taken, of all that is still open there, the oldest first."""
-    about = sa.func.substr(outbox.c.order_key, sa.func.length(outbox.c.receiver) + 2, _ID)
-    mine = (notices.c.receiver == receiver) & ~notices.c.closed
-    ended = (outbox.c.receiver == receiver) & outbox.c.state.in_((DeliveryState.CANCELLED,))
-    matters = sa.union(
-        sa.select(notices.c.episode_id.label("id")).where(mine),
-        sa.select(notices.c.group_id.label("id")).where(mine),
-        sa.select(about.label("id")).where(ended),
-    )
-    taken = outbox.c.delivered_at.is_not(None) | outbox.c.maybe_taken
-    wanted = (outbox.c.receiver == receiver) & about.in_(sa.select(matters.subquery().c.id)) & taken
-    query = sa.select(outbox.c.payload).where(wanted).order_by(outbox.c.id)
-    return list(connection.execute(query).scalars())
 
 
 def thread(connection: Connection, order_key: str) -> dict[str, str] | None:
@@ -316,19 +306,19 @@ def all_receivers(connection: Connection) -> Sequence[Receiver]:
 
 
 def remove_receiver(connection: Connection, name: str) -> None:
-    """Drop a channel; what waits for it, or is dead, goes nowhere."""
-    connection.execute(receivers.delete().where(receivers.c.name == name))
+    """Drop a channel; what waits for it, or is dead, goes nowhere, but for last words."""
     states = (DeliveryState.PENDING, DeliveryState.STANDING, DeliveryState.DEAD)
-    mine = (outbox.c.receiver == name) & outbox.c.state.in_(states)
+    mine = (outbox.c.receiver == name) & outbox.c.state.in_(states) & ~outbox.c.forgets
     values = {"state": DeliveryState.DROPPED, "last_error": "its receiver was removed"}
     connection.execute(outbox.update().where(mine).values(values))
+    connection.execute(receivers.delete().where(receivers.c.name == name))
 
 
 def open_by_receiver(connection: Connection) -> dict[str, int]:
     """How many messages wait for each receiver."""
     query = (
         sa.select(outbox.c.receiver, sa.func.count())
-        .where(outbox.c.state.in_(_OPEN))
+        .where(outbox.c.state.in_(OPEN))
         .group_by(outbox.c.receiver)
     )
     return {name: int(number) for name, number in connection.execute(query)}

@@ -352,6 +352,7 @@ outbox = sa.Table(
     sa.Index("ix_outbox_state_due_at", "state", "due_at"),
     sa.Index("ix_outbox_order_key", "order_key", "id"),
     sa.Index("ix_outbox_fallback", "fallback"),
+    sa.Index("ix_outbox_forgets", "forgets"),
 )
 
 # What is wrong with Tocsin itself, as long as it is.

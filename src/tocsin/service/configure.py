@@ -185,10 +185,10 @@ class Configure:
         if thing.kind == "monitors" and removed:
             self._delete.write_deleted(connection, thing.name, actor=actor, now=now)
         elif thing.kind == "receivers" and removed:
-            remove_receiver(connection, thing.name)
+            remove_receiver(connection, thing.name, by=actor, now=now)
         elif thing.kind == "receivers":
             wanted = parse_receiver(thing.name, configuration.receivers[thing.name])
-            put_receiver(connection, thing.name, wanted, now=now)
+            put_receiver(connection, thing.name, wanted, by=actor, now=now)
         elif thing.kind == ROUTING:
             document = None if removed else dict(configuration.single)
             routing.set_document(connection, document, now=now)

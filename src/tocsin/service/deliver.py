@@ -13,7 +13,7 @@ from sqlalchemy.engine import Connection
 from tocsin.errors import DeliveryError
 from tocsin.notify import Message, Outside, Receipt, sender
 from tocsin.notify.told import BY_KEY, alerts_of, begins
-from tocsin.records import Records, letters, outbox
+from tocsin.records import Records, endings, letters, outbox
 from tocsin.records.outbox import Claim, DeliveryState, Ended, Receiver
 from tocsin.service.clock import Clock
 from tocsin.service.collapse import collapsed
@@ -106,6 +106,10 @@ class Deliver:
         fall_back(self._records, now)
         with self._records.read() as connection:
             overdue = letters.overdue(connection, now=now)
+            untidy = endings.is_untidy(connection)
+        if untidy:
+            with self._records.write() as connection:
+                endings.tidy(connection)
         for name in overdue:
             # Only where it was tried since the start: who was away for days begins anew.
             if self._gates.is_broken(name):
@@ -231,7 +235,9 @@ def _is_said_later(
 ) -> bool:
     """Whether a message need not be sent: the next one says what holds, or all of it is over."""
     # What may have arrived is not taken back, and a log is read as it was written.
-    if claimed.maybe_taken or claimed.standing or receiver is None or receiver.kind == "log":
+    if claimed.maybe_taken or claimed.standing or claimed.forgets:
+        return False
+    if receiver is None or receiver.kind == "log":
         return False
     follows = outbox.follower(connection, claimed)
     if follows is None:

@@ -1,12 +1,10 @@
 """A channel that is gone, such as a webhook that answers 410: it counts as told of nothing new."""
 
-from collections.abc import Mapping, Sequence
-from typing import Any
-
 from sqlalchemy.engine import Connection
 
 from tocsin.notify.told import alerts_of, begins
-from tocsin.records import channels, notices, outbox
+from tocsin.records import channels, endings, notices
+from tocsin.service.last_words import firing_after
 
 
 def disable(connection: Connection, channel: str, reason: str, *, now: int) -> None:
@@ -25,15 +23,4 @@ def disable(connection: Connection, channel: str, reason: str, *, now: int) -> N
 
 def heard_by(connection: Connection, channel: str) -> set[str]:
     """The episodes of which a channel was, or may have been, told that they fire, and no end."""
-    heard: set[str] = set()
-    for payload in outbox.arrived(connection, channel):
-        begun, over = _split(alerts_of(payload))
-        heard = (heard | begun) - over
-    return heard
-
-
-def _split(alerts: Sequence[Mapping[str, Any]]) -> tuple[set[str], set[str]]:
-    """The episodes that fire, and those that are over."""
-    begun = {alert["episode"] for alert in alerts if "episode" in alert and begins(dict(alert))}
-    every = {alert["episode"] for alert in alerts if "episode" in alert}
-    return begun, every - begun
+    return set(firing_after(endings.sent_to(connection, channel)))

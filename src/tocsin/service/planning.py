@@ -115,7 +115,10 @@ def _costs(monitor: DeclaredMonitor, record: ModelRecord, now: Now, *, anew: boo
 def _removed_monitor(name: str, now: Now) -> Planned:
     rows = now.counts[name]
     cost = f"the model goes with its {rows:,} predictions, numbers and incidents, for good"
-    return Planned("monitors", name, Action.REMOVED, costs=(cost,), deletes=rows)
+    costs = [cost]
+    if now.open_alerts[name]:
+        costs.append("whoever was told of its alerts is told that they are over")
+    return Planned("monitors", name, Action.REMOVED, costs=tuple(costs), deletes=rows)
 
 
 def _planned_receiver(name: str, document: Mapping[str, Any], now: Now) -> Planned:
@@ -158,9 +161,10 @@ def _planned_routing(configuration: Configuration, now: Now) -> Iterator[Planned
 
 
 def _removed_receiver(name: str, now: Now) -> Planned:
-    waiting = now.waiting.get(name, 0)
-    costs = (f"{waiting:,} messages wait for it and will not be sent",) if waiting else ()
-    return Planned("receivers", name, Action.REMOVED, costs=costs)
+    waiting = sum(now.waiting.get(channel.name, 0) for channel in now.receivers[name])
+    costs = ["what it was told to fire is told to be over there, and then nothing any more"]
+    costs += [f"{waiting:,} messages wait for it and will not be sent"] if waiting else []
+    return Planned("receivers", name, Action.REMOVED, costs=tuple(costs))
 
 
 def _spoken(reference: Mapping[str, str]) -> dict[str, str]:

@@ -10,8 +10,10 @@ from tocsin.errors import DeliveryError, InvalidInputError
 from tocsin.ids import uuid7
 from tocsin.notify import Message, Outside, sender
 from tocsin.notify.told import TEST
-from tocsin.records import Records, channels, notices, outbox, routing
+from tocsin.records import Records, channels, endings, notices, outbox, routing
+from tocsin.records.audit import UNKNOWN
 from tocsin.records.outbox import Receiver
+from tocsin.service import last_words
 from tocsin.service.clock import Clock
 from tocsin.service.message import PAYLOAD_VERSION
 from tocsin.values import isoformat
@@ -83,26 +85,33 @@ class Receivers:
 
 
 def put_receiver(
-    connection: Connection, name: str, wanted: Sequence[Receiver], *, now: int
+    connection: Connection, name: str, wanted: Sequence[Receiver], *, by: str = UNKNOWN, now: int
 ) -> None:
     """Let a receiver have these channels, and those that it has no more be told nothing more."""
     for channel in channels.by_receiver(connection).get(name, []):
         # Whoever puts it again says that it takes messages.
         channels.enable(connection, channel.name, now=now)
     for gone in channels.put(connection, name, wanted):
-        _remove(connection, gone.name)
+        _remove(connection, gone, by=by, now=now)
 
 
-def remove_receiver(connection: Connection, name: str) -> None:
-    """Tell a receiver nothing any more; if it comes back, it is told of what fires then."""
+def remove_receiver(connection: Connection, name: str, *, by: str = UNKNOWN, now: int) -> None:
+    """Tell a receiver that what it knows of is over, and nothing any more.
+
+    If it comes back, it is told of what fires then.
+    """
     for channel in outbox.all_receivers(connection):
         if channel.of == name:
-            _remove(connection, channel.name)
+            _remove(connection, channel, by=by, now=now)
 
 
-def _remove(connection: Connection, channel: str) -> None:
-    outbox.remove_receiver(connection, channel)
-    notices.close_of_receiver(connection, channel)
+def _remove(connection: Connection, channel: Receiver, *, by: str, now: int) -> None:
+    drafts = last_words.of_channel(connection, channel, by=by)
+    outbox.remove_receiver(connection, channel.name)
+    for draft in drafts:
+        endings.put_last(connection, draft, forgets=False, now=now)
+    endings.let_leave(connection, channel)
+    notices.close_of_receiver(connection, channel.name)
     # Also where it is back before anybody looked.
     routing.set_routed(connection, "")
 

@@ -18,4 +18,5 @@ def upgrade() -> None:
     op.execute("UPDATE receivers SET receiver = name")
     forgets = sa.Column("forgets", sa.Boolean, nullable=False, server_default=sa.false())
     op.add_column("outbox", forgets)
+    op.create_index("ix_outbox_forgets", "outbox", ["forgets"])
     op.add_column("notices", sa.Column("escalated", sa.String))
