@@ -8,7 +8,8 @@ from tests.service.alerts import Alarm, Clock, Said
 from tests.world import monitor_document, reference
 
 from tocsin.app import App
-from tocsin.errors import SchemaError
+from tocsin.errors import InvalidInputError, SchemaError
+from tocsin.notify.told import sentences
 from tocsin.records import deletions, models
 from tocsin.records.tables import episodes
 from tocsin.service.people import People, Person
@@ -467,3 +468,35 @@ def test_escalations_name_receivers_that_there_are(alarm: Alarm) -> None:
     wrong = {"unacked_for": "15m", "receiver": "nobody"}
     with pytest.raises(SchemaError, match=r"route.escalate.0.receiver.*no receiver 'nobody'"):
         routed(alarm, route={"receiver": "log", "escalate": [wrong]})
+
+
+def test_what_somebody_escalates_is_told_now_and_its_end_too(alarm: Alarm) -> None:
+    alarm.receiver("oncall", "pagerduty", routing_key_env="KEY")
+    routed(alarm, route={"receiver": "log", "group_wait": "0s"})
+    low = alarm.fire("flights")
+    after(alarm, 0)
+    people = People(alarm.app.records, alarm.clock)
+    silence = {"matchers": ["alert=Low"], "duration": "2h", "comment": "we deploy"}
+    Silences(alarm.app.records, alarm.clock).add(silence, actor="ann")
+    with pytest.raises(InvalidInputError, match="no receiver 'nobody'; there are log, oncall"):
+        people.escalate(1, Person("ann"), "nobody", "look")
+    with pytest.raises(InvalidInputError, match="wants to know why"):
+        people.escalate(1, Person("ann"), "oncall", " ")
+    people.escalate(1, Person("ann"), "oncall", "payments fail")
+    (told,) = after(alarm, 0)
+    assert (told.receiver, told.what) == ("oncall", ("fired", "new"))
+    assert told.payload["reason"] == "ann escalated it: payments fail"
+    assert "ann escalated it: payments fail" in sentences(told.payload)
+    # Once, until somebody asks again.
+    assert after(alarm, 10 * MINUTE) == []
+    people.escalate(1, Person("bo"), "oncall", "still")
+    (again,) = after(alarm, 0)
+    assert (again.what, again.payload["first"]) == (("fired", "repeated"), False)
+    assert again.message_id != told.message_id
+    alarm.resolve(low)
+    over = {said.receiver: said.what for said in after(alarm, 5 * MINUTE)}
+    assert over == {"log": ("resolved", "resolved"), "oncall": ("resolved", "resolved")}
+    detail = alarm.app.read.incident(1)
+    assert detail is not None
+    kinds = [entry.text for entry in detail.timeline if entry.kind == "escalated"]
+    assert kinds == ["Escalated to oncall: payments fail", "Escalated to oncall: still"]

@@ -48,6 +48,7 @@ def sentences(told: Told) -> list[str]:
     more = len(members) - _MOST_MEMBERS
     found = [
         told.get("note", ""),
+        next((alert["escalated"] for alert in members if alert.get("escalated")), ""),
         text,
         "" if several else recovery(told),
         *facts_of(told.get("facts") or {}),

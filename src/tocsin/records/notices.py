@@ -61,7 +61,8 @@ class Standing:
 class Told:
     """Where a receiver stands with an episode.
 
-    tellings: how often it was told that it fires. rounds: how often that fired again.
+    tellings: how often it was told that it fires. rounds: how often that fired again. escalated:
+    who wanted it told there, and why.
     """
 
     standing: Standing
@@ -70,6 +71,7 @@ class Told:
     notice: Notice
     tellings: int
     rounds: int
+    escalated: str | None = None
 
 
 def add_news(
@@ -168,6 +170,12 @@ def open_notice(connection: Connection, episode_id: str, receiver: str, group_id
             episode_id=episode_id, receiver=receiver, model_id=of, group_id=group_id, **new
         )
     )
+
+
+def escalate(connection: Connection, episode_id: str, receiver: str, words: str) -> None:
+    """Let an open notice be told now, whatever the routes say. words: who wants that, and why."""
+    mine = notices.update().where(_of(episode_id, receiver))
+    connection.execute(mine.values(escalated=words, told_at=0))
 
 
 def save_notice(connection: Connection, of: Told, hold: Hold | None, **values: Any) -> None:
@@ -277,6 +285,7 @@ def _told(connection: Connection, wanted: sa.ColumnElement[bool]) -> list[Told]:
         notices.c.news_id.label("known"),
         notices.c.held_reason,
         notices.c.held_words,
+        notices.c.escalated,
     )
     query = _STANDING.add_columns(*columns).join(notices, notices.c.episode_id == episodes.c.id)
     found = connection.execute(query.where(wanted, ~notices.c.closed)).mappings()
@@ -285,12 +294,20 @@ def _told(connection: Connection, wanted: sa.ColumnElement[bool]) -> list[Told]:
             _standing(row),
             row["receiver"],
             row["group_id"],
-            Notice(row["told"], row["told_at"], row["known"] < row["news_id"], _held(row)),
+            _notice(row),
             row["tellings"],
             row["rounds"],
+            row["escalated"],
         )
         for row in found
     ]
+
+
+def _notice(row: sa.RowMapping) -> Notice:
+    # It was told nothing since somebody wanted that.
+    asked = row["escalated"] is not None and row["told_at"] == 0
+    news = row["known"] < row["news_id"]
+    return Notice(row["told"], row["told_at"], news, _held(row), asked)
 
 
 def _held(row: sa.RowMapping) -> Hold | None:

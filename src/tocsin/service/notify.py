@@ -197,6 +197,8 @@ class _Look:
         if branch is not None:
             return branch, False
         branch = escalated_to(self.force.tree, labels).get(receiver)
+        if branch is None and told.escalated is not None:
+            branch = Branch(self.force.tree, ())
         return branch, branch is not None
 
     def is_left_alone(self, told: Told) -> bool:
@@ -342,6 +344,8 @@ def _remember(look: _Look, told: Told, made: Decision) -> None:
 
 def _reason(told: Told, tell: Tell, route: Route | None, *, escalated: bool) -> str:
     """Why it is told now, where that is not plain."""
+    if told.notice.asked and told.escalated is not None:
+        return told.escalated
     if escalated and tell is Tell.NEW:
         return "nobody has acknowledged it"
     held = told.notice.held
