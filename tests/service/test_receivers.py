@@ -246,3 +246,32 @@ def test_a_channel_that_a_receiver_has_no_more_resolves_what_it_opened(
         if "event_action" in (told := json.loads(body))
     ]
     assert actions == ["trigger", "resolve"]
+
+
+def test_what_is_critical_goes_to_the_fallback_while_a_channel_is_disabled(
+    app: App, hook: Hook
+) -> None:
+    clock = Clock()
+    alarm = alarmed(app, clock)
+    receivers = trying(app)
+    receivers.put("second", {"webhook": {"url": f"{hook.url}/second"}})
+    receivers.put("first", {"webhook": {"url": f"{hook.url}/first"}, "fallback": "second"})
+    routes = {"receiver": "first", "group_wait": "0s"}
+    Routings(app.records, clock).put({"route": routes}, actor="ann")
+    hook.statuses.append(410)
+    refused = alarm.fire("flights", "Refused", severity="critical")
+    sent(app, clock)
+    clock.now += 5 * MINUTE
+    alarm.fire("flights", "Later", severity="critical")
+    alarm.fire("flights", "Minor")
+    sent(app, clock)
+    alarm.resolve(refused)
+    clock.now += 5 * MINUTE
+    sent(app, clock)
+    assert heard(hook) == [
+        ("Refused", "fired"),
+        ("Refused", "fired"),
+        ("Later", "fired"),
+        ("Refused", "resolved"),
+    ]
+    assert "Told here because first is disabled" in sentences(json.loads(hook.requests[1][1]))

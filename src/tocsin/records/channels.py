@@ -93,6 +93,11 @@ def enable(connection: Connection, name: str, *, now: int) -> None:
     refused = (outbox.c.receiver == name) & (outbox.c.state == DeliveryState.DEAD)
     values = {"state": DeliveryState.SUPERSEDED, "last_error": f"{why}; it was enabled since"}
     connection.execute(outbox.update().where(refused, outbox.c.last_error == why).values(values))
+    wake(connection, name, now=now)
+
+
+def wake(connection: Connection, name: str, *, now: int) -> None:
+    """Let all groups of a channel that have something open be looked at now."""
     more = sa.exists().where(notices.c.group_id == alert_groups.c.id, ~notices.c.closed)
     groups = alert_groups.update().where(alert_groups.c.receiver == name, more)
     connection.execute(groups.values(flush_at=now, set_at=now))

@@ -82,7 +82,7 @@ def decide(
     """
     if hold is not None and hold.reason is Reason.DISABLED:
         # Of what it knew it hears the end once it takes messages again.
-        return Decision(hold=hold, closed=not firing and not notice.told)
+        return Decision(hold=hold, closed=not notice.told and (not firing or route is None))
     if not firing:
         seen = notice.told
         brief = not seen and critical and route is not None and not (hold or notice.held)

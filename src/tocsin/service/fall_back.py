@@ -34,7 +34,8 @@ def _tell_others(
 ) -> int:
     """Tell all channels of the receiver to fall back to."""
     mine = known.get(letter.receiver)
-    name = mine.fallback if mine else None
+    # Of a channel that is disabled others are told by notices of their own.
+    name = mine.fallback if mine and mine.disabled is None else None
     others = [
         channel
         for channel in known.values()

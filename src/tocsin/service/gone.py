@@ -19,6 +19,8 @@ def disable(connection: Connection, channel: str, reason: str, *, now: int) -> N
         if not begins(alert) and alert.get("episode") in heard
     }
     notices.told_again(connection, channel, ended)
+    # Whoever is told instead is told at once.
+    channels.wake(connection, channel, now=now)
 
 
 def heard_by(connection: Connection, channel: str) -> set[str]:

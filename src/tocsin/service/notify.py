@@ -23,6 +23,8 @@ from tocsin.routing import (
     Alert,
     Branch,
     Decision,
+    Hold,
+    Reason,
     Route,
     Silence,
     Tell,
@@ -140,6 +142,8 @@ class Notify:
             route = None if branch is None else branch.route
             made = look.decided(told, route)
             _remember(look, told, made)
+            if route is not None and made.hold is not None and made.hold.reason is Reason.DISABLED:
+                _tell_instead(look, told, route)
             if made.tell is not None:
                 reason = _reason(told, made.tell, route, escalated=escalated)
                 letters.append(Letter(told, made.tell, reason))
@@ -175,8 +179,7 @@ class _Look:
         alert = told.standing.alert
         hold = disabled_hold(self.force.channels.get(told.receiver))
         if route is not None and hold is None:
-            sources = self._sources(alert)
-            hold = hold_of(self.force.routing, route, self.silences, sources, alert, self.now)
+            hold = self.hold(alert, route)
         incident = self._incident(told.standing.episode.incident_id)
         return decide(
             told.notice,
@@ -188,6 +191,11 @@ class _Look:
             snoozed_until=incident.snoozed_until,
             now=self.now,
         )
+
+    def hold(self, alert: Alert, route: Route) -> Hold | None:
+        """Why nobody is told of an alert by a route now, if that is so."""
+        sources = self._sources(alert)
+        return hold_of(self.force.routing, route, self.silences, sources, alert, self.now)
 
     def branch(self, told: Told) -> tuple[Branch | None, bool]:
         """What leads to a receiver, and whether only because nobody took the alert."""
@@ -269,6 +277,20 @@ def _escalate(look: _Look, told: Told, route: Route) -> list[int]:
             number = standing.episode.incident_id
             changes.announce(look.connection, f"incident/{number}", now=look.now)
     return waiting
+
+
+def _tell_instead(look: _Look, told: Told, route: Route) -> None:
+    """Tell the receiver to fall back to of what is critical, while a channel is disabled."""
+    standing = told.standing
+    channel = look.force.channels[told.receiver]
+    urgent = standing.episode.severity == "critical" and standing.episode.resolved is None
+    if channel.fallback is None or not urgent or look.hold(standing.alert, route) is not None:
+        return
+    known = {one.receiver for one in notices.open_of_episode(look.connection, standing.episode.id)}
+    for other in set(look.force.channels_of(channel.fallback)) - known:
+        tell_now(look.connection, standing.episode, other, route, now=look.now)
+        words = f"Told here because {told.receiver} is disabled"
+        notices.escalate(look.connection, standing.episode.id, other, words)
 
 
 def tell_now(
