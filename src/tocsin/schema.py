@@ -4,6 +4,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from enum import StrEnum
+from functools import cached_property
 from math import isfinite
 from typing import Any
 
@@ -245,17 +246,17 @@ class Schema:
         """The output whose distribution is watched."""
         return self.score or self.prediction or "prediction"
 
-    @property
+    @cached_property
     def watched_output(self) -> str:
         """What the drift of the output goes by: its name, unless a feature has it."""
         return self._unlike_features(self.output)
 
-    @property
+    @cached_property
     def watched_classes(self) -> str:
         """What the drift of predicted classes goes by, beside that of the score."""
         return self._unlike_features("prediction", self.watched_output)
 
-    @property
+    @cached_property
     def watched_label(self) -> str:
         """What the drift of the labels goes by."""
         return self._unlike_features("label", self.watched_output, self.watched_classes)

@@ -247,13 +247,8 @@ def _look_up_examples(
     unread = wanted - past.stored.keys()
     past.stored.update(evaluations.stored_quality(connection, record.id, spec.size, unread))
     past.looked_up(wanted)
-    found = {
-        end: values
-        for end in wanted
-        if (values := _stored_rates(record, expected, past.stored.get(end))) is not None
-    }
-    if found:
-        past.add(list(found), np.stack(list(found.values())))
+    found = {end: past.stored[end] for end in wanted & past.stored.keys()}
+    past.add(*_stored_rates(record, expected, found))
 
 
 def _or_none(rows: Floats) -> Floats:
@@ -261,19 +256,25 @@ def _or_none(rows: Floats) -> Floats:
 
 
 def _stored_rates(
-    record: ModelRecord, expected: Expected, stored: StoredQuality | None
-) -> Floats | None:
-    """(c,) the rates of a window as they were stored; None where other bins were."""
-    if stored is None or stored.plan != record.plan.digest or not stored.rows:
-        return None
-    numbers, findings = stored.decoded()
-    if len(numbers) != len(expected.all):
-        return None
-    counts = np.array(numbers, np.float64)
-    n = trials(counts, np.array(float(stored.rows)), np.array(float(stored.labelled)))
+    record: ModelRecord, expected: Expected, stored: Mapping[int, StoredQuality]
+) -> tuple[list[int], Floats]:
+    """The ends of those windows that had rows and these bins, and their (w, c) rates."""
+    cells = len(expected.all)
+    kept = {
+        end: (found, counts, findings)
+        for end, found in stored.items()
+        if found.plan == record.plan.digest and found.rows
+        for counts, findings in [found.decoded()]
+        if len(counts) == cells
+    }
+    counts = np.array([each for _, each, _ in kept.values()], np.float64).reshape(-1, cells)
+    rows = np.array([found.rows for found, _, _ in kept.values()], np.float64)
+    labelled = np.array([found.labelled for found, _, _ in kept.values()], np.float64)
+    n = trials(counts, rows, labelled)
     values = np.where(n >= ENOUGH_ROWS, rates(counts, n, expected.shares), np.nan)
-    _mark(values, expected, [read_finding(parts) for parts in findings])
-    return values
+    for of_window, (_, _, findings) in zip(values, kept.values(), strict=True):
+        _mark(of_window, expected, [read_finding(parts) for parts in findings])
+    return list(kept), values
 
 
 def _mark(values: Floats, expected: Expected, findings: Sequence[Finding]) -> None:
