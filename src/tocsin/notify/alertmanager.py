@@ -66,12 +66,7 @@ def alertmanager_alert(told: dict[str, Any], message: Message) -> dict[str, Any]
         "labels": labels,
         "annotations": {
             "summary": heading({"event": message.payload["event"], **told}),
-            "description": "; ".join(
-                [
-                    recovery({"event": message.payload["event"], **told}) or told.get("text", ""),
-                    *facts_of(told.get("facts") or {}),
-                ]
-            ),
+            "description": _description(told, message.payload["event"]),
             **({"runbook_url": told["runbook_url"]} if told.get("runbook_url") else {}),
         },
         # A window may end after the clock of the server; an alert does not end before it begins.
@@ -79,3 +74,9 @@ def alertmanager_alert(told: dict[str, Any], message: Message) -> dict[str, Any]
         "endsAt": isoformat(ends),
         "generatorURL": told["url"],
     }
+
+
+def _description(told: dict[str, Any], event: str) -> str:
+    """What happened, or how well it is again; then the number and since when."""
+    said = recovery({"event": event, **told}) or told.get("text", "")
+    return "; ".join([said, *facts_of(told.get("facts") or {})])
