@@ -18,8 +18,8 @@ from tests.servers import Server
 from tests.world import Feed, flights
 from tocsin.app import opened
 from tocsin.cli.commands import commands
-from tocsin.declared.documents import ReceiverDocument
 from tocsin.declared.json_schema import monitors_schema
+from tocsin.declared.receiver_documents import ReceiverDocument
 from tocsin.demo.servers import mlflow_server
 from tocsin.drift import STATISTICS
 from tocsin.metrics import METRICS, catalogue

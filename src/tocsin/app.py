@@ -135,9 +135,15 @@ def opened(settings: Settings, clock: Clock = wall_clock) -> Iterator[App]:
                 outbox.set_receiver(connection, Receiver("log", "log", {}))
         due = Due(settings.seal_rows, settings.seal_age)
         fold = Fold(records, lake, clock, due)
-        notify = Notify(records, clock, settings.url)
+        trouble = Trouble()
+        notify = Notify(records, clock, settings.url, trouble)
         evaluate = Evaluate(records, Alerting(notify), clock, revise_after=settings.revise_after)
-        outside = Outside(settings.allow_networks, secrets=secret)
+        outside = Outside(
+            settings.allow_networks,
+            secrets=secret,
+            folders=settings.secrets,
+            mail=settings.mail,
+        )
         read = Read(records, lake)
         deliver = Deliver(records, clock, outside, picture=Picture(read).of)
         rebuild = Rebuild(records, lake, clock)
@@ -148,7 +154,6 @@ def opened(settings: Settings, clock: Clock = wall_clock) -> Iterator[App]:
         publish = Publish(records, Results(uri))
         aliases = Aliases(records, Registry(settings.tracking_uri), clock)
         disks = (settings.data, Path(place.path)) if place.local else (settings.data,)
-        trouble = Trouble()
         room = Room(records, disks, trouble, most_bytes=settings.inbox_bytes)
         ingest = Ingest(records, clock, room, hash_key)
         watch_self = WatchSelf(

@@ -7,11 +7,14 @@ from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 
 from tocsin.errors import InvalidInputError, StartupError
-from tocsin.values import SECOND, parse_duration
+from tocsin.values import SECOND, Relay, parse_duration
 
 # What the libraries that read and write an object store call their endpoint and credentials.
 _STORES = ("AWS_", "GOOGLE_", "AZURE_")
 _SEAL_ROWS = 50_000
+# Where Docker and Kubernetes put them.
+_SECRETS = Path("/run/secrets")
+_SMTP = ("host", "port", "from", "security", "username", "password", "password_file")
 
 
 @dataclass(frozen=True)
@@ -31,7 +34,8 @@ class Settings:
     MLflow. webhook_secret: of MLflow's webhooks;
     None to take none. allow_networks: where notifications may go beside the open internet.
     config: files of monitors, or folders of such, that the server follows.
-    heartbeat_url: what is asked for each minute while all is alive; None for nothing.
+    heartbeat_url: what is asked for each minute while all is alive; None for nothing. mail: the
+    relay of receivers that name none. secrets: the folders in which receivers may name files.
     """
 
     data: Path
@@ -53,6 +57,8 @@ class Settings:
     allow_networks: tuple[IPv4Network | IPv6Network, ...] = ()
     config: tuple[Path, ...] = ()
     heartbeat_url: str | None = field(default=None, repr=False)
+    mail: Relay = field(default_factory=Relay)
+    secrets: tuple[Path, ...] = (_SECRETS,)
 
 
 def settings(
@@ -96,6 +102,8 @@ def settings(
         allow_networks=_networks(environment.get("TOCSIN_ALLOW_NETWORKS", "")),
         config=tuple(config) or _paths(environment.get("TOCSIN_CONFIG", "")),
         heartbeat_url=_address(environment, "TOCSIN_HEARTBEAT_URL"),
+        mail=_mail(environment),
+        secrets=_paths(environment.get("TOCSIN_SECRETS", str(_SECRETS))),
     )
 
 
@@ -144,6 +152,29 @@ def _address(environment: Mapping[str, str], name: str) -> str | None:
     return address
 
 
+def _mail(environment: Mapping[str, str]) -> Relay:
+    """The relay of `TOCSIN_SMTP_*`; its password may change while the server runs, in its file."""
+    said = {name: environment.get(f"TOCSIN_SMTP_{name.upper()}") or None for name in _SMTP}
+    file = said["password_file"]
+    if said["security"] not in (None, "starttls", "tls", "none"):
+        raise StartupError(
+            f"TOCSIN_SMTP_SECURITY is {said['security']!r}; it has to be starttls, tls or none"
+        )
+    if (said["username"] is None) != (said["password"] is None and file is None):
+        raise StartupError("TOCSIN_SMTP_USERNAME goes with TOCSIN_SMTP_PASSWORD or its _FILE")
+    if said["username"] is not None and said["security"] == "none":
+        raise StartupError("TOCSIN_SMTP_SECURITY is none, but a password is not sent unencrypted")
+    return Relay(
+        host=said["host"],
+        sender=said["from"],
+        port=None if said["port"] is None else _port(said["port"], "TOCSIN_SMTP_PORT"),
+        security=said["security"] or "starttls",
+        username=said["username"],
+        password=said["password"],
+        password_file=None if file is None else Path(file),
+    )
+
+
 def _hosts(text: str) -> tuple[str, ...]:
     """Names with commas between, as in browsers' addresses: in small letters."""
     return tuple(host.strip().lower() for host in text.split(",") if host.strip())
@@ -183,9 +214,9 @@ def _megabytes(name: str, text: str) -> int:
     return int(text) * 2**20
 
 
-def _port(text: str) -> int:
+def _port(text: str, name: str = "TOCSIN_PORT") -> int:
     if not text.isdigit() or int(text) > 65_535:
-        raise StartupError(f"TOCSIN_PORT is {text!r}; it has to be a port number such as 8765")
+        raise StartupError(f"{name} is {text!r}; it has to be a port number such as 8765")
     return int(text)
 
 

@@ -4,8 +4,9 @@ Time is event time: whole microseconds since 1970-01-01 UTC, as an int. Duration
 """
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 from tocsin.errors import InvalidInputError
 
@@ -135,3 +136,16 @@ class Undefined:
 
 
 Measure = Bounded | Undefined
+
+
+@dataclass(frozen=True)
+class Relay:
+    """Who takes the mail of receivers that name nobody. password_file: read each time."""
+
+    host: str | None = None
+    sender: str | None = None
+    port: int | None = None
+    security: str = "starttls"
+    username: str | None = None
+    password: str | None = field(default=None, repr=False)
+    password_file: Path | None = None

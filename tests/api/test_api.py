@@ -354,13 +354,14 @@ def test_receivers_are_listed_without_their_secrets_and_can_be_tried(client: Tes
     slack = {"slack": {"webhook_url_env": "NOBODY_SETS_THIS"}}
     assert client.put("/api/v1/receivers/chat", json=slack).status_code == 201
     listed = {each["name"]: each for each in client.get("/api/v1/receivers").json()}
-    assert listed["chat"] == {
+    about = {
         "name": "chat",
         "kind": "slack",
         "options": {"webhook_url_env": "NOBODY_SETS_THIS"},
-        "fallback": None,
         "disabled": None,
+        "disabled_since": None,
     }
+    assert listed["chat"] == {**about, "fallback": None, "channels": [about]}
     tried = client.post("/api/v1/receivers/chat/test").json()
     assert (tried["taken"], tried["error"]) == (
         False,

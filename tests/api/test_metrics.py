@@ -7,6 +7,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import httpx2
+import pytest
 import yaml
 from tests.prometheus import program, prometheus
 from tests.servers import serving
@@ -99,6 +100,42 @@ def test_promtool_finds_no_fault_in_the_exported_rules(app: App, tmp_path: Path)
     assert "Short: it looks at 1h, and /metrics tells windows of 24h" in text
     (rule,) = yaml.safe_load(text)["groups"][1]["rules"]
     assert (rule["for"], rule["labels"]["team"]) == ("2h", "risk")
+
+
+@pytest.mark.parametrize(
+    ("samples", "coverage", "fires"), [(400, 1, 1), (299, 1, 0), (400, 0.7, 0)]
+)
+def test_promtool_fires_an_exported_rule_only_on_enough_labelled_rows(
+    app: App, tmp_path: Path, samples: int, coverage: float, *, fires: int
+) -> None:
+    rules = [{**RULES[0], "for": 1, "min_samples": 300}]
+    app.register.add("m", monitor_document(rules=rules), reference())
+    with serving(app) as url:
+        file = exported(url, tmp_path)
+    of = 'model="m",version="3"'
+    series = {
+        f'tocsin_performance{{{of},metric="roc_auc",segment=""}}': 0.5,
+        f"tocsin_window_samples{{{of}}}": samples,
+        f"tocsin_label_coverage_ratio{{{of}}}": coverage,
+        "tocsin_fold_lag_seconds": 0,
+    }
+    labels = {"model": "m", "version": "3", "metric": "roc_auc", "severity": "critical"}
+    labels |= {"category": "performance", "team": "risk"}
+    said = {"summary": "roc_auc of m is 0.5.", "runbook_url": "https://example.com/runbook"}
+    alert = {"exp_labels": labels, "exp_annotations": said}
+    expected = {"alertname": "AucLow", "eval_time": "1m", "exp_alerts": [alert] * fires}
+    test = {
+        "interval": "1m",
+        "input_series": [{"series": s, "values": f"{v}x9"} for s, v in series.items()],
+        "alert_rule_test": [expected],
+    }
+    cases = tmp_path / "test.yml"
+    cases.write_text(yaml.safe_dump({"rule_files": [str(file)], "tests": [test]}))
+    done = subprocess.run(
+        [program("promtool"), "test", "rules", str(cases)],
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout + done.stderr
 
 
 def test_only_the_fifty_columns_that_moved_most_are_told_and_the_others_counted() -> None:

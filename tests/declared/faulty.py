@@ -165,9 +165,11 @@ FAULTY = [
     # Receivers and secrets
     _receiver("a channel that is none", "- {name: ops, slak: {webhook_url_env: HOOK}}\n",
               ("`slak`", "did you mean `slack`?")),
-    _receiver("two channels", "- {name: ops, slack: {webhook_url_env: A}, "
-              "teams: {webhook_url_env: B}}\n", ("one channel",), schema=False),
-    _receiver("no channel", "- {name: ops}\n", ("one channel",), schema=False),
+    _receiver("both places", "- {name: ops, slack: [{webhook_url_env: A, "
+              "webhook_url_file: /b}]}\n", ("slack.0", "not both"), schema=False),
+    _receiver("a file that is none", "- {name: ops, teams: {webhook_url_file: 'b'}}\n",
+              ("teams.webhook_url_file", "/run/secrets/slack")),
+    _receiver("no channel", "- {name: ops}\n", ("a channel is required",), schema=False),
     _receiver("a receiver twice", "- {name: ops, webhook: {url: 'https://a.example'}}\n" * 2,
               ("'ops'", "already"), line=12, schema=False),
     _receiver("the address of Slack",

@@ -26,7 +26,7 @@ from tocsin.records.tables import metadata
 from tocsin.service.clock import wall_clock
 
 WORKER = Path(__file__).with_name("outbox_worker.py")
-# What an episode tells; `acknowledged` between them, so that nothing cancels out.
+# What an episode tells; the payloads do not say of which, so that nothing takes another's place.
 EVENTS = ("fired", "acknowledged", "resolved")
 
 
@@ -113,7 +113,7 @@ def delivered_under_fire(
                     receiver="hook",
                     order_key=f"hook/{episode}",
                     message_id=message_id,
-                    payload={"event": event, "episode": episode, "title": message_id},
+                    payload={"event": event, "title": message_id},
                     now=wall_clock(),
                 )
         senders = Workers(place, lease_s, chance, workers)

@@ -5,10 +5,11 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from tests.notify.conftest import Chat, message
+from tests.notify.conftest import PAYLOAD, Chat, message
 
 from tocsin.errors import DeliveryError
 from tocsin.notify import Message, Outside, Receipt, sender
+from tocsin.notify.told import recovery
 
 OPTIONS: dict[str, dict[str, Any]] = {
     "slack": {"webhook_url_env": "CHAT"},
@@ -143,3 +144,15 @@ def test_a_name_is_called_at_its_checked_address_and_told_its_name(chat: Chat) -
     )
     sender("slack", OPTIONS["slack"], named)(message())
     assert chat.hosts == [f"chat.example:{port}"]
+
+
+@pytest.mark.parametrize("kind", ["slack", "teams", "pagerduty", "alertmanager", "webhook"])
+def test_every_channel_says_the_number_now_and_at_its_worst(chat: Chat, kind: str) -> None:
+    shown: Any = PAYLOAD["facts"]
+    facts = {**shown, "value": 0.81, "clear": 0.72, "worst": 0.63, "lasted": "3h"}
+    said = recovery({"event": "resolved", "facts": facts})
+    assert said.endswith("clear of 0.72; it was 0.63 at worst; it fired for 3h")
+    told = message(event="resolved", facts=facts, recovery=said)
+    options = {"webhook_url_env": "CHAT", "routing_key_env": "KEY", "url": chat.url}
+    sender(kind, options, chat.outside(KEY="R0"))(told)
+    assert "it was 0.63 at worst; it fired for 3h" in chat.bodies[0].decode()

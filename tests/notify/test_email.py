@@ -21,6 +21,7 @@ from tests.notify.conftest import LOOPBACK, message
 
 from tocsin.errors import DeliveryError
 from tocsin.notify import Outside, sender
+from tocsin.values import Relay as ServerRelay
 
 NAME = "relay.example"
 
@@ -228,3 +229,26 @@ def test_a_relay_in_a_network_that_is_not_allowed_is_not_called(
 ) -> None:
     with pytest.raises(DeliveryError, match="not on the open internet"):
         sender("email", options(relay), replace(outside, networks=()))(message("a@example.com"))
+
+
+def test_a_receiver_that_names_no_relay_uses_that_of_the_server(
+    relay: Relay, outside: Outside, tmp_path: Path
+) -> None:
+    file = tmp_path / "password"
+    mail = ServerRelay(
+        NAME, "tocsin@example.com", relay.port, username="tocsin", password_file=file
+    )
+    own = {"to": ["oncall@example.com"]}
+    send = sender("email", own, replace(outside, mail=mail))
+    with pytest.raises(DeliveryError, match="password cannot be read"):
+        send(message("oncall@example.com"))
+    file.write_text("word\n")
+    send(message("oncall@example.com"))
+    assert (relay.took[0]["From"], relay.to) == ("tocsin@example.com", ["oncall@example.com"])
+    # What a receiver says itself comes first.
+    sender("email", options(relay, sender="ml@example.com"), replace(outside, mail=mail))(
+        message("oncall@example.com")
+    )
+    assert relay.took[1]["From"] == "ml@example.com"
+    with pytest.raises(DeliveryError, match="set TOCSIN_SMTP_HOST and TOCSIN_SMTP_FROM"):
+        sender("email", own, outside)(message("oncall@example.com"))

@@ -1,5 +1,7 @@
 """What is decided for one receiver and one alert."""
 
+from dataclasses import replace
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -18,7 +20,8 @@ from tocsin.routing import (
     silenced_by,
 )
 
-HOLDS = st.none() | st.builds(Hold, st.sampled_from(list(Reason)), st.just("why"))
+HELD = [Reason.SILENCED, Reason.INHIBITED, Reason.MUTED]
+HOLDS = st.none() | st.builds(Hold, st.sampled_from(HELD), st.just("why"))
 NOTICES = st.builds(Notice, st.booleans(), st.integers(0, 20), st.booleans(), HOLDS)
 ROUTES = st.none() | st.builds(
     Route, st.just("r"), group_wait=st.integers(0, 9), group_interval=st.integers(1, 9),
@@ -54,6 +57,24 @@ def test_whatever_is_decided_keeps_to_the_rules(
     if made.tell is Tell.BRIEF:
         assert facts["critical"]
         assert notice.held is None
+
+
+@given(NOTICES, ROUTES, st.fixed_dictionaries(FACTS), st.integers(20, 60))
+def test_where_nothing_is_taken_nothing_is_told_and_no_end_is_forgotten(
+    notice: Notice, route: Route | None, facts: dict[str, bool], now: int
+) -> None:
+    made = decided(notice, route, Hold(Reason.DISABLED, "why"), **facts, now=now)
+    assert made.tell is None
+    # Whoever knows that it fires hears of the end one day.
+    assert not (made.closed and notice.told)
+
+
+@given(NOTICES, ROUTES.filter(bool), HOLDS, st.fixed_dictionaries(FACTS), st.integers(20, 60))
+def test_what_somebody_asks_for_is_told_whatever_holds_it_back(
+    notice: Notice, route: Route, hold: Hold | None, facts: dict[str, bool], now: int
+) -> None:
+    made = decided(replace(notice, asked=True), route, hold, **{**facts, "firing": True}, now=now)
+    assert made.tell is (Tell.REPEATED if notice.told else Tell.NEW)
 
 
 def test_it_is_told_again_when_a_silence_ends_but_not_when_a_night_does() -> None:

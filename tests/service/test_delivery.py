@@ -11,7 +11,7 @@ from tests.service.conftest import LOOPBACK, PAYLOAD, Clock, Hook
 from tocsin.app import App
 from tocsin.errors import InvalidInputError
 from tocsin.notify import Outside
-from tocsin.records import letters, outbox
+from tocsin.records import channels, letters, outbox
 from tocsin.records.outbox import Receiver
 from tocsin.service.deliver import Deliver
 from tocsin.service.fall_back import PATIENCE
@@ -45,6 +45,14 @@ def put(
             payload=payload,
             now=clock.now,
         )
+
+
+def member(episode: str, **told: Any) -> dict[str, Any]:
+    """An alert of a group, as payloads have it."""
+    return {
+        **PAYLOAD, "episode": episode, "event": "fired", "severity": "warning", "alert": "Low",
+        "instance": "", "incident": 1, "window_end": "2013-07-15T10:00:00Z", **told,
+    }  # fmt: skip
 
 
 def states(app: App) -> list[tuple[str, str, str]]:
@@ -125,20 +133,97 @@ def test_what_was_refused_with_an_answer_is_cancelled(app: App, hook: Hook) -> N
 def test_an_end_of_another_alert_cancels_nothing(app: App, hook: Hook) -> None:
     clock = Clock()
     receivers(app, hook)
-    put(app, clock, "fired", alerts=[{"episode": "a"}, {"episode": "b"}])
-    put(app, clock, "resolved", alerts=[{"episode": "a"}])
+    one, two = (member(name, severity="critical") for name in "ab")
+    put(app, clock, "fired", alerts=[one, two])
+    put(app, clock, "resolved", alerts=[{**one, "event": "resolved"}])
+    all_of(deliver(app, clock))
+    told = json.loads(hook.requests[0][1])
+    assert [(a["episode"], a["event"]) for a in told["alerts"]] == [
+        ("b", "fired"),
+        ("a", "resolved"),
+    ]
+    assert told["alerts"][1]["title"] == "t; resolved since"
+    assert told["title"] == "1 alert fires, 1 resolved: Low, Low"
+
+
+def test_who_comes_back_reads_what_holds_and_nothing_that_is_long_over(
+    app: App, hook: Hook
+) -> None:
+    clock = Clock()
+    receivers(app, hook)
+    sending = deliver(app, clock)
+    put(app, clock, "fired", episode="e0")
+    all_of(sending)
+    # Of e0 it heard, of e1 and the critical e2 nothing before it was away.
+    hook.statuses += [503] * 40
+    for number in range(1, 4):
+        for episode in ("e0", "e1", "e2"):
+            severity = "critical" if episode == "e2" else "warning"
+            again = {"notice": "repeated", "first": False, "title": "still fires"}
+            told = {"first": True, "title": "fired"} if number == 1 and episode != "e0" else again
+            put(app, clock, "fired", number=number, episode=episode, severity=severity, **told)
+        all_of(sending)
+        clock.now += MINUTE
+    put(app, clock, "resolved", episode="e0", first=False)
+    put(app, clock, "resolved", episode="e1", first=False)
+    put(app, clock, "resolved", episode="e2", first=False, severity="critical")
+    put(app, clock, "fired", episode="e3", first=True)
+    put(app, clock, "fired", number=2, episode="e3", first=False, notice="repeated", text="newest")
+    hook.statuses.clear()
+    heard = len(hook.requests)
+    clock.now += HOUR
+    all_of(sending)
+    told = [json.loads(body) for _, body in hook.requests[heard:]]
+    mine = {one["episode"]: one for one in told if one.get("note", "").find("Told here") < 0}
+    assert len(told) == len(mine) + sum("Told here" in one.get("note", "") for one in told)
+    assert {key: one["event"] for key, one in mine.items()} == {
+        "e0": "resolved",
+        "e2": "resolved",
+        "e3": "fired",
+    }
+    assert mine["e2"]["title"] == "fired; resolved since"
+    assert (mine["e3"]["first"], mine["e3"]["text"]) == (True, "newest")
+    assert {state for _, _, state in states(app)} == {"delivered", "cancelled", "superseded"}
+
+
+def test_what_is_superseded_for_ever_is_given_up_all_the_same(app: App, hook: Hook) -> None:
+    clock = Clock()
+    receivers(app, hook)
+    hook.statuses += [503] * 2_000
+    sending = deliver(app, clock)
+    for number in range(1, 9):
+        put(app, clock, "fired", number=number, first=number == 1)
+        for _ in range(4):
+            all_of(sending)
+            clock.now += 3 * HOUR
+    assert [state for *_, state in states(app)].count("dead") >= 1
+
+
+def test_a_message_that_may_have_arrived_is_sent_again_and_only_what_follows_is_superseded(
+    app: App, hook: Hook
+) -> None:
+    clock = Clock()
+    receivers(app, hook)
+    put(app, clock, "fired", first=True)
+    with app.records.write() as connection:
+        outbox.claim(connection, now=clock.now, lease=MINUTE)
+    for number in (2, 3):
+        put(app, clock, "fired", number=number, first=False, notice="repeated")
+    put(app, clock, "resolved", first=False)
+    clock.now += 2 * MINUTE
     all_of(deliver(app, clock))
     assert hook.ids == ["e1.fired", "e1.resolved"]
 
 
-def test_a_reminder_and_its_end_do_not_cancel_out(app: App, hook: Hook) -> None:
+def test_the_end_of_what_was_heard_of_takes_the_place_of_a_reminder(app: App, hook: Hook) -> None:
     clock = Clock()
     receivers(app, hook)
     # It was told before that it fires: it has to be told that it is over.
     put(app, clock, "fired", notice="repeated")
     put(app, clock, "resolved", notice="resolved")
     all_of(deliver(app, clock))
-    assert hook.ids == ["e1.fired", "e1.resolved"]
+    assert hook.ids == ["e1.resolved"]
+    assert [state for *_, state in states(app)] == ["superseded", "delivered"]
 
 
 def test_a_critical_alert_goes_to_the_fallback_after_five_minutes_and_its_end_too(
@@ -226,7 +311,7 @@ def test_a_fallback_that_is_gone_itself_is_told_nothing(app: App, hook: Hook) ->
     clock = Clock()
     receivers(app, hook)
     with app.records.write() as connection:
-        outbox.disable(connection, "second", "it answered 410")
+        channels.disable(connection, "second", "it answered 410", now=clock.now)
     put(app, clock, "fired", severity="critical")
     hook.statuses.append(400)
     sending = deliver(app, clock)
@@ -277,10 +362,15 @@ def test_a_receiver_that_is_gone_is_disabled_until_it_is_put_again(app: App, hoo
     sending = deliver(app, clock)
     all_of(sending)
     assert hook.ids == ["e1.fired"]
-    assert [state for _, _, state in states(app)] == ["dead", "dead"]
-    named = {receiver.name: receiver for receiver in app.receivers.all()}
-    assert "answered 410" in (named["first"].disabled or "")
-    assert named["second"].disabled is None
+    # What it refused is dead, which others are told; what waited behind it is no news.
+    assert [state for _, _, state in states(app)] == ["dead", "cancelled"]
+    named = app.receivers.all()
+    assert "answered 410" in (named["first"][0].disabled or "")
+    assert named["first"][0].disabled_at == clock.now
+    assert named["second"][0].disabled is None
+    put(app, clock, "fired", episode="e4")
+    all_of(sending)
+    assert [state for _, _, state in states(app)] == ["dead", "cancelled", "cancelled"]
     receivers(app, hook)
     put(app, clock, "fired", episode="e3")
     all_of(sending)
@@ -291,13 +381,13 @@ def test_a_test_message_that_is_taken_enables_a_receiver(app: App, hook: Hook) -
     clock = Clock()
     receivers(app, hook)
     with app.records.write() as connection:
-        outbox.disable(connection, "first", "it answered 410")
+        channels.disable(connection, "first", "it answered 410", now=clock.now)
     trying = Receivers(app.records, Outside(LOOPBACK), clock, "http://tocsin.test")
     hook.statuses.append(503)
     assert trying.test("first") is not None
-    assert {r.name: r.disabled for r in trying.all()}["first"] == "it answered 410"
+    assert trying.all()["first"][0].disabled == "it answered 410"
     assert trying.test("first") is None
-    assert {r.name: r.disabled for r in trying.all()}["first"] is None
+    assert trying.all()["first"][0].disabled is None
 
 
 def test_what_was_on_its_way_to_a_receiver_that_was_removed_is_dropped(
@@ -421,12 +511,12 @@ def test_a_state_that_there_is_not_is_named(app: App) -> None:
 def test_a_fault_of_ours_loses_no_message(app: App) -> None:
     clock = Clock()
     with app.records.write() as connection:
-        outbox.set_receiver(connection, Receiver("first", "slack", {}))  # without its option
+        outbox.set_receiver(connection, Receiver("first", "webhook", {}))  # without its option
     put(app, clock, "fired")
     sending = deliver(app, clock)
     assert sending.deliver()
     (waiting,) = app.outgoing.listed(state="pending")
-    assert waiting.last_error == "KeyError: 'webhook_url_env'"
+    assert waiting.last_error == "KeyError: 'url'"
 
 
 def test_a_fallback_has_to_be_another_receiver(app: App, hook: Hook) -> None:
@@ -434,4 +524,4 @@ def test_a_fallback_has_to_be_another_receiver(app: App, hook: Hook) -> None:
         app.receivers.put("ops", {"webhook": {"url": hook.url}, "fallback": "nobody"})
     with pytest.raises(InvalidInputError, match="falls back to 'ops'"):
         app.receivers.put("ops", {"webhook": {"url": hook.url}, "fallback": "ops"})
-    assert app.receivers.put("ops", {"webhook": {"url": hook.url}, "fallback": "log"}).fallback
+    assert app.receivers.put("ops", {"webhook": {"url": hook.url}, "fallback": "log"})[0].fallback

@@ -6,8 +6,11 @@ from typing import Any
 from tests.world import Feed, monitor_document, reference
 
 from tocsin.app import App
-from tocsin.notify.told import facts_of, heading
+from tocsin.notify.told import facts_of, heading, recovery
+from tocsin.records import alerts, evaluations, models
+from tocsin.service.facts import facts_of as recorded
 from tocsin.service.picture import Picture
+from tocsin.values import DAY, Bounded, format_duration
 
 RULE = {
     "alert": "AucLow",
@@ -88,3 +91,36 @@ def test_a_rule_whose_summary_cannot_be_made_is_told_in_plain_words(app: App) ->
     assert told["summary"] == ""
     assert "'nothing' is undefined" in told["note"]
     assert heading(told) == f"late: {told['title']}"
+
+
+def test_what_is_over_says_the_number_now_and_at_its_worst(app: App) -> None:
+    app.register.add(
+        "late",
+        monitor_document(rules=[{**RULE, "expr": {**RULE["expr"], "clear": 0.65}}]),
+        reference(),
+    )
+    feed = Feed(app, "late")
+    feed.hours(0, 96)
+    feed.hours(96, 126, flip_labels=True)
+    feed.hours(126, 160)
+    feed.work()
+    app.notify.flush()
+    with app.records.read() as connection:
+        record = models.model_named(connection, "late")
+        (incident,) = alerts.list_incidents(connection, model_id=record.id)
+        (episode,) = alerts.episodes_of(connection, incident.id)
+        assert episode.resolved is not None
+        facts = recorded(connection, incident, episode, episode.resolved)
+        series = evaluations.between(
+            connection, record.id, DAY, range(episode.started, episode.resolved + 1), ("measures",)
+        )
+    measured = {end: e.measures["roc_auc"] for end, e in series.items()}
+    values = {end: m.value for end, m in measured.items() if isinstance(m, Bounded)}
+    assert facts["worst"] == min(values.values())
+    assert facts["worst"] < 0.6
+    assert facts["value"] == values[episode.resolved]
+    assert facts["clear"] == 0.65
+    assert facts["lasted"] == format_duration(episode.resolved - episode.fired)
+    said = recovery({"event": "resolved", "facts": facts})
+    assert said.startswith(f"ROC AUC is {facts['value']:.3g} ({facts['low']:.3g} to ")
+    assert said.endswith(f"; it was {facts['worst']:.3g} at worst; it fired for {facts['lasted']}")

@@ -8,12 +8,15 @@ from tests.service.alerts import Alarm, Clock, Said
 from tests.world import monitor_document, reference
 
 from tocsin.app import App
-from tocsin.errors import SchemaError
+from tocsin.errors import InvalidInputError, SchemaError
+from tocsin.notify.told import sentences
 from tocsin.records import deletions, models
+from tocsin.records.tables import episodes
 from tocsin.service.people import People, Person
 from tocsin.service.receivers import remove_receiver
 from tocsin.service.routing import Routings
 from tocsin.service.silences import Silences
+from tocsin.service.trouble import Trouble
 from tocsin.values import HOUR, MINUTE, SECOND, from_datetime
 
 START = from_datetime(datetime(2026, 1, 1, 12, tzinfo=UTC))
@@ -102,6 +105,30 @@ def test_pagerduty_gets_an_event_for_each_alert_by_the_key_of_its_episode(alarm:
         (f"oncall/{slow}", f"{slow}.fired"),
     ]
     assert all("alerts" not in s.payload for s in said)
+
+
+def test_a_group_that_cannot_be_told_holds_up_no_other(alarm: Alarm) -> None:
+    bad = alarm.fire("fraud")
+    alarm.fire("flights")
+    # Written by nobody we know of: a cause without its sentence.
+    odd = episodes.update().where(episodes.c.id == bad)
+    with alarm.app.records.write() as connection:
+        connection.execute(odd.values(causes=[{"kind": "drift"}]))
+    notify, trouble = alarm.notify, Trouble()
+    notify._trouble = trouble
+    assert notify.flush()
+    assert [said.alert["model"] for said in alarm.said()] == ["flights"]
+    (failing,) = trouble.failing()
+    assert failing.error == "KeyError: 'feature'"
+    # In peace for a while, then tried again, and told once.
+    alarm.clock.now += 30 * SECOND
+    assert not notify.flush()
+    with alarm.app.records.write() as connection:
+        connection.execute(odd.values(causes=[]))
+    alarm.clock.now += 30 * SECOND
+    assert notify.flush()
+    assert [said.alert["model"] for said in alarm.said()] == ["flights", "fraud"]
+    assert trouble.failing() == []
 
 
 def test_what_came_and_went_unseen_is_told_only_where_it_is_critical(alarm: Alarm) -> None:
@@ -263,7 +290,7 @@ def test_a_receiver_that_is_removed_is_told_nothing_and_if_it_comes_back_what_fi
     alarm.fire("flights")
     after(alarm, 0)
     with alarm.app.records.write() as connection:
-        remove_receiver(connection, "pager")
+        remove_receiver(connection, "pager", now=alarm.clock.now)
     assert alarm.app.outgoing.listed(receiver="pager")[0].state == "dropped"
     if looked:
         assert after(alarm, HOUR) == []
@@ -271,7 +298,7 @@ def test_a_receiver_that_is_removed_is_told_nothing_and_if_it_comes_back_what_fi
     back = after(alarm, 5 * MINUTE)
     assert [(s.receiver, s.what) for s in back] == [("pager", ("fired", "new"))]
     with alarm.app.records.write() as connection:
-        remove_receiver(connection, "pager")
+        remove_receiver(connection, "pager", now=alarm.clock.now)
     alarm.resolve(alarm.said()[0].alert["episode"])
     assert [s.receiver for s in after(alarm, HOUR)] == ["log"]
 
@@ -441,3 +468,35 @@ def test_escalations_name_receivers_that_there_are(alarm: Alarm) -> None:
     wrong = {"unacked_for": "15m", "receiver": "nobody"}
     with pytest.raises(SchemaError, match=r"route.escalate.0.receiver.*no receiver 'nobody'"):
         routed(alarm, route={"receiver": "log", "escalate": [wrong]})
+
+
+def test_what_somebody_escalates_is_told_now_and_its_end_too(alarm: Alarm) -> None:
+    alarm.receiver("oncall", "pagerduty", routing_key_env="KEY")
+    routed(alarm, route={"receiver": "log", "group_wait": "0s"})
+    low = alarm.fire("flights")
+    after(alarm, 0)
+    people = People(alarm.app.records, alarm.clock)
+    silence = {"matchers": ["alert=Low"], "duration": "2h", "comment": "we deploy"}
+    Silences(alarm.app.records, alarm.clock).add(silence, actor="ann")
+    with pytest.raises(InvalidInputError, match="no receiver 'nobody'; there are log, oncall"):
+        people.escalate(1, Person("ann"), "nobody", "look")
+    with pytest.raises(InvalidInputError, match="wants to know why"):
+        people.escalate(1, Person("ann"), "oncall", " ")
+    people.escalate(1, Person("ann"), "oncall", "payments fail")
+    (told,) = after(alarm, 0)
+    assert (told.receiver, told.what) == ("oncall", ("fired", "new"))
+    assert told.payload["reason"] == "ann escalated it: payments fail"
+    assert "ann escalated it: payments fail" in sentences(told.payload)
+    # Once, until somebody asks again.
+    assert after(alarm, 10 * MINUTE) == []
+    people.escalate(1, Person("bo"), "oncall", "still")
+    (again,) = after(alarm, 0)
+    assert (again.what, again.payload["first"]) == (("fired", "repeated"), False)
+    assert again.message_id != told.message_id
+    alarm.resolve(low)
+    over = {said.receiver: said.what for said in after(alarm, 5 * MINUTE)}
+    assert over == {"log": ("resolved", "resolved"), "oncall": ("resolved", "resolved")}
+    detail = alarm.app.read.incident(1)
+    assert detail is not None
+    kinds = [entry.text for entry in detail.timeline if entry.kind == "escalated"]
+    assert kinds == ["Escalated to oncall: payments fail", "Escalated to oncall: still"]

@@ -165,6 +165,7 @@ def test_the_api_and_the_page_do_the_same(watched: Watched) -> None:
             ("assign", {"to": "ann"}),
             ("comments", {"text": "<b>bold</b>"}),
             ("snooze", {"for": "2h"}),
+            ("escalate", {"to": "log", "reason": "see this"}),
             ("mark", {"verdict": "false"}),
         ]:
             answer = client.post(
@@ -178,6 +179,9 @@ def test_the_api_and_the_page_do_the_same(watched: Watched) -> None:
             "false",
         )
         assert found["timeline"][-1]["actor"] == "ann"
+        assert found["timeline"][-2]["text"] == "Escalated to log: see this"
+        page = client.get("/incidents/1").text
+        assert '<option>log</option></select><button name="act" value="escalate"' in page
         assert client.post("/api/v1/incidents/9/mark", json={"verdict": "real"}).status_code == 404
         wrong = client.post("/api/v1/incidents/1/mark", json={"verdict": "perhaps"})
         assert wrong.status_code == 422
@@ -205,5 +209,5 @@ def test_the_api_and_the_page_do_the_same(watched: Watched) -> None:
 def test_commands_are_understood_without_a_server_to_ask() -> None:
     answer = CliRunner().invoke(commands, ["incident", "--help"])
     assert answer.exit_code == 0
-    for name in ("ack", "withdraw", "assign", "comment", "snooze", "mark", "merge"):
+    for name in ("ack", "withdraw", "assign", "comment", "snooze", "escalate", "mark", "merge"):
         assert name in answer.output

@@ -31,6 +31,7 @@ from tocsin.api.documents import (
 )
 from tocsin.api.errors import not_found
 from tocsin.api.origin import actor_of
+from tocsin.api.receivers import disabled_document
 from tocsin.app import App
 from tocsin.declared import ReferenceKind
 from tocsin.errors import InvalidInputError, MalformedBodyError
@@ -296,6 +297,7 @@ def router(app: App) -> APIRouter:
             "waiting_since": found.waiting_since,
             "changed_models": found.changed_models,
             "outbox": found.outbox,
+            "disabled": [disabled_document(channel) for channel in found.disabled],
             "rebuilding": [rebuilding_document(each) for each in found.rebuilding],
             "trouble": trouble_document(
                 [

@@ -34,7 +34,7 @@ def router(app: App) -> APIRouter:
     ) -> list[dict[str, Any]]:
         """Messages, the newest first.
 
-        state: pending, leased, standing, delivered, dead, cancelled or dropped.
+        state: pending, leased, standing, delivered, dead, cancelled, superseded or dropped.
         """
         found = app.outgoing.listed(state=state, receiver=receiver, limit=limit)
         return [letter_document(letter) for letter in found]

@@ -48,6 +48,11 @@ class _Merge(_Act):
     into: int = Field(ge=1, le=MOST)
 
 
+class _Escalate(_Act):
+    to: str = Field(min_length=1, max_length=200, description="the name of a receiver")
+    reason: str = Field(min_length=1, max_length=MOST_WORDS)
+
+
 def router(app: App) -> APIRouter:
     """Each answers with the incident as it is then. There are no logins: names are what is said."""
     routes = APIRouter(tags=["incidents"], prefix="/incidents/{number}")
@@ -89,6 +94,12 @@ def router(app: App) -> APIRouter:
     def snooze(number: _Number, act: _Snooze, asked: Request) -> dict[str, Any]:
         """Nobody is reminded for a while."""
         app.people.snooze(number, person(asked, act), parse_duration(act.duration), act.note)
+        return answer(number)
+
+    @routes.post("/escalate", responses=problems(403, 404))
+    def escalate(number: _Number, act: _Escalate, asked: Request) -> dict[str, Any]:
+        """Tell a receiver now of what fires, whatever the routes say; of its end it hears too."""
+        app.people.escalate(number, person(asked, act), act.to, act.reason)
         return answer(number)
 
     @routes.post("/mark", responses=problems(403, 404))

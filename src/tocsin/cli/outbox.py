@@ -8,6 +8,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from tocsin.cli.options import AsJson, Url, print_json, remote_at
+from tocsin.cli.states import disabled_lines
 
 outbox_commands = typer.Typer(
     name="outbox", help="See what receivers were told, retry or drop it.", no_args_is_help=True
@@ -21,7 +22,9 @@ Message = Annotated[int, typer.Argument(help="The number of the message.")]
 def list_messages(
     state: Annotated[
         str | None,
-        typer.Option(help="pending, leased, standing, delivered, dead, cancelled or dropped."),
+        typer.Option(
+            help="pending, leased, standing, delivered, dead, cancelled, superseded or dropped."
+        ),
     ] = None,
     receiver: Annotated[str | None, typer.Option(help="Only of this one.")] = None,
     limit: Annotated[int, typer.Option(min=1, max=1_000, help="How many.")] = 20,
@@ -33,10 +36,14 @@ def list_messages(
     asked = {"limit": str(limit)}
     asked |= {} if state is None else {"state": state}
     asked |= {} if receiver is None else {"receiver": receiver}
-    found = remote_at(url).get("outbox", **asked)
+    remote = remote_at(url)
+    found = remote.get("outbox", **asked)
     if as_json:
         print_json(found)
-    elif not found:
+        return
+    for line in disabled_lines(remote.get("status")["disabled"]):
+        _out.print(line, markup=False, soft_wrap=True)
+    if not found:
         _out.print("There are no such messages.")
     else:
         _out.print(_table(found))

@@ -66,6 +66,18 @@ def snooze(
 
 
 @incident_commands.command()
+def escalate(
+    number: Number,
+    to: Annotated[str, typer.Option(help="The receiver.")],
+    reason: Annotated[str, typer.Option(help="Why; whoever is called reads it.")],
+    by: By = None,
+    url: Url = None,
+) -> None:
+    """Tell a receiver now of what fires, whatever the routes say; of its end it hears too."""
+    _act(url, number, "escalate", by, {"to": to, "reason": reason})
+
+
+@incident_commands.command()
 def mark(
     number: Number,
     verdict: Annotated[str, typer.Argument(help="real, false, or none to take it back.")],

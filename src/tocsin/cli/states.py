@@ -1,6 +1,6 @@
 """How the server and its models are, in lines."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 # What became of rows, by the counter of the model; those that are 0 are left out but the first.
@@ -31,6 +31,7 @@ def server_lines(status: dict[str, Any]) -> Iterator[str]:
             f"{_models(status['changed_models'])} {have} windows to evaluate; those whose labels "
             "are still coming wait for more of them."
         )
+    yield from disabled_lines(status.get("disabled", []))
     for rebuilding in status["rebuilding"]:
         yield f"{rebuilding['model']}: {_rebuilt(rebuilding)}"
     for trouble in status["trouble"]:
@@ -39,6 +40,16 @@ def server_lines(status: dict[str, Any]) -> Iterator[str]:
         yield (
             f"{trouble['work']}{of} failed {times}, again in {trouble['again_s']:.0f} s: "
             f"{trouble['error']}"
+        )
+
+
+def disabled_lines(disabled: Iterable[dict[str, Any]]) -> Iterator[str]:
+    """The channels to which nothing is sent, and what ends that."""
+    for channel in disabled:
+        since = f" since {channel['since'][:16].replace('T', ' ')}Z" if channel["since"] else ""
+        yield (
+            f"{channel['name']} is told nothing{since}: {channel['why']}. Put it again, or let "
+            f"`{channel['enable']}` find that it takes messages."
         )
 
 

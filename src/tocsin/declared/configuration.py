@@ -17,7 +17,8 @@ from tocsin.declared.configuration_documents import (
     parsed_strictly,
 )
 from tocsin.declared.fault import Fault, Path, Place, counted, in_order
-from tocsin.declared.monitor import parse_monitor, parse_receiver
+from tocsin.declared.monitor import parse_monitor
+from tocsin.declared.receivers import parse_receiver
 from tocsin.declared.routing import parse_routing
 from tocsin.declared.secrets_in_files import secrets
 from tocsin.declared.strict_yaml import Node, read

@@ -4,7 +4,8 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from tocsin.declared.documents import MonitorDocument, ReceiverDocument
+from tocsin.declared.documents import MonitorDocument
+from tocsin.declared.receiver_documents import ReceiverDocument
 from tocsin.declared.routing_documents import (
     InhibitRuleDocument,
     MuteTimeDocument,

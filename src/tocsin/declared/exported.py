@@ -1,6 +1,6 @@
 """What a server has, as a file has it; and whether two documents mean the same."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping, Sequence
 from functools import cache
 from typing import Any
 
@@ -8,7 +8,8 @@ from pydantic import BaseModel, ValidationError
 
 from tocsin.declared import documents, quality, routing_documents
 from tocsin.declared.configuration_documents import API_VERSION, parsed_strictly
-from tocsin.declared.documents import MonitorDocument, ReceiverDocument
+from tocsin.declared.documents import MonitorDocument
+from tocsin.declared.receiver_documents import CHANNELS, ReceiverDocument
 from tocsin.declared.routing_documents import RoutingDocument
 from tocsin.records.outbox import Receiver
 
@@ -100,21 +101,19 @@ def meaning_of_routing(document: Mapping[str, Any]) -> dict[str, Any]:
     return RoutingDocument.model_validate(document).model_dump(mode="json", by_alias=True)
 
 
-def receiver_document(receiver: Receiver) -> dict[str, Any] | None:
+def receiver_document(channels: Sequence[Receiver]) -> dict[str, Any] | None:
     """A receiver as it is declared, without what is usual; None for one that nobody declares."""
-    if receiver.kind not in ReceiverDocument.model_fields:
-        return None
-    given = {key: value for key, value in receiver.options.items() if value is not None}
-    more = dict(_more(receiver))
-    parsed = ReceiverDocument.model_validate({receiver.kind: given, **more})
+    given: dict[str, list[dict[str, Any]]] = {}
+    for channel in channels:
+        if channel.kind not in CHANNELS:
+            return None
+        options = {key: value for key, value in channel.options.items() if value is not None}
+        given.setdefault(channel.kind, []).append(options)
+    fallback = channels[0].fallback
+    more = {} if fallback is None else {"fallback": fallback}
+    parsed = ReceiverDocument.model_validate({**given, **more})
     dumped: dict[str, Any] = parsed.model_dump(
         mode="json", by_alias=True, exclude_unset=True, exclude_defaults=True
     )
-    return {receiver.kind: dumped[receiver.kind], **more}
-
-
-def _more(receiver: Receiver) -> Iterator[tuple[str, Any]]:
-    """What a receiver has beside its channel."""
-    for name in ReceiverDocument.model_fields:
-        if name != receiver.kind and isinstance(value := getattr(receiver, name, None), str):
-            yield name, value
+    kinds = {kind: dumped[kind] for kind in given}
+    return {k: each[0] if len(each) == 1 else each for k, each in kinds.items()} | more

@@ -33,7 +33,8 @@ class _AsWritten(GenerateJsonSchema):
             return dict(_DURATION)
         made = super().function_before_schema(schema)
         if name in ("_names", "_one_is_a_list"):
-            return {"anyOf": [made, made["items"]]}
+            lists = made["anyOf"][0] if "anyOf" in made else made
+            return {"anyOf": [lists, lists["items"]]}
         if name == "_limit":
             return {"anyOf": [made, dict(_TIME)]}
         if name == "_text":

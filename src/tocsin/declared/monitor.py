@@ -11,7 +11,6 @@ from tocsin.declared.documents import (
     MetricDocument,
     MonitorDocument,
     PrivacyDocument,
-    ReceiverDocument,
     RuleDocument,
     SegmentDocument,
 )
@@ -34,7 +33,6 @@ from tocsin.metrics import (
 )
 from tocsin.profiles.expression import parsed as parsed_expression
 from tocsin.quality import Declared
-from tocsin.records.outbox import Receiver
 from tocsin.rules import Rule
 from tocsin.schema import Feature, Kind, Ratio, Schema, Segment, Task
 from tocsin.values import DAY, HOUR, MINUTE, WindowSpec, format_duration
@@ -174,20 +172,6 @@ def parse_monitor(name: str, document: object, *, new: bool = False) -> Monitor:
         prices=None if parsed.prices is None else Prices(**parsed.prices.model_dump()),
         derived={each.name: each for each in derived_by_rule.values()},
     )
-
-
-def parse_receiver(name: str, document: object) -> Receiver:
-    """The receiver that a document describes.
-
-    Raises: InvalidInputError.
-    """
-    try:
-        said = ReceiverDocument.model_validate(document)
-    except ValidationError as error:
-        raise InvalidInputError(f"receiver {name!r}: {faults(error, document)}") from error
-    assert said.chosen is not None
-    kind, options = said.chosen
-    return Receiver(name, kind, options.model_dump(), said.fallback)
 
 
 def _schema(parsed: MonitorDocument) -> Schema:

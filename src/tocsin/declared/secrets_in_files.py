@@ -51,9 +51,9 @@ def _has_password(text: str) -> bool:
 def _remedy(key: str) -> str:
     if key.endswith("_env"):
         return f"write the name of the variable that holds it as `{key}`"
-    field = f"{key}_env" if key in _NAMES else "the field that ends in _env"
-    return (
-        f"put it into a variable of the server's environment and name that with `{field}`"
-        if key in _NAMES
-        else f"put it into a variable of the server's environment and name that in {field}"
-    )
+    if key.endswith("_file"):
+        return f"write the path of the file that holds it as `{key}`"
+    variable = "put it into a variable of the server's environment and name that"
+    if key in _NAMES:
+        return f"{variable} with `{key}_env`, or into a file that `{key}_file` names"
+    return f"{variable} in the field that ends in _env, or into a file and name that with _file"

@@ -118,6 +118,8 @@ def _other_value(detail: ErrorDetails, path: Path, node: Node) -> str:
     if detail["type"] == "string_pattern_mismatch":
         if str(path[-1]).endswith("_env"):
             return "this is no name of a variable, such as SLACK_HOOK; the secret stays outside"
+        if str(path[-1]).endswith("_file"):
+            return "this is no path of a file, such as /run/secrets/slack; the secret stays there"
         return f"{given} does not have the form {limits['pattern']}"
     message = detail["msg"].removeprefix("Value error, ").removeprefix("Input ")
     message = message.removeprefix("List ").removeprefix("String ")

@@ -11,7 +11,7 @@ from typing import Any
 from tocsin.errors import DeliveryError
 from tocsin.notify.message import TAKEN, Message, Outside, Receipt, Send
 from tocsin.notify.post import post
-from tocsin.notify.told import alerts_of, facts_of, heading, is_afterthought, is_over
+from tocsin.notify.told import alerts_of, facts_of, heading, is_afterthought, is_over, recovery
 from tocsin.values import SECOND, isoformat
 
 RESEND_S = 60.0
@@ -23,15 +23,15 @@ _MOST_VALUE = 1_000
 
 
 def alertmanager_sender(options: dict[str, Any], outside: Outside) -> Send:
-    """Posts to the Alertmanager at `url`; with the token in `token_env`, where there is one."""
+    """Posts to the Alertmanager at `url`; with the token of a proxy, where one is named."""
 
     def send(message: Message) -> Receipt:
         if is_afterthought(message.payload):
             return TAKEN
         alerts = [alertmanager_alert(told, message) for told in alerts_of(message.payload)]
         headers = {"content-type": "application/json"}
-        if options.get("token_env"):
-            headers["authorization"] = f"Bearer {outside.secret(options['token_env'])}"
+        if (token := outside.secret(options, "token")) is not None:
+            headers["authorization"] = f"Bearer {token}"
         url = f"{options['url'].rstrip('/')}/api/v2/alerts"
         post(url, json.dumps(alerts).encode(), headers, outside, spoken=options["url"])
         until_s = _SAID_OVER_S if is_over(message.payload) else None
@@ -66,7 +66,7 @@ def alertmanager_alert(told: dict[str, Any], message: Message) -> dict[str, Any]
         "labels": labels,
         "annotations": {
             "summary": heading({"event": message.payload["event"], **told}),
-            "description": "; ".join([told.get("text", ""), *facts_of(told.get("facts") or {})]),
+            "description": _description(told, message.payload["event"]),
             **({"runbook_url": told["runbook_url"]} if told.get("runbook_url") else {}),
         },
         # A window may end after the clock of the server; an alert does not end before it begins.
@@ -74,3 +74,9 @@ def alertmanager_alert(told: dict[str, Any], message: Message) -> dict[str, Any]
         "endsAt": isoformat(ends),
         "generatorURL": told["url"],
     }
+
+
+def _description(told: dict[str, Any], event: str) -> str:
+    """What happened, or how well it is again; then the number and since when."""
+    said = recovery({"event": event, **told}) or told.get("text", "")
+    return "; ".join([said, *facts_of(told.get("facts") or {})])

@@ -17,7 +17,7 @@ _BETWEEN = re.compile(r"\s+")
 
 
 def apprise_sender(options: dict[str, Any], outside: Outside) -> Send:
-    """Sends to the addresses in the variable `urls_env`, with spaces or line ends between."""
+    """Sends to the addresses in `urls_env` or `urls_file`, with spaces or line ends between."""
 
     def send(message: Message) -> Receipt:
         try:
@@ -29,11 +29,12 @@ def apprise_sender(options: dict[str, Any], outside: Outside) -> Send:
             ) from error
         told = message.payload
         services = apprise.Apprise()
-        for url in _BETWEEN.split(outside.secret(options["urls_env"]).strip()):
+        place = options.get("urls_env") or options.get("urls_file")
+        for url in _BETWEEN.split(outside.needed(options, "urls").strip()):
             # An address may hold a secret: it is not told.
             if not services.add(url):
                 raise DeliveryError(
-                    f"an address in {options['urls_env']} is none that Apprise knows",
+                    f"an address in {place} is none that Apprise knows",
                     permanent=False,
                 )
         lines = [*sentences(told), about(told), *(f"{w}: {url}" for w, url in links(told))]

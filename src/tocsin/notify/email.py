@@ -3,6 +3,7 @@
 import smtplib
 import ssl
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 from email.message import EmailMessage
 from email.utils import format_datetime
 from html import escape
@@ -10,8 +11,8 @@ from typing import Any
 
 from tocsin.errors import DeliveryError
 from tocsin.notify.guard import checked
-from tocsin.notify.message import TAKEN, Message, Outside, Receipt, Send
-from tocsin.notify.told import about, heading, links, sentences
+from tocsin.notify.message import TAKEN, Message, Outside, Receipt, Send, read_secret
+from tocsin.notify.told import TEST, about, heading, links, sentences
 from tocsin.values import to_datetime
 
 _TIMEOUT_S = 15.0
@@ -22,18 +23,21 @@ _PORTS = {"starttls": 587, "tls": 465, "none": 25}
 
 
 def email_sender(options: dict[str, Any], outside: Outside) -> Send:
-    """Hands each message to the relay `host`, encrypted unless `security` is none."""
+    """Hands each message to the relay `host`, encrypted unless `security` is none.
+
+    Without one to that of the server.
+    """
 
     def send(message: Message) -> Receipt:
-        relay = options["host"]
-        port = options["port"] or _PORTS[options["security"]]
-        password = outside.secret(options["password_env"]) if options["password_env"] else None
+        mail = _mail(options, outside)
+        relay, security = mail.host, mail.security
+        port = mail.port or _PORTS[security]
         address = checked(relay, port, outside)
         try:
-            with _connected(options["security"], relay, address, port, outside) as smtp:
-                if password is not None:
-                    smtp.login(options["username"], password)
-                smtp.send_message(email_of(message, options["sender"]))
+            with _connected(security, relay, address, port, outside) as smtp:
+                if mail.username is not None:
+                    smtp.login(mail.username, mail.password or "")
+                smtp.send_message(email_of(message, mail.sender))
         except smtplib.SMTPRecipientsRefused as error:
             code, said = next(iter(error.recipients.values()))
             raise _refused(relay, code, said) from error
@@ -47,6 +51,39 @@ def email_sender(options: dict[str, Any], outside: Outside) -> Send:
         return TAKEN
 
     return send
+
+
+@dataclass(frozen=True)
+class _Way:
+    """By which relay a mail goes, and from whom."""
+
+    host: str
+    sender: str
+    port: int | None
+    security: str
+    username: str | None
+    password: str | None = field(repr=False)
+
+
+def _mail(options: dict[str, Any], outside: Outside) -> _Way:
+    """What a receiver says, else what the server has. Raises: DeliveryError."""
+    server = outside.mail
+    host, sender = options.get("host") or server.host, options.get("sender") or server.sender
+    if host is None or sender is None:
+        missing = "`host`" if host is None else "`from`"
+        raise DeliveryError(
+            f"{missing} is not known: write it, or set TOCSIN_SMTP_HOST and TOCSIN_SMTP_FROM for "
+            "all receivers",
+            permanent=False,
+        )
+    if options.get("host"):
+        security = options.get("security") or "starttls"
+        password = outside.secret(options, "password")
+        return _Way(host, sender, options.get("port"), security, options.get("username"), password)
+    password = server.password
+    if server.password_file is not None:
+        password = read_secret(server.password_file, str(server.password_file))
+    return _Way(host, sender, server.port, server.security, server.username, password)
 
 
 def email_of(message: Message, sender: str) -> EmailMessage:
@@ -79,8 +116,12 @@ def _first(message_id: str) -> str:
 
     >>> _first("01a2.3"), _first("01a2.resolved")
     ('01a2.1', '01a2.fired')
+    >>> _first("01a2.test")
+    '01a2.test'
     """
     matter, _, which = message_id.partition(".")
+    if which == TEST:
+        return message_id
     return f"{matter}.1" if which.isdigit() else f"{matter}.fired"
 
 

@@ -2,14 +2,19 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from ssl import SSLContext
 from typing import Any
 
 from tocsin.errors import DeliveryError
 from tocsin.notify.guard import Reach
+from tocsin.values import Relay
 
 # The secret that a name stands for, None when there is none; rows hold names only.
 Secrets = Callable[[str], str | None]
+
+
+_MOST_SECRET = 64 * 1024
 
 
 def _nothing(_: str) -> None:
@@ -57,15 +62,57 @@ TAKEN = Receipt()
 class Outside(Reach):
     """What channels may use: what may be called, and secrets by name.
 
-    verify: how certificates are checked; True for the system's way.
+    verify: how certificates are checked; True for the system's way. folders: where files of
+    secrets may be: who names one could else have the server send any file away.
     """
 
     secrets: Secrets = _nothing
     verify: bool | SSLContext = True
+    folders: tuple[Path, ...] = ()
+    mail: Relay = field(default_factory=Relay)
 
-    def secret(self, variable: str) -> str:
-        """A secret. Raises: DeliveryError when the variable holds none."""
-        value = self.secrets(variable)
-        if not value:
-            raise DeliveryError(f"the variable {variable} holds no secret", permanent=False)
+    def secret(self, options: Mapping[str, str | None], name: str) -> str | None:
+        """The secret that `NAME_env` or `NAME_file` of the options leads to; None without either.
+
+        Read each time, so that it may change. Raises: DeliveryError when there is none in it.
+        """
+        if file := options.get(f"{name}_file"):
+            return self._in_file(file)
+        if variable := options.get(f"{name}_env"):
+            value = self.secrets(variable)
+            if not value:
+                raise DeliveryError(f"the variable {variable} holds no secret", permanent=False)
+            return value
+        return None
+
+    def needed(self, options: Mapping[str, str | None], name: str) -> str:
+        """The same of a secret without which nothing is sent. Raises: DeliveryError."""
+        value = self.secret(options, name)
+        if value is None:
+            raise DeliveryError(f"neither {name}_env nor {name}_file is set", permanent=False)
         return value
+
+    def _in_file(self, file: str) -> str:
+        path = Path(file).resolve()
+        if not any(path.is_relative_to(folder.resolve()) for folder in self.folders):
+            known = ", ".join(map(str, self.folders)) or "nowhere"
+            raise DeliveryError(
+                f"the file {file} is not where secrets are read from ({known}); name its folder in "
+                "TOCSIN_SECRETS",
+                permanent=False,
+            )
+        return read_secret(path, file)
+
+
+def read_secret(path: Path, spoken: str) -> str:
+    """What a file holds, without the line end. Raises: DeliveryError that never shows it."""
+    try:
+        with path.open("rb") as file:
+            value = file.read(_MOST_SECRET + 1).decode().strip()
+    except (OSError, UnicodeDecodeError) as error:
+        why = error.strerror if isinstance(error, OSError) else "it is no text"
+        raise DeliveryError(f"the file {spoken} cannot be read: {why}", permanent=False) from None
+    if not value or len(value) > _MOST_SECRET:
+        what = "is empty" if not value else f"is longer than a secret of {_MOST_SECRET:,} bytes"
+        raise DeliveryError(f"the file {spoken} {what}", permanent=False)
+    return value

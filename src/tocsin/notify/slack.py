@@ -39,14 +39,15 @@ class _RefusedError(DeliveryError):
 
 
 def slack_sender(options: dict[str, Any], outside: Outside) -> Send:
-    """Posts as the bot of `token_env` in `channel`, or to the webhook in `webhook_url_env`."""
-    return _bot(options, outside) if options.get("token_env") else _hook(options, outside)
+    """Posts as the bot of a token in `channel`, or to an incoming webhook."""
+    by_bot = options.get("token_env") or options.get("token_file")
+    return _bot(options, outside) if by_bot else _hook(options, outside)
 
 
 def _hook(options: dict[str, Any], outside: Outside) -> Send:
     def send(message: Message) -> Receipt:
         # The address is the secret: it is told nowhere.
-        url = outside.secret(options["webhook_url_env"])
+        url = outside.needed(options, "webhook_url")
         body = json.dumps(slack_message(message.payload)).encode()
         post(url, body, {"content-type": "application/json"}, outside, spoken="Slack")
         return TAKEN
@@ -57,7 +58,7 @@ def _hook(options: dict[str, Any], outside: Outside) -> Send:
 def _bot(options: dict[str, Any], outside: Outside) -> Send:
     def call(method: str, document: dict[str, Any]) -> dict[str, Any]:
         url = f"{options.get('api_url') or API}/{method}"
-        return _called(url, outside.secret(options["token_env"]), document, outside)
+        return _called(url, outside.needed(options, "token"), document, outside)
 
     def send(message: Message) -> Receipt:
         shown = slack_message(message.payload)

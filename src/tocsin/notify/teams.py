@@ -14,10 +14,10 @@ _COLOURS = {"critical": "attention", "warning": "warning", "info": "default"}
 
 
 def teams_sender(options: dict[str, Any], outside: Outside) -> Send:
-    """Posts to the workflow whose address is in the variable `webhook_url_env`."""
+    """Posts to the workflow whose address is in `webhook_url_env` or `webhook_url_file`."""
 
     def send(message: Message) -> Receipt:
-        url = outside.secret(options["webhook_url_env"])
+        url = outside.needed(options, "webhook_url")
         body = json.dumps(teams_message(message.payload)).encode()
         post(url, body, {"content-type": "application/json"}, outside, spoken="Teams")
         return TAKEN

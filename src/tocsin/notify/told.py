@@ -5,6 +5,8 @@ from typing import Any
 Told = dict[str, Any]
 # Kinds of receivers that know each alert by a key, and group for themselves: one message an alert.
 BY_KEY = ("alertmanager", "pagerduty")
+# The event of a message by which somebody tries a receiver.
+TEST = "test"
 # As many alerts of a group as are named one by one.
 _MOST_MEMBERS = 10
 
@@ -16,7 +18,7 @@ def alerts_of(told: Told) -> list[Told]:
 
 def is_over(told: Told) -> bool:
     """Whether nothing is wrong any more, as far as this message knows."""
-    return bool(told["event"] == "resolved")
+    return bool(told["event"] in ("resolved", TEST))
 
 
 def is_well(told: Told) -> bool:
@@ -37,15 +39,18 @@ def heading(told: Told) -> str:
 
 def sentences(told: Told) -> list[str]:
     """What happened, by how much, since when and where; then the first causes."""
-    begins = told["event"] == "fired"
+    begins = told["event"] in ("fired", TEST)
     # The heading is the rule's own sentence or has the text in it.
     text = told.get("text", "") if begins else ""
     members = alerts_of(told)
-    listed = [alert["title"] for alert in members[:_MOST_MEMBERS]] if len(members) > 1 else []
+    several = len(members) > 1
+    listed = [_member(alert) for alert in members[:_MOST_MEMBERS]] if several else []
     more = len(members) - _MOST_MEMBERS
     found = [
         told.get("note", ""),
+        next((alert["escalated"] for alert in members if alert.get("escalated")), ""),
         text,
+        "" if several else recovery(told),
         *facts_of(told.get("facts") or {}),
         *listed,
         f"and {more} more alerts" if more > 0 else "",
@@ -53,6 +58,40 @@ def sentences(told: Told) -> list[str]:
         *(why(cause) for cause in told.get("causes", []) if begins),
     ]
     return [sentence for sentence in found if sentence]
+
+
+def _member(alert: Told) -> str:
+    """An alert of a group in one line."""
+    now = recovery(alert)
+    return f"{alert['title']}. {now}" if now else str(alert["title"])
+
+
+def recovery(alert: Told) -> str:
+    """Of what is over: what the number is now, what it was at worst, and for how long it fired.
+
+    >>> recovery({"event": "resolved", "facts": {"title": "ROC AUC", "value": 0.81, "low": 0.79,
+    ...           "high": 0.83, "clear": 0.72, "worst": 0.63, "lasted": "3h"}})
+    'ROC AUC is 0.81 (0.79 to 0.83), clear of 0.72; it was 0.63 at worst; it fired for 3h'
+    """
+    facts = alert.get("facts") or {}
+    if alert.get("event") != "resolved":
+        return ""
+    parts = []
+    value, limit = facts.get("value"), facts.get("clear")
+    if value is not None:
+        clear = "" if limit is None else f", clear of {limit:.3g}"
+        parts.append(f"{facts['title']} is {value:.3g}{_interval(facts)}{clear}")
+    if facts.get("worst") is not None:
+        parts.append(f"it was {facts['worst']:.3g} at worst")
+    if facts.get("lasted"):
+        parts.append(f"it fired for {facts['lasted']}")
+    said = "; ".join(parts)
+    return said[:1].upper() + said[1:]
+
+
+def _interval(facts: Told) -> str:
+    low, high = facts.get("low"), facts.get("high")
+    return "" if low is None or high is None else f" ({low:.3g} to {high:.3g})"
 
 
 def _others(count: int) -> str:
@@ -71,8 +110,7 @@ def facts_of(facts: Told) -> list[str]:
     """
     number = ""
     if facts.get("value") is not None:
-        low, high = facts.get("low"), facts.get("high")
-        interval = "" if low is None or high is None else f" ({low:.3g} to {high:.3g})"
+        interval = _interval(facts)
         over = f" over {facts['window']}" if facts.get("window") else ""
         number = f"{facts['title']} {facts['value']:.3g}{interval}{over}, n = {facts['n']:,}"
     parts = [
@@ -114,13 +152,14 @@ def short(text: str, most: int) -> str:
     return text if len(text) <= most else f"{text[: most - 1]}…"
 
 
-def cancels(first: Told, later: Told) -> bool:
-    """Whether a message says that all is over that the one before it would begin."""
-    begun, over = ({alert.get("episode") for alert in alerts_of(t)} for t in (first, later))
-    # Who was told before that it fires has to be told that it is over.
-    unheard = all(alert.get("notice", "new") in ("new", "brief") for alert in alerts_of(first))
-    both = first["event"] == "fired" and later["event"] == "resolved"
-    return both and unheard and begun == over
+def begins(alert: Told) -> bool:
+    """Whether it says that an alert fires."""
+    return bool(alert["event"] not in ("resolved", TEST))
+
+
+def is_first(alert: Told) -> bool:
+    """Whether nothing was written of it before to whom it is told."""
+    return bool(alert.get("first", alert.get("notice", "new") in ("new", "brief")))
 
 
 def fired_and_resolved(first: Told, later: Told) -> Told:

@@ -17,7 +17,7 @@ MOST_BYTES = 20_000
 
 
 def webhook_sender(options: dict[str, Any], outside: Outside) -> Send:
-    """Posts each message to `url`; signed when `secret_env` names a variable with the secret."""
+    """Posts each message to `url`; signed where it has a secret."""
 
     def send(message: Message) -> Receipt:
         body = webhook_body(message.payload)
@@ -27,8 +27,8 @@ def webhook_sender(options: dict[str, Any], outside: Outside) -> Send:
             "webhook-id": message.id,
             "webhook-timestamp": timestamp,
         }
-        if options.get("secret_env"):
-            key = _key(options["secret_env"], outside)
+        if (secret := outside.secret(options, "secret")) is not None:
+            key = _key(secret, options.get("secret_env") or options["secret_file"])
             headers["webhook-signature"] = signature(key, message.id, timestamp, body)
         post(options["url"], body, headers, outside, spoken=options["url"])
         return TAKEN
@@ -77,11 +77,10 @@ def signature(secret: bytes, message_id: str, timestamp: str, body: bytes) -> st
     return "v1," + base64.b64encode(digest).decode()
 
 
-def _key(variable: str, outside: Outside) -> bytes:
-    value = outside.secret(variable)
+def _key(value: str, place: str) -> bytes:
     try:
         return base64.b64decode(value.removeprefix("whsec_"), validate=True)
     except binascii.Error as error:
         raise DeliveryError(
-            f"the secret in {variable} is not base64: {error}", permanent=False
+            f"the secret in {place} is not base64: {error}", permanent=False
         ) from error

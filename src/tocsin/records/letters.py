@@ -96,7 +96,8 @@ def late(connection: Connection, *, since: int) -> list[Letter]:
     waits = outbox.c.state.in_(_WAITING) & (outbox.c.created_at <= since)
     untaken = waits | (outbox.c.state == DeliveryState.DEAD)
     urgent = (outbox.c.severity == "critical") & begins & untaken & outbox.c.delivered_at.is_(None)
-    ended = outbox.c.state.not_in((DeliveryState.CANCELLED, DeliveryState.DROPPED))
+    unsent = DeliveryState.CANCELLED, DeliveryState.SUPERSEDED, DeliveryState.DROPPED
+    ended = outbox.c.state.not_in(unsent)
     wanted = outbox.c.fallback.is_(None) & ended & (urgent | follows)
     return _letters(connection, sa.select(*_COLUMNS).where(wanted).order_by(outbox.c.id))
 

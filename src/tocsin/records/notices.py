@@ -61,7 +61,8 @@ class Standing:
 class Told:
     """Where a receiver stands with an episode.
 
-    tellings: how often it was told that it fires. rounds: how often that fired again.
+    tellings: how often it was told that it fires. rounds: how often that fired again. escalated:
+    who wanted it told there, and why.
     """
 
     standing: Standing
@@ -70,6 +71,7 @@ class Told:
     notice: Notice
     tellings: int
     rounds: int
+    escalated: str | None = None
 
 
 def add_news(
@@ -170,6 +172,12 @@ def open_notice(connection: Connection, episode_id: str, receiver: str, group_id
     )
 
 
+def escalate(connection: Connection, episode_id: str, receiver: str, words: str) -> None:
+    """Let an open notice be told now, whatever the routes say. words: who wants that, and why."""
+    mine = notices.update().where(_of(episode_id, receiver))
+    connection.execute(mine.values(escalated=words, told_at=0))
+
+
 def save_notice(connection: Connection, of: Told, hold: Hold | None, **values: Any) -> None:
     """Record why an alert is held back, and whatever else became of it."""
     held = {
@@ -184,6 +192,22 @@ def close_of_receiver(connection: Connection, receiver: str) -> None:
     """Let a receiver that is removed be told no more; if it comes back, it is told anew."""
     mine = notices.update().where(notices.c.receiver == receiver)
     connection.execute(mine.values(closed=True))
+
+
+def not_told(connection: Connection, receiver: str, *, but: Collection[str]) -> None:
+    """Let a receiver count as not told of what is open, but of these episodes."""
+    mine = (notices.c.receiver == receiver) & ~notices.c.closed & notices.c.told
+    known = set(connection.execute(sa.select(notices.c.episode_id).where(mine)).scalars())
+    for episode in known - set(but):
+        unheard = notices.update().where(_of(episode, receiver))
+        connection.execute(unheard.values(told=False))
+
+
+def told_again(connection: Connection, receiver: str, episode_ids: Collection[str]) -> None:
+    """Let a receiver be told of the end of these once more: it did not hear of it."""
+    for episode in episode_ids:
+        unheard = notices.update().where(_of(episode, receiver))
+        connection.execute(unheard.values(told=True, closed=False))
 
 
 def told_pairs(connection: Connection) -> set[tuple[str, str]]:
@@ -261,6 +285,7 @@ def _told(connection: Connection, wanted: sa.ColumnElement[bool]) -> list[Told]:
         notices.c.news_id.label("known"),
         notices.c.held_reason,
         notices.c.held_words,
+        notices.c.escalated,
     )
     query = _STANDING.add_columns(*columns).join(notices, notices.c.episode_id == episodes.c.id)
     found = connection.execute(query.where(wanted, ~notices.c.closed)).mappings()
@@ -269,12 +294,20 @@ def _told(connection: Connection, wanted: sa.ColumnElement[bool]) -> list[Told]:
             _standing(row),
             row["receiver"],
             row["group_id"],
-            Notice(row["told"], row["told_at"], row["known"] < row["news_id"], _held(row)),
+            _notice(row),
             row["tellings"],
             row["rounds"],
+            row["escalated"],
         )
         for row in found
     ]
+
+
+def _notice(row: sa.RowMapping) -> Notice:
+    # It was told nothing since somebody wanted that.
+    asked = row["escalated"] is not None and row["told_at"] == 0
+    news = row["known"] < row["news_id"]
+    return Notice(row["told"], row["told_at"], news, _held(row), asked)
 
 
 def _held(row: sa.RowMapping) -> Hold | None:

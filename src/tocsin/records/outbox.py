@@ -19,13 +19,14 @@ from tocsin.values import HOUR
 
 # How long it is tried to deliver a message.
 GIVE_UP = 72 * HOUR
-_OPEN = ("pending", "leased")
+OPEN = ("pending", "leased")
 
 
 class DeliveryState(StrEnum):
     """Where a message stands.
 
-    CANCELLED: over before it could be sent. DROPPED: somebody decided so.
+    CANCELLED: over before it could be sent. SUPERSEDED: a later message, which could not be sent
+    either, says what holds. DROPPED: somebody decided so.
     """
 
     PENDING = "pending"
@@ -34,15 +35,17 @@ class DeliveryState(StrEnum):
     DELIVERED = "delivered"
     DEAD = "dead"
     CANCELLED = "cancelled"
+    SUPERSEDED = "superseded"
     DROPPED = "dropped"
 
 
 @dataclass(frozen=True)
 class Receiver:
-    """Where notifications go.
+    """Where notifications go: a channel, with the name of its receiver where that has no other.
 
-    fallback: who is told of what is critical while this one takes nothing. disabled: why nothing
-    is sent there any more.
+    fallback: the receiver that is told of what is critical while this takes nothing. disabled: why
+    nothing is sent there any more, since `disabled_at`. receiver: whose it is, if it has another
+    name. leaving: it is told what it knew of to be over, and nothing else.
     """
 
     name: str
@@ -50,6 +53,14 @@ class Receiver:
     options: dict[str, Any]
     fallback: str | None = None
     disabled: str | None = None
+    receiver: str = ""
+    disabled_at: int | None = None
+    leaving: bool = False
+
+    @property
+    def of(self) -> str:
+        """The name of the receiver."""
+        return self.receiver or self.name
 
     @property
     def targets(self) -> tuple[str, ...]:
@@ -62,6 +73,7 @@ class Claim:
     """A message that this worker may send until its lease ends.
 
     maybe_taken: an earlier try may have arrived. standing: it was delivered, and is said again.
+    told_other: somebody else was told it instead. forgets: nothing is kept of it later.
     """
 
     id: int
@@ -76,6 +88,8 @@ class Claim:
     expires_at: int = 0
     maybe_taken: bool = False
     standing: bool = False
+    told_other: bool = False
+    forgets: bool = False
 
 
 @dataclass(frozen=True)
@@ -101,6 +115,8 @@ def put(
     payload: dict[str, Any],
     now: int,
     target: str = "",
+    forgets: bool = False,
+    receipt: dict[str, str] | None = None,
 ) -> None:
     """Write a message into the outbox."""
     connection.execute(
@@ -118,6 +134,8 @@ def put(
             expires_at=now + GIVE_UP,
             fence=0,
             attempts=0,
+            forgets=forgets,
+            receipt=receipt,
         )
     )
 
@@ -158,6 +176,8 @@ def claim(
         expires_at=row.expires_at or row.created_at + GIVE_UP,
         maybe_taken=found.maybe_taken,
         standing=row.delivered_at is not None,
+        told_other=bool(row.fallback),
+        forgets=row.forgets,
     )
 
 
@@ -167,7 +187,7 @@ def _oldest_due(now: int, without: Collection[str]) -> sa.Select[tuple[int, bool
     blocked = sa.exists().where(
         earlier.c.order_key == outbox.c.order_key,
         earlier.c.id < outbox.c.id,
-        earlier.c.state.in_(_OPEN),
+        earlier.c.state.in_(OPEN),
     )
     again = outbox.c.state.in_((DeliveryState.PENDING, DeliveryState.STANDING))
     due = sa.or_(
@@ -213,23 +233,49 @@ def _said_no_more(connection: Connection, claimed: Claim) -> None:
     connection.execute(outbox.update().where(standing).values(state=DeliveryState.DELIVERED))
 
 
-def followers(connection: Connection, claimed: Claim) -> list[tuple[int, dict[str, Any]]]:
-    """(id, payload) of what waits behind a message."""
+def follower(connection: Connection, claimed: Claim) -> tuple[int, dict[str, Any]] | None:
+    """(id, payload) of the next message of the same order, if that was never sent."""
     query = (
-        sa.select(outbox.c.id, outbox.c.payload)
+        sa.select(outbox.c.id, outbox.c.payload, outbox.c.maybe_taken, outbox.c.forgets)
         .where(
             outbox.c.order_key == claimed.order_key,
             outbox.c.id > claimed.id,
             outbox.c.state == DeliveryState.PENDING,
         )
         .order_by(outbox.c.id)
+        .limit(1)
     )
-    return [(row.id, row.payload) for row in connection.execute(query)]
+    row = connection.execute(query).one_or_none()
+    if row is None or row.maybe_taken or row.forgets:
+        return None
+    return row.id, row.payload
 
 
-def change(connection: Connection, message: int, **values: Any) -> None:
-    """Change a message that waits."""
+def cancel(connection: Connection, message: int, why: str) -> None:
+    """Let a message that waits not be sent, as what it says is over."""
+    values = {"state": DeliveryState.CANCELLED, "last_error": why}
     connection.execute(outbox.update().where(outbox.c.id == message).values(values))
+
+
+def supersede(
+    connection: Connection, claimed: Claim, by: int, payload: dict[str, Any], *, fires: bool
+) -> None:
+    """Let a later message say what holds of a claimed one, which is not sent.
+
+    fires: whether it says that something fires. It is as late as the one in whose place it is:
+    what waits behind a receiver that is dead is not young for ever.
+    """
+    ended = Ended(DeliveryState.SUPERSEDED, error=f"message {by} says what holds of it")
+    finish(connection, claimed, ended, now=claimed.created_at)
+    values: dict[str, Any] = {
+        "payload": payload,
+        "severity": payload.get("severity", ""),
+        "expires_at": claimed.expires_at,
+        "attempts": claimed.attempts - 1,
+    }
+    if fires:
+        values["created_at"] = claimed.created_at
+    connection.execute(outbox.update().where(outbox.c.id == by).values(values))
 
 
 def thread(connection: Connection, order_key: str) -> dict[str, str] | None:
@@ -247,41 +293,32 @@ def by_state(connection: Connection) -> dict[str, int]:
 
 
 def set_receiver(connection: Connection, receiver: Receiver) -> None:
-    """Add or replace a receiver; one that was disabled is not any more."""
+    """Add or replace a channel."""
     connection.execute(receivers.delete().where(receivers.c.name == receiver.name))
-    connection.execute(receivers.insert().values(**receiver.__dict__))
-
-
-def enable(connection: Connection, name: str) -> None:
-    """Let a receiver be told again."""
-    connection.execute(receivers.update().where(receivers.c.name == name).values(disabled=None))
-
-
-def disable(connection: Connection, name: str, reason: str) -> None:
-    """Send nothing to a receiver any more."""
-    connection.execute(receivers.update().where(receivers.c.name == name).values(disabled=reason))
+    values = {**receiver.__dict__, "receiver": receiver.of}
+    connection.execute(receivers.insert().values(values))
 
 
 def all_receivers(connection: Connection) -> Sequence[Receiver]:
-    """All receivers by name."""
+    """All channels by name, those too that are only left."""
     query = sa.select(receivers).order_by(receivers.c.name)
     return [Receiver(**row) for row in connection.execute(query).mappings()]
 
 
 def remove_receiver(connection: Connection, name: str) -> None:
-    """Drop a receiver; what waits for it, or is dead, goes nowhere."""
-    connection.execute(receivers.delete().where(receivers.c.name == name))
+    """Drop a channel; what waits for it, or is dead, goes nowhere, but for last words."""
     states = (DeliveryState.PENDING, DeliveryState.STANDING, DeliveryState.DEAD)
-    mine = (outbox.c.receiver == name) & outbox.c.state.in_(states)
+    mine = (outbox.c.receiver == name) & outbox.c.state.in_(states) & ~outbox.c.forgets
     values = {"state": DeliveryState.DROPPED, "last_error": "its receiver was removed"}
     connection.execute(outbox.update().where(mine).values(values))
+    connection.execute(receivers.delete().where(receivers.c.name == name))
 
 
 def open_by_receiver(connection: Connection) -> dict[str, int]:
     """How many messages wait for each receiver."""
     query = (
         sa.select(outbox.c.receiver, sa.func.count())
-        .where(outbox.c.state.in_(_OPEN))
+        .where(outbox.c.state.in_(OPEN))
         .group_by(outbox.c.receiver)
     )
     return {name: int(number) for name, number in connection.execute(query)}

@@ -310,8 +310,13 @@ receivers = sa.Table(
     sa.Column("options", sa.JSON, nullable=False),
     # Who is told of what is critical while this one takes nothing.
     sa.Column("fallback", sa.String),
-    # Why nothing is sent there any more.
+    # Why nothing is sent there any more, and since when.
     sa.Column("disabled", sa.String),
+    # Whose channel it is: each row is one, with the receiver's name where that has no other.
+    sa.Column("receiver", sa.String, nullable=False, server_default=""),
+    sa.Column("disabled_at", _Time),
+    # Whether it is kept only for its last words.
+    sa.Column("leaving", sa.Boolean, nullable=False, server_default=sa.false()),
 )
 
 outbox = sa.Table(
@@ -342,9 +347,12 @@ outbox = sa.Table(
     sa.Column("receipt", sa.JSON(none_as_null=True)),
     # Who was told instead.
     sa.Column("fallback", sa.String),
+    # Whether nothing is kept of it once it is over, as of a model that was deleted.
+    sa.Column("forgets", sa.Boolean, nullable=False, server_default=sa.false()),
     sa.Index("ix_outbox_state_due_at", "state", "due_at"),
     sa.Index("ix_outbox_order_key", "order_key", "id"),
     sa.Index("ix_outbox_fallback", "fallback"),
+    sa.Index("ix_outbox_forgets", "forgets"),
 )
 
 # What is wrong with Tocsin itself, as long as it is.
@@ -417,6 +425,8 @@ notices = sa.Table(
     sa.Column("held_reason", sa.String),
     sa.Column("held_words", sa.String),
     sa.Column("closed", sa.Boolean, nullable=False),
+    # Who wanted it told there whatever the routes say, and why.
+    sa.Column("escalated", sa.String),
     sa.PrimaryKeyConstraint("episode_id", "receiver"),
     sa.Index("ix_notices_group_id", "group_id", "closed"),
 )

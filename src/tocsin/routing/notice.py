@@ -12,6 +12,8 @@ class Reason(StrEnum):
     SILENCED = "silenced"
     INHIBITED = "inhibited"
     MUTED = "muted"
+    # Where it would go nothing is taken any more.
+    DISABLED = "disabled"
 
 
 @dataclass(frozen=True)
@@ -27,13 +29,15 @@ class Notice:
     """Where one receiver stands with one alert.
 
     told: it was told that it fires. told_at: when the last time, wall time. changed: there is news
-    that it was not told. held: why it was held back when it was looked at last.
+    that it was not told. held: why it was held back when it was looked at last. asked: somebody
+    wants it told now.
     """
 
     told: bool = False
     told_at: int = 0
     changed: bool = False
     held: Hold | None = None
+    asked: bool = False
 
 
 class Tell(StrEnum):
@@ -73,8 +77,12 @@ def decide(
     route: the node that leads to it, None where none does any more. What it was told fires, it is
     told is over, whatever holds by then; what it was not told, it is not told is over. An alert
     that came and went unseen is told only where it is critical. Somebody who acknowledged it or put
-    it off is not reminded of it, but when the time to which it was put off has come.
+    it off is not reminded of it, but when the time to which it was put off has come. Nothing is
+    told where nothing is taken. What somebody wants told is told, whatever holds it back.
     """
+    if hold is not None and hold.reason is Reason.DISABLED:
+        # Of what it knew it hears the end once it takes messages again.
+        return Decision(hold=hold, closed=not notice.told and (not firing or route is None))
     if not firing:
         seen = notice.told
         brief = not seen and critical and route is not None and not (hold or notice.held)
@@ -82,6 +90,8 @@ def decide(
         return Decision(tell, closed=True)
     if route is None:
         return Decision(closed=not notice.told)
+    if notice.asked:
+        return Decision(Tell.REPEATED if notice.told else Tell.NEW)
     if hold is not None:
         return Decision(hold=hold)
     if not notice.told:

@@ -19,14 +19,14 @@ from tocsin.declared.exported import (
 )
 from tocsin.engines import reference_digest
 from tocsin.errors import ConfigurationError, InvalidInputError, NotAllowedError
-from tocsin.records import Records, applied, audit, changes, outbox, routing
+from tocsin.records import Records, applied, audit, changes, routing
 from tocsin.records.applied import Applied
 from tocsin.registry import Roles, registered_model
 from tocsin.service.clock import Clock
 from tocsin.service.delete import Delete
 from tocsin.service.plan import Action, Plan, Planned
 from tocsin.service.planning import ROUTING, Now, now_of, plan_of, reference_changes
-from tocsin.service.receivers import remove_receiver
+from tocsin.service.receivers import put_receiver, remove_receiver
 from tocsin.service.register import Addition, Change, Register
 
 if TYPE_CHECKING:
@@ -117,9 +117,9 @@ class Configure:
             monitor = strict_monitor(record.name, record.monitor)
             monitors.append({"name": record.name, **monitor, "reference": {"sha256": digest}})
         receivers = [
-            {"name": receiver.name, **document}
-            for receiver in now.receivers.values()
-            if (document := receiver_document(receiver)) is not None
+            {"name": name, **document}
+            for name, found in now.receivers.items()
+            if (document := receiver_document(found)) is not None
         ]
         return {
             "apiVersion": API_VERSION,
@@ -185,10 +185,10 @@ class Configure:
         if thing.kind == "monitors" and removed:
             self._delete.write_deleted(connection, thing.name, actor=actor, now=now)
         elif thing.kind == "receivers" and removed:
-            remove_receiver(connection, thing.name)
+            remove_receiver(connection, thing.name, by=actor, now=now)
         elif thing.kind == "receivers":
-            receiver = parse_receiver(thing.name, configuration.receivers[thing.name])
-            outbox.set_receiver(connection, receiver)
+            wanted = parse_receiver(thing.name, configuration.receivers[thing.name])
+            put_receiver(connection, thing.name, wanted, by=actor, now=now)
         elif thing.kind == ROUTING:
             document = None if removed else dict(configuration.single)
             routing.set_document(connection, document, now=now)

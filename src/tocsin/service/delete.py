@@ -5,8 +5,9 @@ from collections.abc import Callable, Sequence
 from sqlalchemy.engine import Connection
 
 from tocsin.lake import Lake
-from tocsin.records import Records, audit, changes, deletions, models
+from tocsin.records import Records, audit, changes, deletions, endings, models
 from tocsin.records.deletions import Deletion
+from tocsin.service import last_words
 from tocsin.service.aliases import config_hash
 from tocsin.service.clock import Clock
 
@@ -40,13 +41,19 @@ class Delete:
             self.write_deleted(connection, model, actor=actor, now=now)
 
     def write_deleted(self, connection: Connection, model: str, *, actor: str, now: int) -> None:
-        """The same within a transaction. Raises: UnknownModelError."""
+        """The same within a transaction; who knows of its alerts is told that they are over.
+
+        Nothing is kept of that once it is delivered. Raises: UnknownModelError.
+        """
         model_id, document = models.monitor_named(connection, model)
         deed = audit.Deed(
             actor, "none", "model.deleted", f"model/{model}", config_hash=config_hash(document)
         )
         audit.append(connection, deed, now=now)
+        drafts = last_words.of_model(connection, model_id, model, by=actor)
         deletions.delete_model(connection, model_id, model, now=now)
+        for draft in drafts:
+            endings.put_last(connection, draft, forgets=True, now=now)
         changes.announce(connection, f"model/{model}", now=now)
 
     def waiting(self) -> list[Deletion]:

@@ -12,12 +12,14 @@ from sqlalchemy.engine import Connection
 
 from tocsin.errors import DeliveryError
 from tocsin.notify import Message, Outside, Receipt, sender
-from tocsin.notify.told import BY_KEY, cancels, fired_and_resolved
-from tocsin.records import Records, letters, outbox
+from tocsin.notify.told import BY_KEY, alerts_of, begins
+from tocsin.records import Records, endings, letters, outbox
 from tocsin.records.outbox import Claim, DeliveryState, Ended, Receiver
 from tocsin.service.clock import Clock
+from tocsin.service.collapse import collapsed
 from tocsin.service.fall_back import fall_back
 from tocsin.service.gates import Gates
+from tocsin.service.gone import disable
 from tocsin.values import MINUTE, SECOND
 
 LEASE = MINUTE
@@ -104,6 +106,10 @@ class Deliver:
         fall_back(self._records, now)
         with self._records.read() as connection:
             overdue = letters.overdue(connection, now=now)
+            untidy = endings.is_untidy(connection)
+        if untidy:
+            with self._records.write() as connection:
+                endings.tidy(connection)
         for name in overdue:
             # Only where it was tried since the start: who was away for days begins anew.
             if self._gates.is_broken(name):
@@ -122,38 +128,14 @@ class Deliver:
                 if claimed is None:
                     return None
                 receiver = receivers.get(claimed.receiver)
-                if not self._is_over(connection, claimed, receiver, now):
+                if receiver is not None and receiver.disabled is not None:
+                    gone = Ended(DeliveryState.CANCELLED, error=_disabled(receiver))
+                    outbox.finish(connection, claimed, gone, now=now)
+                    continue
+                if not _is_said_later(connection, claimed, receiver, now):
                     break
             self._gates.enter(claimed.receiver, receiver.kind if receiver else "", now)
             return claimed, receiver, outbox.thread(connection, claimed.order_key)
-
-    def _is_over(
-        self, connection: Connection, claimed: Claim, receiver: Receiver | None, now: int
-    ) -> bool:
-        """Whether a message need not be sent, as what it tells is over before anybody heard."""
-        follows = outbox.followers(connection, claimed)
-        if (
-            receiver is None
-            or receiver.kind == "log"
-            or claimed.maybe_taken
-            or claimed.standing
-            or not follows
-        ):
-            return False
-        later_id, later = follows[0]
-        critical = claimed.payload.get("severity") == "critical"
-        # Who knows them by a key merges both, and wants both.
-        if not cancels(claimed.payload, later) or (critical and receiver.kind in BY_KEY):
-            return False
-        over = Ended(DeliveryState.CANCELLED, error="it was over before it could be sent")
-        outbox.finish(connection, claimed, over, now=now)
-        if critical:
-            both = fired_and_resolved(claimed.payload, later)
-            outbox.change(connection, later_id, payload=both)
-        else:
-            values = {"state": DeliveryState.CANCELLED, "last_error": over.error}
-            outbox.change(connection, later_id, **values)
-        return True
 
     def _send_beside(self, way: _Way) -> None:
         try:
@@ -186,7 +168,7 @@ class Deliver:
         with self._records.write() as connection:
             mine = outbox.finish(connection, claimed, ended, now=now)
             if mine and error is not None and error.gone and receiver is not None:
-                outbox.disable(connection, receiver.name, str(error))
+                disable(connection, receiver.name, str(error), now=now)
         if mine:
             outcome = "failed" if ended.state is DeliveryState.PENDING else ended.state
             self._counted(claimed.receiver, "failed" if error and ended.due_at else outcome)
@@ -198,12 +180,6 @@ class Deliver:
         if receiver is None:
             raise DeliveryError(
                 f"there is no receiver {claimed.receiver!r} any more", permanent=True
-            )
-        if receiver.disabled is not None:
-            raise DeliveryError(
-                f"{receiver.name} is disabled ({receiver.disabled}); put it again, or let `tocsin "
-                f"test receiver {receiver.name}` find that it takes messages, to enable it",
-                permanent=True,
             )
         message = Message(
             claimed.message_id,
@@ -244,3 +220,38 @@ class Deliver:
         if n:
             with self._lock:
                 self._counts[receiver, str(outcome)] += n
+
+
+def _disabled(channel: Receiver) -> str:
+    """Why nothing is sent, and what to do."""
+    return (
+        f"{channel.name} is disabled ({channel.disabled}); put it again, or let `tocsin test "
+        f"receiver {channel.of}` find that it takes messages, to enable it"
+    )
+
+
+def _is_said_later(
+    connection: Connection, claimed: Claim, receiver: Receiver | None, now: int
+) -> bool:
+    """Whether a message need not be sent: the next one says what holds, or all of it is over."""
+    # What may have arrived is not taken back, and a log is read as it was written.
+    if claimed.maybe_taken or claimed.standing or claimed.forgets:
+        return False
+    if receiver is None or receiver.kind == "log":
+        return False
+    follows = outbox.follower(connection, claimed)
+    if follows is None:
+        return False
+    later_id, later = follows
+    by_key = receiver.kind in BY_KEY
+    both = collapsed(claimed.payload, later, by_key=by_key, told_other=claimed.told_other)
+    if both is None:
+        return False
+    if both:
+        fires = any(begins(alert) for alert in alerts_of(both))
+        outbox.supersede(connection, claimed, later_id, both, fires=fires)
+        return True
+    why = "it was over before it could be sent"
+    outbox.finish(connection, claimed, Ended(DeliveryState.CANCELLED, error=why), now=now)
+    outbox.cancel(connection, later_id, why)
+    return True

@@ -24,25 +24,38 @@ def fall_back(records: Records, now: int) -> int:
         if not letters.late(connection, since=since):
             return 0
     with records.write() as connection:
-        receivers = {receiver.name: receiver for receiver in outbox.all_receivers(connection)}
+        known = {channel.name: channel for channel in outbox.all_receivers(connection)}
         late = letters.late(connection, since=since)
-        return sum(_tell_other(connection, letter, receivers, now) for letter in late)
+        return sum(_tell_others(connection, letter, known, now) for letter in late)
 
 
-def _tell_other(
-    connection: Connection, letter: Letter, receivers: Mapping[str, Receiver], now: int
+def _tell_others(
+    connection: Connection, letter: Letter, known: Mapping[str, Receiver], now: int
 ) -> int:
-    mine = receivers.get(letter.receiver)
-    other = receivers.get((mine.fallback if mine else None) or "")
-    if other is None or other.disabled is not None:
+    """Tell all channels of the receiver to fall back to."""
+    mine = known.get(letter.receiver)
+    # Of a channel that is disabled others are told by notices of their own.
+    name = mine.fallback if mine and mine.disabled is None else None
+    others = [
+        channel
+        for channel in known.values()
+        if channel.of == name and channel.disabled is None and not channel.leaving
+    ]
+    if not others:
         # Remembered, so as not to be looked at each second; a fallback that is named later is
         # that of later messages.
         letters.fell_back(connection, letter.id, "")
         return 0
-    letters.fell_back(connection, letter.id, other.name)
+    letters.fell_back(connection, letter.id, name or "")
     waited = (now - letter.created_at) // MINUTE
     why = "refused it" if letter.state == DeliveryState.DEAD else f"took nothing for {waited} min"
     note = f"Told here because {letter.receiver} {why}."
+    return sum(_tell_other(connection, letter, other, note, now) for other in others)
+
+
+def _tell_other(
+    connection: Connection, letter: Letter, other: Receiver, note: str, now: int
+) -> int:
     written = 0
     for about, message_id, payload in _parts(letter, other):
         for target in other.targets:

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from tocsin.notify.template import filled_in
+from tocsin.notify.told import recovery
 from tocsin.records.alerts import SEVERITIES, Episode, Incident
 from tocsin.routing import Tell
 from tocsin.values import isoformat
@@ -12,6 +13,7 @@ PAYLOAD_VERSION = 1
 # As many alerts of a group as a title names.
 _MOST_NAMED = 3
 
+_TOLD_OF_A_CAUSE = ("kind", "feature", "score", "verdict", "sentence")
 _WORDS = {
     "fired": "fired",
     "flapping": "goes to and fro; it stays open and quiet until that ends",
@@ -56,43 +58,54 @@ def notification(
     tell: Tell = Tell.NEW,
     reason: str = "",
     news: str = "",
+    first: bool = True,
     facts: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
     """The payload that receivers get of one alert; its fields only ever grow.
 
     tell, reason: why they get it now, where that is not only that it fired or is over. news: what
-    happened last. facts: as `facts_of` has them.
+    happened last. first: whether they hear of it for the first time. facts: as `facts_of` has them.
     """
     facts = facts or {}
     summary, fault = summary_of(episode, **facts)
-    causes = [
-        {key: cause[key] for key in ("kind", "feature", "score", "verdict", "sentence")}
-        for cause in episode.causes[:3]
-    ]
     return {
         "version": PAYLOAD_VERSION,
         "event": event,
-        "model": incident.model,
-        "incident": incident.id,
         "notice": str(tell),
+        "first": first,
         "reason": reason,
         "title": announced(episode, event, tell, reason, news),
-        "late": episode.late,
+        **_of_incident(incident, base_url),
+        **_of_episode(episode),
+        "summary": summary,
+        "window_end": isoformat(window_end),
+        "facts": dict(facts),
+        "recovery": recovery({"event": event, "facts": facts}),
+        **({"note": f"The summary of the rule could not be made: {fault}"} if fault else {}),
+    }
+
+
+def _of_incident(incident: Incident, base_url: str) -> dict[str, Any]:
+    return {
+        "model": incident.model,
+        "incident": incident.id,
         "incident_title": incident.title,
+        "url": f"{base_url}/incidents/{incident.id}",
+    }
+
+
+def _of_episode(episode: Episode) -> dict[str, Any]:
+    return {
         "episode": episode.id,
+        "late": episode.late,
         "alert": episode.rule,
         "instance": episode.instance,
         "severity": episode.severity,
         "category": episode.category,
         "text": episode.text,
         "labels": episode.labels,
-        "summary": summary,
         "runbook_url": episode.runbook_url,
-        "window_end": isoformat(window_end),
-        "facts": dict(facts),
-        "causes": causes,
-        "url": f"{base_url}/incidents/{incident.id}",
-        **({"note": f"The summary of the rule could not be made: {fault}"} if fault else {}),
+        "causes": [{key: cause[key] for key in _TOLD_OF_A_CAUSE} for cause in episode.causes[:3]],
     }
 
 

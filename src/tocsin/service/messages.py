@@ -114,7 +114,8 @@ class Messages:
         standing = letter.told.standing
         incident = alerts.incident(connection, standing.episode.incident_id)
         assert incident is not None
-        return notification(
+        by_hand = letter.told.notice.asked and letter.told.escalated
+        made = notification(
             incident,
             standing.episode,
             event,
@@ -123,5 +124,7 @@ class Messages:
             tell=letter.tell,
             reason=letter.reason,
             news=standing.event,
+            first=not letter.told.notice.told,
             facts=facts_of(connection, incident, standing.episode, standing.window_end),
         )
+        return {**made, "escalated": by_hand} if by_hand else made

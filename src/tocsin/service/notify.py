@@ -5,6 +5,7 @@ time at which its group is looked at. Looking compares what holds with what each
 so nothing depends on whether, or how often, it was looked before.
 """
 
+import logging
 import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,7 +13,8 @@ from functools import cached_property
 
 from sqlalchemy.engine import Connection
 
-from tocsin.records import Records, alerts, changes, notices, outbox, routing, silences
+from tocsin.errors import UnavailableError
+from tocsin.records import Records, alerts, changes, notices, routing, silences
 from tocsin.records.alerts import Episode, Incident
 from tocsin.records.notices import FIRED, Group, Told
 from tocsin.records.outbox import Receiver
@@ -21,6 +23,8 @@ from tocsin.routing import (
     Alert,
     Branch,
     Decision,
+    Hold,
+    Reason,
     Route,
     Silence,
     Tell,
@@ -31,20 +35,35 @@ from tocsin.routing import (
 )
 from tocsin.service.clock import Clock
 from tocsin.service.messages import Letter, Messages
-from tocsin.service.routing import InForce, hold_of, in_force, may_be_inhibited, sources_of
-from tocsin.values import SECOND, format_duration
+from tocsin.service.routing import (
+    InForce,
+    disabled_hold,
+    hold_of,
+    in_force,
+    may_be_inhibited,
+    sources_of,
+)
+from tocsin.service.trouble import Trouble
+from tocsin.values import MINUTE, SECOND, format_duration
 
-# Groups of one transaction: what others wait for at most.
+# Groups of one step: what the sending of others waits for at most.
 _MOST_GROUPS = 10
 _LOOK_EVERY = SECOND
+# How long a group is left alone that cannot be told.
+_AFTER_A_FAULT = MINUTE
+
+_log = logging.getLogger(__name__)
 
 
 class Notify:
     """Remembers news, and writes messages when their groups are due."""
 
-    def __init__(self, records: Records, clock: Clock, base_url: str) -> None:
+    def __init__(
+        self, records: Records, clock: Clock, base_url: str, trouble: Trouble | None = None
+    ) -> None:
         self._records = records
         self._clock = clock
+        self._trouble = trouble or Trouble()
         self._messages = Messages(base_url)
         # There is news, or more than one step could tell; else it is looked every second.
         self._more = threading.Event()
@@ -73,7 +92,8 @@ class Notify:
     def flush(self) -> bool:
         """Write the messages that are due; False when no group was.
 
-        All of it is one transaction: after a crash the same is due again, and told once.
+        Each group is one transaction: after a crash the same is due again, and told once. One that
+        cannot be told holds up no other; it is tried again in a minute.
         """
         now = self._clock()
         looked = self._looked_at is not None and abs(now - self._looked_at) < _LOOK_EVERY
@@ -83,18 +103,34 @@ class Notify:
         self._looked_at = now
         with self._records.read() as connection:
             routed = routing.stored(connection).routed_by == in_force(connection).digest
-            if routed and not notices.due_groups(connection, now=now, limit=1):
-                return False
-        with self._records.write() as connection:
-            look = _Look(connection, in_force(connection), now)
-            if routing.stored(connection).routed_by != look.force.digest:
-                _reroute(connection, look.force, now)
+        if not routed:
+            with self._records.write() as connection:
+                _reroute(connection, in_force(connection), now)
+        with self._records.read() as connection:
             due = notices.due_groups(connection, now=now, limit=_MOST_GROUPS)
-            for group in due:
-                self._flush(look, group)
+        for group in due:
+            self._look_at(group.id, now)
         if len(due) == _MOST_GROUPS:
             self._more.set()
         return bool(due)
+
+    def _look_at(self, group_id: str, now: int) -> None:
+        """Tell one group; a fault in it, such as data that nobody foresaw, is its own."""
+        work = f"tell group {group_id}"
+        try:
+            with self._records.write() as connection:
+                # It may have gone with its model.
+                for group in notices.groups(connection, {group_id}):
+                    self._flush(_Look(connection, in_force(connection), now), group)
+        except UnavailableError:
+            raise
+        except Exception as fault:  # noqa: BLE001 - whatever is odd about one group: others are told
+            _log.exception("group %s cannot be told", group_id)
+            self._trouble.failed(work, None, fault, pause_s=_AFTER_A_FAULT / SECOND)
+            with self._records.write() as connection:
+                notices.set_flush(connection, group_id, now + _AFTER_A_FAULT, now=now)
+        else:
+            self._trouble.passed(work, None)
 
     def _flush(self, look: "_Look", group: Group) -> None:
         """Tell one group what there is to tell."""
@@ -106,6 +142,8 @@ class Notify:
             route = None if branch is None else branch.route
             made = look.decided(told, route)
             _remember(look, told, made)
+            if route is not None and made.hold is not None and made.hold.reason is Reason.DISABLED:
+                _tell_instead(look, told, route)
             if made.tell is not None:
                 reason = _reason(told, made.tell, route, escalated=escalated)
                 letters.append(Letter(told, made.tell, reason))
@@ -117,8 +155,8 @@ class Notify:
                 firing.append(told.standing.episode.id)
             if route is not None and not escalated:
                 intervals += _escalate(look, told, route)
-        receiver = look.receivers.get(group.receiver) or Receiver(group.receiver, "", {})
-        count = self._messages.put(look.connection, receiver, group, letters, firing, now=look.now)
+        to = look.force.channels.get(group.receiver) or Receiver(group.receiver, "", {})
+        count = self._messages.put(look.connection, to, group, letters, firing, now=look.now)
         again = look.now + min(intervals) if intervals else None
         messages = group.messages + count
         notices.flushed(look.connection, group, messages=messages, again=again, now=look.now)
@@ -136,17 +174,12 @@ class _Look:
     def silences(self) -> Sequence[Silence]:
         return silences.active(self.connection, self.now)
 
-    @cached_property
-    def receivers(self) -> dict[str, Receiver]:
-        return {receiver.name: receiver for receiver in outbox.all_receivers(self.connection)}
-
     def decided(self, told: Told, route: Route | None) -> Decision:
         """What a receiver is to be told of an alert now."""
         alert = told.standing.alert
-        hold = None
-        if route is not None:
-            sources = self._sources(alert)
-            hold = hold_of(self.force.routing, route, self.silences, sources, alert, self.now)
+        hold = disabled_hold(self.force.channels.get(told.receiver))
+        if route is not None and hold is None:
+            hold = self.hold(alert, route)
         incident = self._incident(told.standing.episode.incident_id)
         return decide(
             told.notice,
@@ -159,13 +192,21 @@ class _Look:
             now=self.now,
         )
 
+    def hold(self, alert: Alert, route: Route) -> Hold | None:
+        """Why nobody is told of an alert by a route now, if that is so."""
+        sources = self._sources(alert)
+        return hold_of(self.force.routing, route, self.silences, sources, alert, self.now)
+
     def branch(self, told: Told) -> tuple[Branch | None, bool]:
         """What leads to a receiver, and whether only because nobody took the alert."""
         labels = told.standing.episode.labels
-        branch = told_by(self.force.tree, labels).get(told.receiver)
+        receiver = self.force.receiver_of(told.receiver)
+        branch = told_by(self.force.tree, labels).get(receiver)
         if branch is not None:
             return branch, False
-        branch = escalated_to(self.force.tree, labels).get(told.receiver)
+        branch = escalated_to(self.force.tree, labels).get(receiver)
+        if branch is None and told.escalated is not None:
+            branch = Branch(self.force.tree, ())
         return branch, branch is not None
 
     def is_left_alone(self, told: Told) -> bool:
@@ -221,14 +262,9 @@ def _escalate(look: _Look, told: Told, route: Route) -> list[int]:
         rest = standing.fired_at + step.unacked_for - look.now
         if rest > 0:
             waiting.append(rest)
-        elif step.receiver not in known:
-            labels = route.group(standing.episode.labels)
-            group = notices.group_of(look.connection, step.receiver, labels)
-            notices.open_notice(look.connection, standing.episode.id, step.receiver, group.id)
-            # One that is told again stays in the group that it was in.
-            for opened in notices.open_of_episode(look.connection, standing.episode.id):
-                if opened.receiver == step.receiver:
-                    notices.set_flush(look.connection, opened.group_id, look.now, now=look.now)
+        elif new := set(look.force.channels_of(step.receiver)) - known:
+            for channel in new:
+                tell_now(look.connection, standing.episode, channel, route, now=look.now)
             alerts.note(
                 look.connection,
                 standing.episode.incident_id,
@@ -243,11 +279,38 @@ def _escalate(look: _Look, told: Told, route: Route) -> list[int]:
     return waiting
 
 
+def _tell_instead(look: _Look, told: Told, route: Route) -> None:
+    """Tell the receiver to fall back to of what is critical, while a channel is disabled."""
+    standing = told.standing
+    channel = look.force.channels[told.receiver]
+    urgent = standing.episode.severity == "critical" and standing.episode.resolved is None
+    if channel.fallback is None or not urgent or look.hold(standing.alert, route) is not None:
+        return
+    known = {one.receiver for one in notices.open_of_episode(look.connection, standing.episode.id)}
+    for other in set(look.force.channels_of(channel.fallback)) - known:
+        tell_now(look.connection, standing.episode, other, route, now=look.now)
+        words = f"Told here because {told.receiver} is disabled"
+        notices.escalate(look.connection, standing.episode.id, other, words)
+
+
+def tell_now(
+    connection: Connection, episode: Episode, channel: str, route: Route, *, now: int
+) -> None:
+    """Let a channel be told of an episode with the next step."""
+    group = notices.group_of(connection, channel, route.group(episode.labels))
+    notices.open_notice(connection, episode.id, channel, group.id)
+    # One that is told again stays in the group that it was in.
+    for opened in notices.open_of_episode(connection, episode.id):
+        if opened.receiver == channel:
+            notices.set_flush(connection, opened.group_id, now, now=now)
+
+
 def _open(connection: Connection, force: InForce, episode: Episode) -> None:
     """Let all receivers of an episode's route be told, in their groups."""
     for receiver, branch in told_by(force.tree, episode.labels).items():
-        group = notices.group_of(connection, receiver, branch.route.group(episode.labels))
-        notices.open_notice(connection, episode.id, receiver, group.id)
+        for channel in force.channels_of(receiver):
+            group = notices.group_of(connection, channel, branch.route.group(episode.labels))
+            notices.open_notice(connection, episode.id, channel, group.id)
 
 
 def _wake(connection: Connection, force: InForce, episode: Episode, now: int) -> None:
@@ -255,7 +318,7 @@ def _wake(connection: Connection, force: InForce, episode: Episode, now: int) ->
     branches = told_by(force.tree, episode.labels)
     known = notices.open_of_episode(connection, episode.id)
     for group in notices.groups(connection, {told.group_id for told in known}):
-        branch = branches.get(group.receiver)
+        branch = branches.get(force.receiver_of(group.receiver))
         route = force.tree if branch is None else branch.route
         at = next_flush(flushed_at=group.flushed_at, waiting=group.flush_at, route=route, now=now)
         notices.set_flush(connection, group.id, at, now=now)
@@ -269,7 +332,12 @@ def _reroute(connection: Connection, force: InForce, now: int) -> None:
     known = notices.told_pairs(connection)
     for standing in notices.firing(connection):
         episode = standing.episode
-        if all((episode.id, name) in known for name in told_by(force.tree, episode.labels)):
+        wanted = [
+            channel
+            for receiver in told_by(force.tree, episode.labels)
+            for channel in force.channels_of(receiver)
+        ]
+        if all((episode.id, channel) in known for channel in wanted):
             continue
         _open(connection, force, episode)
         _wake(connection, force, episode, now)
@@ -298,6 +366,8 @@ def _remember(look: _Look, told: Told, made: Decision) -> None:
 
 def _reason(told: Told, tell: Tell, route: Route | None, *, escalated: bool) -> str:
     """Why it is told now, where that is not plain."""
+    if told.notice.asked and told.escalated is not None:
+        return told.escalated
     if escalated and tell is Tell.NEW:
         return "nobody has acknowledged it"
     held = told.notice.held

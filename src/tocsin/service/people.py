@@ -7,11 +7,13 @@ from dataclasses import dataclass
 from sqlalchemy.engine import Connection
 
 from tocsin.errors import InvalidInputError, UnknownIncidentError
-from tocsin.records import Records, alerts, changes, models
+from tocsin.records import Records, alerts, changes, models, notices
 from tocsin.records.alerts import Incident, Verdict
 from tocsin.records.audit import UNKNOWN
 from tocsin.service.clock import Clock
 from tocsin.service.grouped import UNTAKEN, freed_by, regroup
+from tocsin.service.notify import tell_now
+from tocsin.service.routing import in_force
 from tocsin.values import DAY, Window, format_duration, isoformat
 
 MOST_WORDS = 4_000
@@ -126,6 +128,27 @@ class People:
             act.note("merged", f"Merged into incident {into}", note)
             act.note("merged", f"Incident {number} was merged into this one", note, of=other)
             changes.announce(act.connection, f"incident/{into}", now=act.now)
+
+    def escalate(self, number: int, by: Person, to: str, reason: str) -> None:
+        """Tell a receiver now of what fires, whatever the routes say; of its end it hears too.
+
+        Raises: UnknownIncidentError, InvalidInputError.
+        """
+        if not reason.strip():
+            raise InvalidInputError("`reason` is missing: whoever is called wants to know why")
+        with self._acting(number, by) as act:
+            act.only_open("escalate")
+            force = in_force(act.connection)
+            to_channels = force.channels_of(to)
+            if not to_channels:
+                known = ", ".join(force.receivers)
+                raise InvalidInputError(f"there is no receiver {to!r}; there are {known}")
+            words = f"{by.name} escalated it: {reason.strip()}"
+            for episode in alerts.episodes_of(act.connection, number):
+                for channel in to_channels if episode.resolved is None else ():
+                    tell_now(act.connection, episode, channel, force.tree, now=act.now)
+                    notices.escalate(act.connection, episode.id, channel, words)
+            act.note("escalated", f"Escalated to {to}", reason)
 
     @contextmanager
     def _acting(self, number: int, by: Person) -> Iterator["_Act"]:

@@ -1,7 +1,7 @@
 """What applying a configuration would do, from what the server has and what files say."""
 
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy.engine import Connection
@@ -17,8 +17,9 @@ from tocsin.declared.exported import (
     strict_monitor,
     strict_routing,
 )
-from tocsin.records import alerts, applied, models, outbox, routing
+from tocsin.records import alerts, applied, channels, models, outbox, routing
 from tocsin.records.applied import Applied
+from tocsin.records.canonical import canonical
 from tocsin.records.models import ModelRecord
 from tocsin.records.outbox import Receiver
 from tocsin.service.plan import Action, Plan, Planned, basis_of
@@ -37,7 +38,7 @@ class Now:
     models: Mapping[str, ModelRecord]
     counts: Mapping[str, int]
     open_alerts: Mapping[str, Mapping[str, int]]
-    receivers: Mapping[str, Receiver]
+    receivers: Mapping[str, Sequence[Receiver]]
     waiting: Mapping[str, int]
     routing: dict[str, Any] | None
     applied: Applied | None
@@ -48,7 +49,11 @@ class Now:
         return basis_of(
             [
                 [[m.id, m.name, m.monitor, m.plan.digest] for m in self.models.values()],
-                [[r.name, r.kind, r.options, r.fallback] for r in self.receivers.values()],
+                [
+                    [c.name, c.kind, c.options, c.fallback]
+                    for found in self.receivers.values()
+                    for c in found
+                ],
                 self.routing,
                 None if self.applied is None else self.applied.number,
             ]
@@ -72,7 +77,7 @@ def now_of(connection: Connection) -> Now:
         open_alerts={
             name: alerts.open_by_rule(connection, record.id) for name, record in found.items()
         },
-        receivers={receiver.name: receiver for receiver in outbox.all_receivers(connection)},
+        receivers=channels.by_receiver(connection),
         waiting=outbox.open_by_receiver(connection),
         routing=routing.stored(connection).document,
         applied=applied.newest(connection),
@@ -110,7 +115,10 @@ def _costs(monitor: DeclaredMonitor, record: ModelRecord, now: Now, *, anew: boo
 def _removed_monitor(name: str, now: Now) -> Planned:
     rows = now.counts[name]
     cost = f"the model goes with its {rows:,} predictions, numbers and incidents, for good"
-    return Planned("monitors", name, Action.REMOVED, costs=(cost,), deletes=rows)
+    costs = [cost]
+    if now.open_alerts[name]:
+        costs.append("whoever was told of its alerts is told that they are over")
+    return Planned("monitors", name, Action.REMOVED, costs=tuple(costs), deletes=rows)
 
 
 def _planned_receiver(name: str, document: Mapping[str, Any], now: Now) -> Planned:
@@ -118,11 +126,20 @@ def _planned_receiver(name: str, document: Mapping[str, Any], now: Now) -> Plann
     if before is None:
         return Planned("receivers", name, Action.ADDED)
     # One to which nothing is sent any more stays so until somebody changes it.
-    if replace(before, disabled=None) == parse_receiver(name, document):
+    if _meant(before) == _meant(parse_receiver(name, document)):
         return Planned("receivers", name, Action.UNCHANGED)
-    was = receiver_document(before) or {before.kind: before.options}
+    was = receiver_document(before) or {before[0].kind: before[0].options}
     told = differences(was, document)
     return Planned("receivers", name, Action.CHANGED, tuple(told))
+
+
+def _meant(found: Sequence[Receiver]) -> list[tuple[str, str, str | None]]:
+    """What channels do, however they are called."""
+    return sorted((c.kind, canonical(_given(c.options)), c.fallback) for c in found)
+
+
+def _given(options: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in options.items() if value is not None}
 
 
 def _planned_routing(configuration: Configuration, now: Now) -> Iterator[Planned]:
@@ -144,9 +161,10 @@ def _planned_routing(configuration: Configuration, now: Now) -> Iterator[Planned
 
 
 def _removed_receiver(name: str, now: Now) -> Planned:
-    waiting = now.waiting.get(name, 0)
-    costs = (f"{waiting:,} messages wait for it and will not be sent",) if waiting else ()
-    return Planned("receivers", name, Action.REMOVED, costs=costs)
+    waiting = sum(now.waiting.get(channel.name, 0) for channel in now.receivers[name])
+    costs = ["what it was told to fire is told to be over there, and then nothing any more"]
+    costs += [f"{waiting:,} messages wait for it and will not be sent"] if waiting else []
+    return Planned("receivers", name, Action.REMOVED, costs=tuple(costs))
 
 
 def _spoken(reference: Mapping[str, str]) -> dict[str, str]:

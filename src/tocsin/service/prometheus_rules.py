@@ -5,6 +5,7 @@ from typing import Any
 from tocsin.declared import Monitor, parse_monitor
 from tocsin.records import Records, models
 from tocsin.rules import Rule
+from tocsin.service.signals import needs_labels
 from tocsin.service.watch_self import EVALUATION_LAG, FOLD_LAG
 from tocsin.service.windows import spec_of
 from tocsin.values import SECOND, format_duration
@@ -69,10 +70,11 @@ def own_rules() -> list[dict[str, Any]]:
 def rule_of(model: str, rule: Rule, monitor: Monitor) -> dict[str, Any]:
     """A rule on a metric, as Prometheus has it; its interval and its clear value are ours alone."""
     series = _selector(model=model, metric=rule.metric, segment="")
+    enough = _enough(model, rule, monitor)
     lasting = (rule.for_windows - 1) * spec_of(monitor, rule.window).every
     return {
         "alert": rule.name,
-        "expr": f"tocsin_performance{series} {rule.op} {rule.value!r}",
+        "expr": f"tocsin_performance{series} {rule.op} {rule.value!r}{enough}",
         "for": format_duration(lasting) if lasting else "0s",
         "labels": {**dict(rule.labels), "severity": rule.severity, "category": rule.category},
         "annotations": {
@@ -80,6 +82,20 @@ def rule_of(model: str, rule: Rule, monitor: Monitor) -> dict[str, Any]:
             **({"runbook_url": rule.runbook_url} if rule.runbook_url else {}),
         },
     }
+
+
+def _enough(model: str, rule: Rule, monitor: Monitor) -> str:
+    """That the number rests on as many rows as the rule wants, labelled where it needs labels.
+
+    A share times a number is whole but for rounding.
+    """
+    if rule.min_samples <= 1:
+        return ""
+    of = _selector(model=model)
+    rows = f"tocsin_window_samples{of}"
+    if needs_labels(rule.metric, monitor):
+        rows = f"round({rows} * tocsin_label_coverage_ratio{of})"
+    return f" and on (model, version) {rows} >= {rule.min_samples}"
 
 
 def _can(model: str, rule: Rule, monitor: Monitor, left_out: list[str]) -> bool:

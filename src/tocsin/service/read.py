@@ -13,6 +13,7 @@ from tocsin.records import (
     Records,
     alerts,
     changes,
+    channels,
     evaluations,
     inbox,
     models,
@@ -344,6 +345,7 @@ class Read:
                 changed_models=len(models.names_with_changes(connection)),
                 outbox=outbox.by_state(connection),
                 rebuilding=tuple(models.rebuilds(connection)),
+                disabled=tuple(channels.disabled(connection)),
             )
 
 

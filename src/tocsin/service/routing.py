@@ -12,9 +12,10 @@ from sqlalchemy.engine import Connection
 
 from tocsin.declared import parse_routing, path_words, routing_document
 from tocsin.errors import InvalidInputError, SchemaError
-from tocsin.records import Records, audit, changes, notices, outbox, routing, silences
+from tocsin.records import Records, audit, changes, channels, notices, routing, silences
 from tocsin.records.canonical import canonical
 from tocsin.records.notices import Standing
+from tocsin.records.outbox import Receiver
 from tocsin.routing import (
     Alert,
     Hold,
@@ -38,12 +39,24 @@ MOST_LABELS = 100
 
 @dataclass(frozen=True)
 class InForce:
-    """What holds now. digest: another one when anything of it, or the receivers, changed."""
+    """What holds now.
+
+    digest: another one when anything of it, or the receivers, changed. channels: by their names.
+    """
 
     routing: Routing
     tree: Route
     digest: str
     receivers: tuple[str, ...]
+    channels: Mapping[str, Receiver]
+
+    def channels_of(self, receiver: str) -> list[str]:
+        """The names of the channels of a receiver."""
+        return [name for name, channel in self.channels.items() if channel.of == receiver]
+
+    def receiver_of(self, channel: str) -> str:
+        """Whose a channel is."""
+        return self.channels[channel].of if channel in self.channels else channel
 
 
 @dataclass(frozen=True)
@@ -129,11 +142,20 @@ class Routings:
 def in_force(connection: Connection) -> InForce:
     """The routing that holds now."""
     stored = routing.stored(connection).document or {}
-    receivers = _receivers(connection)
-    text = canonical([stored, list(receivers)])
+    found = channels.by_receiver(connection)
+    receivers = tuple(found)
+    by_name = {channel.name: channel for each in found.values() for channel in each}
+    text = canonical([stored, list(receivers), sorted(by_name)])
     parsed = _parsed(canonical(stored))
     digest = hashlib.sha256(text.encode()).hexdigest()
-    return InForce(parsed, parsed.tree(receivers), digest, receivers)
+    return InForce(parsed, parsed.tree(receivers), digest, receivers, by_name)
+
+
+def disabled_hold(channel: Receiver | None) -> Hold | None:
+    """Why a channel is told nothing at all, if that is so."""
+    if channel is None or channel.disabled is None:
+        return None
+    return Hold(Reason.DISABLED, f"kept while {channel.name} was disabled: {channel.disabled}")
 
 
 def hold_of(
@@ -188,7 +210,7 @@ def _matchers_on(root: Route, path: tuple[int, ...]) -> tuple[str, ...]:
 
 
 def _receivers(connection: Connection) -> tuple[str, ...]:
-    return tuple(receiver.name for receiver in outbox.all_receivers(connection))
+    return tuple(channels.by_receiver(connection))
 
 
 def _digest(document: dict[str, Any]) -> str:

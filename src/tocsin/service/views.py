@@ -12,6 +12,7 @@ from tocsin.profiles import EVERYTHING
 from tocsin.records.alerts import Episode, Incident, TimelineEntry
 from tocsin.records.evaluations import Evaluation
 from tocsin.records.models import Rebuilding
+from tocsin.records.outbox import Receiver
 from tocsin.values import Bounded, Measure, Window, WindowSpec
 
 # Of fewer labels what they say may be their delay: those of late flights come late.
@@ -157,7 +158,11 @@ class IncidentDetail:
 
 @dataclass(frozen=True)
 class Status:
-    """How Tocsin itself is. waiting_since: wall time of the oldest row not folded, None if none."""
+    """How Tocsin itself is.
+
+    waiting_since: wall time of the oldest row not folded, None if none. disabled: the channels of
+    receivers to which nothing is sent any more.
+    """
 
     models: int
     waiting_rows: int
@@ -165,3 +170,4 @@ class Status:
     changed_models: int
     outbox: dict[str, int]
     rebuilding: tuple[Rebuilding, ...]
+    disabled: tuple[Receiver, ...] = ()

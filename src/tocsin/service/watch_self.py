@@ -109,7 +109,7 @@ class WatchSelf:
     def _put(self, connection: Connection, alert: OwnAlert, event: str, now: int) -> None:
         """Tell all receivers but the one that it is about."""
         for receiver in outbox.all_receivers(connection):
-            if receiver.name == alert.instance or receiver.disabled is not None:
+            if receiver.name == alert.instance or receiver.disabled or receiver.leaving:
                 continue
             for target in receiver.targets:
                 begun = f"{alert.episode}.fired"

@@ -69,6 +69,7 @@ def router(app: App) -> APIRouter:
             fragment=fragment,
             newest=read.newest_change(),
             overviews=read.overviews(),
+            disabled=read.status().disabled,
             url=app.settings.url,
         )
 
@@ -231,6 +232,7 @@ def router(app: App) -> APIRouter:
             now=wall_clock(),
             name=unquote(request.cookies.get(NAME_COOKIE, "")),
             features={f.name for f in model.monitor.schema.features},
+            receivers=list(app.receivers.all()),
             evidence=pictures.evidence(detail, model, read, marks_of(detail.incident.model)),
             history=app.aliases.history(detail.incident.model),
         )

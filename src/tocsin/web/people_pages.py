@@ -31,6 +31,7 @@ class _Form:
     to: str
     duration: str
     into: str
+    receiver: str
 
 
 _Act = Callable[[People, _Form, Person], None]
@@ -42,6 +43,7 @@ _ACTS: dict[str, _Act] = {
     "snooze": lambda people, form, by: people.snooze(
         form.number, by, parse_duration(form.duration), form.text
     ),
+    "escalate": lambda people, form, by: people.escalate(form.number, by, form.receiver, form.text),
     "real": lambda people, form, by: people.mark(form.number, by, Verdict.REAL, form.text),
     "false": lambda people, form, by: people.mark(form.number, by, Verdict.FALSE, form.text),
     "unmark": lambda people, form, by: people.mark(form.number, by, None, form.text),
@@ -64,10 +66,11 @@ def router(app: App) -> APIRouter:
         to: _Word = "",
         duration: _Word = "1h",
         into: _Word = "",
+        receiver: _Word = "",
     ) -> Response:
         refuse_other_sites(request, app.settings)
         name = actor.strip()
-        form = _Form(number, text.strip(), to, duration.strip(), into)
+        form = _Form(number, text.strip(), to, duration.strip(), into, receiver)
         try:
             if act not in _ACTS:
                 raise InvalidInputError(f"nothing is called {act!r}")

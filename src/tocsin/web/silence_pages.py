@@ -39,6 +39,7 @@ def router(app: App) -> APIRouter:
         known = app.silences.listed(expired=True)
         return page(
             "silences.html",
+            disabled=app.read.status().disabled,
             fragment=fragment,
             newest=newest,
             current=[found for found in known if found.state != "expired"],
