@@ -26,6 +26,13 @@ monitors:
   - alert: Nulls
     expr: {{metric: null_rate, by: {}, window: 1h, value: auto}}
 """
+TOLD = """\
+apiVersion: tocsin/v1
+monitors:
+- name: late
+  model: models:/late@champion
+  reference: {dataset: training}
+"""
 GOOD = [
     "apiVersion: tocsin/v1\n",
     HEAD,
@@ -44,6 +51,11 @@ GOOD = [
     OPS + "mute_times: [{name: n, intervals: [{days_of_month: [1, '-7:-1'], months: [may]}]}]\n",
     OPS + "inhibit_rules: []\n",
     RECEIVERS + "- {name: ops, slack: {webhook_url_env: HOOK}}\n",
+    HEAD + "  task: binary\n  source: log\n  metrics: [f1_score, {name: m, sum: distance}]\n",
+    TOLD,
+    TOLD + "  schema: {label: late}\n  task: regression\n",
+    RULES + "  - alert: A\n    expr: {metric: latency_p99, window: 1h, op: '>', value: 250ms}\n"
+    "    for: 0\n",
     RECEIVERS + "- {name: m, email: {to: [a@b.example], from: c@b.example, host: h}}\n",
 ]  # fmt: skip
 

@@ -117,9 +117,9 @@ FAULTS = {
     "a value that is no number": (expr(value=NAN), ["LowAuc", "finite"]),
     "a clear on the wrong side": (expr(clear=0.6), ["LowAuc", "0.6", "breached side of < 0.7"]),
     "drift with a threshold": (expr(metric="drift"), ["LowAuc", "drift", "leave them out"]),
-    "no patience": (rule(**{"for": 0}), ["rules.0.for", "at least 1 is needed"]),
+    "no patience": (rule(**{"for": -1}), ["rules.0.for", "0 for at once"]),
     "patience in words": (rule(**{"for": "a while"}), ["rules.0.for", "a while"]),
-    "no windows to recover": (rule(keep_firing_for=0), ["rules.0.keep_firing_for"]),
+    "no windows to recover": (rule(keep_firing_for=-2), ["rules.0.keep_firing_for"]),
     "no samples": (rule(min_samples=0), ["rules.0.min_samples"]),
     "coverage in percent": (rule(min_coverage=80), ["rules.0.min_coverage", "equal to 1"]),
     "an unknown confidence": (rule(confidence="95%"), ["rules.0.confidence", "'interval'"]),
@@ -302,7 +302,12 @@ def test_patience_is_of_windows_or_of_a_time(written: object, window: str, windo
     assert (found.for_windows, found.keep_firing_windows) == (windows, windows)
 
 
-@pytest.mark.parametrize("written", [0, -1, "0 windows", "two windows", "2 hours", 1.5, True, None])
+@pytest.mark.parametrize("written", [0, "0s", "0 windows", 1])
+def test_no_patience_is_that_of_one_window(written: object) -> None:
+    assert parse_monitor("late", rule(**{"for": written})).rules[0].for_windows == 1
+
+
+@pytest.mark.parametrize("written", [-1, "two windows", "2 hours", 1.5, True, None])
 def test_patience_that_is_none_is_refused(written: object) -> None:
     with pytest.raises(SchemaError, match=r"rules\.0\.for"):
         parse_monitor("late", rule(**{"for": written}))
@@ -319,7 +324,7 @@ def test_what_is_learned_has_windows_without_rows_in_common() -> None:
 )
 def test_a_summary_that_can_never_be_filled_in_is_refused_where_it_is_new(summary: str) -> None:
     made = rule(annotations={"summary": summary})
-    with pytest.raises(SchemaError, match="summary cannot be filled in"):
+    with pytest.raises(SchemaError, match="`summary` cannot be filled in"):
         parse_monitor("late", made, new=True)
     # One that is stored is read: its alerts are told in plain words.
     assert parse_monitor("late", made).rules[0].summary == summary

@@ -17,6 +17,7 @@ from tocsin.declared.configuration_documents import (
     parsed_strictly,
 )
 from tocsin.declared.fault import Fault, Path, Place, counted, in_order
+from tocsin.declared.label_names import misspelt
 from tocsin.declared.monitor import parse_monitor
 from tocsin.declared.receivers import parse_receiver
 from tocsin.declared.routing import parse_routing
@@ -29,7 +30,8 @@ LOG = "log"
 _TOP = ("apiVersion", *NAMED, *SINGLE)
 # Where in the message of a routing with several faults the next one begins.
 _NEXT_FIELD = re.compile(r"; (?=`(?:route|inhibit_rules|mute_times)[\w.]*`: )")
-_ABOUT_MONITORS = ("name", "reference")
+# What a monitor has in a file, and not on a server.
+_OF_FILES = ("name", "reference", "task", "source")
 
 
 @dataclass(frozen=True)
@@ -171,17 +173,12 @@ def _meaning(node: Node, formal: Sequence[Path], *, new: bool) -> Iterator[tuple
     """What is wrong with monitors and receivers that have the right form."""
     for i, each in enumerate(_listed(node, "monitors")):
         path: Path = ("monitors", i)
-        rest = {k: part for k, part in each.value.items() if k not in _ABOUT_MONITORS}
-        kept = _without(rest, [f[2:] for f in formal if f[:2] == path])
+        kept = _without(_of_monitor(each.value), [f[2:] for f in formal if f[:2] == path])
         if kept is None:
             continue
         document, numbers = kept
-        name = str(each.value.get("name"))
-
-        def parse(tried: Mapping[str, Any], name: str = name) -> object:
-            return parse_monitor(name, dict(tried), new=new)
-
-        for below, message in meaning.meant_wrongly(document, parse):
+        monitor = DeclaredMonitor(str(each.value.get("name")), document)
+        for below, message in meant_wrongly(monitor, new=new):
             yield (*path, *_numbered(below, numbers)), message
     for i, each in enumerate(_listed(node, "receivers")):
         path = ("receivers", i)
@@ -192,6 +189,18 @@ def _meaning(node: Node, formal: Sequence[Path], *, new: bool) -> Iterator[tuple
             parse_receiver(str(each.value["name"]), rest)
         except InvalidInputError as error:
             yield path, str(error)
+
+
+def meant_wrongly(monitor: DeclaredMonitor, *, new: bool = True) -> list[tuple[Path, str]]:
+    """The faults of a monitor of the right form whose schema is whole, by path.
+
+    new: as of `check`.
+    """
+
+    def parse(tried: Mapping[str, Any]) -> object:
+        return parse_monitor(monitor.name, dict(tried), new=True, elsewhere=not new)
+
+    return meaning.meant_wrongly(monitor.document, parse)
 
 
 def _without(
@@ -215,7 +224,13 @@ def _without(
             kept[str(part)] = [document[part][i] for i in numbers[str(part)]]
         else:
             del kept[str(part)]
-    return (kept, numbers) if isinstance(kept.get("schema"), dict) else None
+    return (kept, numbers) if is_whole(kept) else None
+
+
+def is_whole(document: Mapping[str, Any]) -> bool:
+    """Whether a monitor says its schema, and leaves nothing of it to the registry."""
+    schema = document.get("schema")
+    return isinstance(schema, Mapping) and bool(schema.get("features"))
 
 
 def _numbered(path: Path, numbers: Mapping[str, list[int]]) -> Path:
@@ -266,6 +281,20 @@ def _of_routing(nodes: Sequence[Node], receivers: set[str]) -> Iterator[Fault]:
                 value = getattr(node.at(path), "text", "")
                 yield _fault(node, path, meaning.with_what_was_meant(value, message))
             told.add(message)
+    for path, message in misspelt(whole, _labels_of_rules(nodes)):
+        node = next(node for node in nodes if path[0] in node.entries)
+        yield _fault(node, path, message)
+
+
+def _labels_of_rules(nodes: Sequence[Node]) -> set[str]:
+    """The labels that rules have, by all files."""
+    rules = [
+        rule.value
+        for node in nodes
+        for monitor in _listed(node, "monitors")
+        for rule in _listed(monitor, "rules")
+    ]
+    return {str(name) for rule in rules for name in rule.get("labels") or ()}
 
 
 def _single(nodes: Sequence[Node]) -> dict[str, Any]:
@@ -297,16 +326,24 @@ def _configuration(nodes: Sequence[Node]) -> Configuration:
     monitors, receivers = [], {}
     for node in nodes:
         for each in _listed(node, "monitors"):
-            rest = {k: part for k, part in each.value.items() if k not in _ABOUT_MONITORS}
             reference = each.value.get("reference")
             if isinstance(reference, str):
                 reference = {"file": reference}
             name, file = str(each.value.get("name")), each.place.file
-            monitors.append(DeclaredMonitor(name, rest, reference, file))
+            monitors.append(DeclaredMonitor(name, _of_monitor(each.value), reference, file))
         for each in _listed(node, "receivers"):
             rest = {key: part for key, part in each.value.items() if key != "name"}
             receivers[str(each.value.get("name"))] = rest
     return Configuration(tuple(monitors), receivers, _single(nodes))
+
+
+def _of_monitor(entry: Mapping[str, Any]) -> dict[str, Any]:
+    """The document of a monitor in a file, with the task where a server has it."""
+    document = {key: part for key, part in entry.items() if key not in _OF_FILES}
+    schema, task = document.get("schema", {}), entry.get("task")
+    if task is None or not isinstance(schema, dict):
+        return document
+    return {**document, "schema": {**schema, "task": task}}
 
 
 def _listed(node: Node, kind: str) -> Sequence[Node]:

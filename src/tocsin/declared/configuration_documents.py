@@ -2,15 +2,26 @@
 
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    ValidationInfo,
+    model_validator,
+)
+from pydantic_core import PydanticCustomError
 
-from tocsin.declared.documents import MonitorDocument
+from tocsin.declared.documents import MonitorParts, ToldSchemaDocument
 from tocsin.declared.receiver_documents import ReceiverDocument
 from tocsin.declared.routing_documents import (
     InhibitRuleDocument,
     MuteTimeDocument,
     RouteDocument,
 )
+from tocsin.schema import Task
 
 API_VERSION = "tocsin/v1"
 MOST_IN_A_NAME = 200
@@ -51,11 +62,60 @@ class ReferenceDocument(_Strict):
         return self
 
 
-class MonitorEntry(MonitorDocument):
-    """A monitor with its name and its reference; without one, the server keeps what it has."""
+def _from_the_log(source: object) -> object:
+    if source != "log":
+        raise ValueError(
+            "rows come over HTTP, or from files, tables and streams by `tocsin ingest`; write "
+            "`source: log`, or leave it out"
+        )
+    return source
+
+
+def _tellable(data: ToldSchemaDocument | None, info: ValidationInfo) -> ToldSchemaDocument | None:
+    """What a file leaves out of a schema the registry has to tell."""
+    reference = info.data.get("reference")
+    told = isinstance(reference, ReferenceDocument) and reference.dataset is not None
+    if told and info.data.get("model"):
+        return data
+    if data is None:
+        raise PydanticCustomError("missing", "Field required")
+    if data.features is None:
+        raise ValueError(
+            "`features` are missing: add them, or let the registry tell them by `model` and "
+            "`reference: {dataset: training}`"
+        )
+    return data
+
+
+def _one_task(data: ToldSchemaDocument | None, info: ValidationInfo) -> ToldSchemaDocument | None:
+    task = info.data.get("task")
+    if task is not None and data is not None and data.task not in (None, task):
+        raise ValueError(f"`task` is {data.task} here and {task} beside it; write it once")
+    return data
+
+
+class MonitorEntry(MonitorParts):
+    """A monitor with its name and its reference; without one, the server keeps what it has.
+
+    schema: what of it the registry is not to tell. task: the same as in `schema`.
+    """
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "allOf": [{"anyOf": [{"required": ["schema"]}, {"required": ["model", "reference"]}]}]
+        }
+    )
 
     name: _ModelName
     reference: Annotated[str, Field(min_length=1)] | ReferenceDocument | None = None
+    task: Task | None = None
+    source: Annotated[Literal["log"], BeforeValidator(_from_the_log)] = "log"
+    data: Annotated[
+        ToldSchemaDocument | None,
+        AfterValidator(_tellable),
+        AfterValidator(_one_task),
+        Field(alias="schema", default=None, validate_default=True),
+    ]
 
 
 class ReceiverEntry(ReceiverDocument):

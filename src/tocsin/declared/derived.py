@@ -3,8 +3,12 @@
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
+import numpy as np
+
 from tocsin.declared.documents import ExpressionDocument, RuleDocument
+from tocsin.declared.looked_at import SIGNALS
 from tocsin.errors import InvalidInputError, SchemaError
+from tocsin.estimation import is_estimate
 from tocsin.metrics import SERVING, Catalogue, Metric
 from tocsin.profiles.expression import Expression, parsed
 from tocsin.records.operations import BUCKET
@@ -74,7 +78,10 @@ def derived(rule: RuleDocument, metrics: Catalogue, schema: Schema) -> Derived:
         if expr.expression is not None:
             return _of_expression(rule, expr.expression, metrics)
         assert expr.metric is not None
+        _check_is_metric(rule, expr.metric)
         metric = metrics.find(expr.metric)
+    except SchemaError:
+        raise
     except InvalidInputError as error:
         raise SchemaError(f"rule {rule.alert!r}: {error}") from error
     by = _part(rule, schema)
@@ -90,6 +97,20 @@ def derived(rule: RuleDocument, metrics: Catalogue, schema: Schema) -> Derived:
     # A difference is no share, and near 0 where all is well.
     unit = "number" if against and metric.unit == "share" else metric.unit
     return Derived(replace(metric, name=name, title=title, unit=unit), (metric,), against, by)
+
+
+def _check_is_metric(rule: RuleDocument, name: str) -> None:
+    """Refuse what is told of all rows, or of each column by itself."""
+    field = "relative_to" if rule.expr.relative_to is not None else "by"
+    if is_estimate(name):
+        raise SchemaError(
+            f"rule {rule.alert!r}: estimates are of all rows and have no `{field}`; leave it out"
+        )
+    if name in SIGNALS:
+        raise SchemaError(
+            f"rule {rule.alert!r}: {name} is of the data and has no `{field}` but `by: [feature]`; "
+            "leave it out, or choose a metric"
+        )
 
 
 def _of_serving(rule: RuleDocument, metric: Metric) -> Derived:
@@ -128,6 +149,11 @@ def _of_expression(rule: RuleDocument, text: str, metrics: Catalogue) -> Derived
     of = tuple(metrics.find(name) for name in sorted(expression.names))
     if not of:
         raise SchemaError(f"rule {rule.alert!r}: `{text}` has no metric in it")
+    if not _has_values(expression):
+        raise SchemaError(
+            f"rule {rule.alert!r}: `{text}` has no value whatever its metrics are, as by a "
+            "division by 0; correct it"
+        )
     metric = Metric(
         text,
         text,
@@ -137,6 +163,13 @@ def _of_expression(rule: RuleDocument, text: str, metrics: Catalogue) -> Derived
         unit="number",
     )
     return Derived(metric, of, expression=expression)
+
+
+def _has_values(expression: Expression) -> bool:
+    """Whether an expression has a value for any of some numbers, such as metrics may be."""
+    tries = np.random.default_rng(0).random((len(expression.names), 64))
+    values = expression.over(dict(zip(sorted(expression.names), tries, strict=True)), 64)
+    return bool(np.isfinite(values).any())
 
 
 def _part(rule: RuleDocument, schema: Schema) -> str:

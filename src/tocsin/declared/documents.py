@@ -4,6 +4,7 @@ import re
 from typing import Annotated, Literal, Self
 
 from pydantic import (
+    AfterValidator,
     BaseModel,
     BeforeValidator,
     ConfigDict,
@@ -11,6 +12,7 @@ from pydantic import (
     ValidationInfo,
     model_validator,
 )
+from pydantic_core import PydanticCustomError
 
 from tocsin.declared.durations import Duration, Patience, Span, Windows
 from tocsin.declared.quality import QualityDocument
@@ -42,20 +44,42 @@ class FeatureDocument(_Strict):
     was: Annotated[tuple[_Name, ...], BeforeValidator(_names)] = ()
 
 
-class SchemaDocument(_Strict):
-    """The columns of a model and their roles."""
+class _Outputs(_Strict):
+    """What a model puts out, and how its classes are written."""
 
-    task: Task = Task.BINARY
-    features: list[FeatureDocument] = Field(min_length=1)
     score: _Name | None = None
     prediction: _Name | None = None
-    label: _Name
     positive: str = "1"
     negative: str = "0"
     threshold: float = 0.5
     thresholds: list[float] = []
     classes: list[str] = []
     scores: list[_Name] = []
+
+
+class SchemaDocument(_Outputs):
+    """The columns of a model and their roles."""
+
+    task: Task = Task.BINARY
+    features: list[FeatureDocument] = Field(min_length=1)
+    label: _Name
+
+
+def _is_named(label: str | None, info: ValidationInfo) -> str | None:
+    """Whoever says the features says the label too."""
+    if label is None and info.data.get("features"):
+        raise PydanticCustomError("missing", "Field required")
+    return label
+
+
+class ToldSchemaDocument(_Outputs):
+    """The same where the registry may tell it: as much of it as is said."""
+
+    task: Task | None = None
+    features: Annotated[list[FeatureDocument], Field(min_length=1)] | None = None
+    label: Annotated[
+        _Name | None, AfterValidator(_is_named), Field(default=None, validate_default=True)
+    ]
 
 
 class SegmentDocument(_Strict):
@@ -229,12 +253,11 @@ class DriftDocument(_Strict):
     reference: Literal["frozen", "trailing"] = "frozen"
 
 
-class MonitorDocument(_Strict):
-    """A whole monitor."""
+class MonitorParts(_Strict):
+    """All of a monitor but its schema."""
 
     model: str | None = None
     version: str = "unknown"
-    data: Annotated[SchemaDocument, Field(alias="schema")]
     granularity: Span = HOUR
     windows: list[Span] = Field(default=[HOUR, DAY, 7 * DAY], min_length=1)
     lateness: Duration = MINUTE
@@ -245,10 +268,26 @@ class MonitorDocument(_Strict):
     privacy: PrivacyDocument = PrivacyDocument()
     segments: list[_Name | SegmentDocument] = []
     protected: list[_Name] = []
-    metrics: list[MetricDocument] = []
+    metrics: list[_Name | MetricDocument] = []
     drift: DriftDocument = DriftDocument()
     rules: list[RuleDocument] | None = None
     quality: QualityDocument = QualityDocument()
     publish: bool = True
     prices: PricesDocument | None = None
     false_alarms: Annotated[float, Field(gt=0, le=1_000, allow_inf_nan=False)] = 1.0
+
+    @property
+    def own_metrics(self) -> list[MetricDocument]:
+        """Those that are declared here."""
+        return [metric for metric in self.metrics if isinstance(metric, MetricDocument)]
+
+    @property
+    def chosen_metrics(self) -> list[str]:
+        """The names of those that are shown first."""
+        return [metric for metric in self.metrics if isinstance(metric, str)]
+
+
+class MonitorDocument(MonitorParts):
+    """A whole monitor."""
+
+    data: Annotated[SchemaDocument, Field(alias="schema")]

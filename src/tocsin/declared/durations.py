@@ -31,7 +31,7 @@ def _not_zero(duration: int) -> int:
 
 
 _SCHEMA: dict[str, Any] = {
-    "anyOf": [{"type": "integer", "minimum": 1}, {"type": "string"}],
+    "anyOf": [{"type": "integer", "minimum": 0}, {"type": "string"}],
     "description": "a number of windows, such as 2 or `2 windows`, or a duration such as 6h",
 }
 
@@ -65,9 +65,10 @@ def _patience(value: object) -> Patience:
         raise ValueError("write a number of windows such as 2, or a duration such as 6h")
     words = str(value).split()
     if isinstance(value, int) or (len(words) == 2 and words[1] in ("window", "windows")):
-        if not words[0].isdecimal() or int(words[0]) < 1:
-            raise ValueError(f"{value} is no number of windows; at least 1 is needed")
-        return Patience(windows=int(words[0]))
+        if not words[0].isdecimal():
+            raise ValueError(f"{value} is no number of windows; write such as 2, or 0 for at once")
+        # At once is at the first window.
+        return Patience(windows=max(int(words[0]), 1))
     return Patience(time=_duration(value))
 
 

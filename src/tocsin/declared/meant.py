@@ -48,8 +48,8 @@ def check_meant(
         fault = fault_of(rule.summary)
         if fault is not None:
             raise SchemaError(
-                f"rule {rule.name!r}: annotations.summary cannot be filled in: {fault}; write such "
-                "as AUC {{ value|round(3) }} (n={{ n }})"
+                f"rule {rule.name!r}: `summary` cannot be filled in: {fault}; write such as "
+                "AUC {{ value|round(3) }} (n={{ n }})"
             )
 
 

@@ -16,9 +16,10 @@ from tocsin.declared.documents import (
 )
 from tocsin.declared.drift import DriftSettings, drift_settings
 from tocsin.declared.faults import faults
+from tocsin.declared.looked_at import SIGNALS
 from tocsin.declared.meant import check_meant
 from tocsin.declared.quality import declared_quality, with_quality
-from tocsin.declared.rules import SIGNALS, declared_rules, default_rules
+from tocsin.declared.rules import declared_rules, default_rules
 from tocsin.errors import InvalidInputError, SchemaError
 from tocsin.estimation import plain_name
 from tocsin.ids import ID_NAMES
@@ -111,10 +112,13 @@ _CELLS = {
 }
 
 
-def parse_monitor(name: str, document: object, *, new: bool = False) -> Monitor:
+def parse_monitor(
+    name: str, document: object, *, new: bool = False, elsewhere: bool = False
+) -> Monitor:
     """The monitor that a document describes.
 
-    new: that nobody has accepted yet: functions that it names have to be registered.
+    new: that nobody has accepted yet: what nobody can mean is refused. elsewhere: it is for another
+    server, on which functions that it names may be registered.
     Raises: SchemaError that lists every fault with its place in the document.
     """
     try:
@@ -125,8 +129,8 @@ def parse_monitor(name: str, document: object, *, new: bool = False) -> Monitor:
     windows = tuple(_window(size, parsed.granularity) for size in sorted(set(parsed.windows)))
     label_horizon = parsed.labels.max if parsed.join is None else parsed.join.within
     _check_retention(parsed, windows, label_horizon)
-    if new:
-        for metric in parsed.metrics:
+    if new and not elsewhere:
+        for metric in parsed.own_metrics:
             _check_function(metric)
     metrics = _metrics(schema, parsed)
     derived_by_rule = {
@@ -192,7 +196,7 @@ def _schema(parsed: MonitorDocument) -> Schema:
         scores=tuple(data.scores),
         segments=_segments(parsed),
         join_on=() if parsed.join is None else tuple(parsed.join.on),
-        ratios=tuple(Ratio(m.name, m.sum, m.per) for m in parsed.metrics if m.sum is not None),
+        ratios=tuple(Ratio(m.name, m.sum, m.per) for m in parsed.own_metrics if m.sum is not None),
     )
 
 
@@ -248,15 +252,16 @@ def _check_function(metric: MetricDocument) -> None:
 def _metrics(schema: Schema, parsed: MonitorDocument) -> Catalogue:
     """The standard metrics, those that are declared, and those that rules ask for by argument."""
     try:
-        own = [_metric(schema, m) for m in parsed.metrics if m.sum is None]
+        own = [_metric(schema, m) for m in parsed.own_metrics if m.sum is None]
         found = catalogue(schema, own)
+        chosen = [found.find(name).name for name in parsed.chosen_metrics]
         asked: dict[str, Metric] = {}
         for rule in parsed.rules or []:
             for name in _looked_at(rule):
                 if name not in {*SIGNALS, *SERVING, *found}:
                     metric = _asked(found, rule, name)
                     asked[metric.name] = metric
-        return catalogue(schema, [*own, *asked.values()])
+        return catalogue(schema, [*own, *asked.values()], first=chosen)
     except SchemaError:
         raise
     except InvalidInputError as error:

@@ -1,6 +1,6 @@
 """Routing as documents: parsed once into frozen values, with all faults at once."""
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from typing import Any
 
 from pydantic import ValidationError
@@ -17,7 +17,8 @@ from tocsin.declared.routing_documents import (
     weekdays,
     zone,
 )
-from tocsin.errors import SchemaError
+from tocsin.errors import SchemaError, did_you_mean
+from tocsin.records.alerts import SEVERITIES
 from tocsin.routing import (
     GROUP_INTERVAL,
     GROUP_WAIT,
@@ -66,6 +67,9 @@ def parse_routing(document: object, receivers: Collection[str] | None) -> Routin
     mute_times = tuple(_mute_time(each) for each in parsed.mute_times)
     root = None if parsed.route is None else _route(parsed.route, _USUAL)
     found = [*_of_mute_times(parsed), *(() if root is None else _of_tree(root, receivers, parsed))]
+    for i, each in enumerate(parsed.inhibit_rules or ()):
+        for side in ("source_matchers", "target_matchers"):
+            found += _of_matchers(f"inhibit_rules.{i}.{side}", _matchers(getattr(each, side)))
     if found:
         raise SchemaError("; ".join(found))
     if parsed.inhibit_rules is None:
@@ -172,6 +176,7 @@ def _of_node(
         if None not in (receivers, name) and name not in (receivers or ()):
             known = ", ".join(sorted(receivers or ())) or "none yet"
             yield f"`{place}`: there is no receiver {name!r}; there are {known}"
+    yield from _of_matchers(f"{here}.matchers", route.matchers)
     if route.repeat_interval < route.group_interval:
         yield (
             f"`{here}.repeat_interval`: {format_duration(route.repeat_interval)} is shorter than "
@@ -182,6 +187,14 @@ def _of_node(
         if name not in mute_times:
             known = ", ".join(sorted(mute_times)) or "none"
             yield f"`{here}.mute_times`: there is no mute time {name!r}; there are {known}"
+
+
+def _of_matchers(place: str, matchers: Sequence[Matcher]) -> Iterator[str]:
+    for i, matcher in enumerate(matchers):
+        if matcher.name == "severity" and not any(map(matcher.holds, SEVERITIES)):
+            meant = did_you_mean(matcher.value, SEVERITIES)
+            known = f"there are {', '.join(SEVERITIES)}"
+            yield f"`{place}.{i}`: no alert has a severity like {matcher}; {meant}{known}"
 
 
 def _of_mute_times(document: RoutingDocument) -> Iterator[str]:

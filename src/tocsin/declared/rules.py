@@ -4,16 +4,14 @@ from collections.abc import Mapping
 
 from tocsin.declared.derived import Derived
 from tocsin.declared.documents import RuleDocument
+from tocsin.declared.looked_at import SIGNALS
 from tocsin.errors import SchemaError
 from tocsin.estimation import ESTIMATED, has_expectation, is_estimate, plain_name
 from tocsin.metrics import SERVING, Catalogue
-from tocsin.quality import FEATURE_CHECKS, MODEL_CHECKS, VOLUME
+from tocsin.quality import FEATURE_CHECKS
 from tocsin.rules import DRIFT, LABEL_DRIFT, PREDICTION_DRIFT, QUALITY, Rule
 from tocsin.schema import Schema
 from tocsin.values import WindowSpec, format_duration
-
-# What rules may look at beside metrics.
-SIGNALS = (DRIFT, PREDICTION_DRIFT, LABEL_DRIFT, QUALITY, *FEATURE_CHECKS, *MODEL_CHECKS, VOLUME)
 
 
 def default_rules(windows: tuple[WindowSpec, ...]) -> tuple[Rule, ...]:

@@ -32,11 +32,20 @@ def secrets(node: Node) -> Iterator[tuple[Path, str]]:
         if key in _NAMES and text and path[:1] == ("receivers",):
             yield path, f"a secret does not belong into a file; {_remedy(key)}"
             continue
+        if key.endswith("_env") and _is_no_name(text):
+            yield path, f"this looks like the secret itself; {_remedy(key)}"
+            continue
         kind = next((what for shape, what in _SHAPES if shape.search(text)), None)
         if kind is not None:
             yield path, f"this is {kind}, which does not belong into a file; {_remedy(key)}"
         elif _has_password(text):
             yield path, f"this address has a password in it; {_remedy(key)}"
+
+
+def _is_no_name(text: str) -> bool:
+    """Whether something that could be the name of a variable is more like a key: long and mixed."""
+    digits = sum(letter.isdecimal() for letter in text)
+    return len(text) >= 16 and digits >= 4 and text.isalnum()
 
 
 def _has_password(text: str) -> bool:

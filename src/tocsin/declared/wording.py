@@ -11,6 +11,21 @@ from tocsin.declared.json_schema import known_keys, monitors_schema
 from tocsin.declared.strict_yaml import Node
 from tocsin.errors import did_you_mean
 
+# What values have to be like, where pydantic only has an expression.
+_FORMS = {
+    r"^[A-Za-z_][A-Za-z0-9_]*$": "of a name: letters, digits and _, and no digit first",
+    r"^[^/]*$": "of a name: without /",
+    r"^https?://[^\s]+$": "of an address, such as https://example.com/runbook",
+    r"^[^@\s<>,;]+@[^@\s<>,;]+$": "of a mailbox, such as oncall@example.com",
+}
+_BOUNDS = {
+    "ge": "is too small; write at least {ge}",
+    "gt": "is too small; write more than {gt}",
+    "le": "is too large; write at most {le}",
+    "lt": "is too large; write less than {lt}",
+    "min_length": "is too short; at least {min_length} is needed",
+    "max_length": "is too long; at most {max_length} are taken",
+}
 _OF_A_KIND = {
     "string": "text",
     "int": "a whole number",
@@ -35,9 +50,13 @@ def faults(
     """
     found: dict[Path, list[tuple[bool, ErrorDetails]]] = {}
     for detail in error.errors(include_url=False):
-        path, branch = _path(node, detail["loc"])
+        loc = detail["loc"]
+        if loc[:1] == ("monitors",) and loc[2:] == ("data",):
+            # Of what is not there pydantic says how the code calls it.
+            loc = (*loc[:2], "schema")
+        path, branch = _path(node, loc)
         if detail["type"] in ("missing", "extra_forbidden"):
-            path = (*path, str(detail["loc"][-1])) if path[-1:] != detail["loc"][-1:] else path
+            path = (*path, str(loc[-1])) if path[-1:] != loc[-1:] else path
         found.setdefault(path, []).append((branch, detail))
     return [
         (path, _words(path, [d for _, d in details], node, schema or monitors_schema()))
@@ -109,7 +128,9 @@ def _other_kind(detail: ErrorDetails, path: Path, node: Node) -> str:
 
 def _other_value(detail: ErrorDetails, path: Path, node: Node) -> str:
     limits: dict[str, Any] = detail.get("ctx", {})
-    given = _given(path, node)
+    # What is wrong may be the key itself.
+    is_key = path and detail["input"] == path[-1]
+    given = repr(path[-1]) if is_key else _given(path, node)
     if detail["type"] in ("literal_error", "enum"):
         words = [
             word.strip("'") for word in str(limits["expected"]).replace(" or ", ", ").split(", ")
@@ -120,11 +141,12 @@ def _other_value(detail: ErrorDetails, path: Path, node: Node) -> str:
             return "this is no name of a variable, such as SLACK_HOOK; the secret stays outside"
         if str(path[-1]).endswith("_file"):
             return "this is no path of a file, such as /run/secrets/slack; the secret stays there"
-        return f"{given} does not have the form {limits['pattern']}"
+        return f"{given} does not have the form {_FORMS.get(limits['pattern'], limits['pattern'])}"
+    bound = next((words for bound, words in _BOUNDS.items() if bound in limits), None)
+    if bound is not None:
+        return f"{given} {bound.format(**limits)}"
     message = detail["msg"].removeprefix("Value error, ").removeprefix("Input ")
-    message = message.removeprefix("List ").removeprefix("String ")
-    bounds = ("greater_than", "less_than", "too_short", "too_long")
-    return f"{given} {message}" if any(bound in detail["type"] for bound in bounds) else message
+    return message.removeprefix("List ").removeprefix("String ")
 
 
 def nearest(word: str, known: Iterable[str], *, all_of_them: bool = False) -> str:

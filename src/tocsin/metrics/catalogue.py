@@ -60,10 +60,11 @@ class Catalogue(Mapping[str, Metric]):
         return len(self._standard)
 
 
-def catalogue(schema: Schema, extra: Sequence[Metric] = ()) -> Catalogue:
+def catalogue(schema: Schema, extra: Sequence[Metric] = (), first: Sequence[str] = ()) -> Catalogue:
     """The metrics of a model with this schema.
 
-    extra: metrics of one's own; ratios of the schema are there without being asked for.
+    extra: metrics of one's own; ratios of the schema are there without being asked for. first:
+    names of those that come before all others, the headline first.
     Raises: InvalidInputError when two metrics have one name, or a ratio that of a built-in one.
     """
     own = [*(ratio_metric(ratio) for ratio in schema.ratios), *extra]
@@ -75,7 +76,13 @@ def catalogue(schema: Schema, extra: Sequence[Metric] = ()) -> Catalogue:
     asked = {metric.name for metric in extra}
     dear = {name: m for name, m in standard.items() if name in _DEAR and name not in asked}
     kept = {name: m for name, m in standard.items() if name not in _DEAR}
-    return Catalogue({**kept, **table(*own)}, headline, more, dear)
+    found = Catalogue({**kept, **table(*own)}, headline, more, dear)
+    if not first:
+        return found
+    leading = {name: found.find(name) for name in first}
+    rest = {name: metric for name, metric in found.items() if name not in leading}
+    left = {name: metric for name, metric in dear.items() if name not in leading}
+    return Catalogue({**leading, **rest}, first[0], more, left)
 
 
 _DEAR = frozenset(

@@ -12,6 +12,11 @@ from jinja2.exceptions import SecurityError
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 LONGEST = 1_000
+# What a sentence may have filled in.
+NAMES = (
+    *("value", "low", "high", "n", "threshold", "metric", "window", "since", "version", "segment"),
+    *("labels", "alert", "model", "instance", "severity", "text"),
+)
 _FILTERS = (
     *("abs", "capitalize", "d", "default", "float", "int", "length", "lower", "round", "title"),
     *("trim", "truncate", "upper"),
@@ -53,9 +58,8 @@ def fault_of(template: str) -> str | None:
     for node in tree.find_all(nodes.Node):
         if not isinstance(node, _ALLOWED):
             return f"a {type(node).__name__.lower()} is not allowed in a summary"
-        # What the library itself brings.
-        if isinstance(node, nodes.Name) and node.name in ("self", "caller", "loop"):
-            return f"`{node.name}` is not allowed in a summary"
+        if isinstance(node, nodes.Name) and node.name not in NAMES:
+            return f"there is nothing called {node.name!r}; there are {', '.join(NAMES)}"
     return None
 
 

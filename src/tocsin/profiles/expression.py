@@ -104,7 +104,7 @@ def parsed(text: str) -> Expression:
     try:
         tree = ast.parse(_QUOTED.sub(stand_in, text.strip()), mode="eval").body
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
-        raise SchemaError(f"expression `{text}` cannot be read: {error}") from error
+        raise SchemaError(f"expression `{text}` cannot be read: {_reason(error)}") from error
     names: set[str] = set()
     _check(tree, text, names, quoted)
     return Expression(text, frozenset(names), tree)
@@ -315,3 +315,8 @@ def _number(value: Value, text: str) -> Value:
     if isinstance(value, str | CategoryColumn):
         raise SchemaError(f"expression `{text}` uses text as a number")
     return float(value) if isinstance(value, bool) else value
+
+
+def _reason(error: Exception) -> str:
+    """Without the file and the line that Python puts behind it."""
+    return error.msg if isinstance(error, SyntaxError) else str(error)

@@ -1,15 +1,21 @@
 """Monitors as code: plan, apply and export a configuration; each that was applied has a number."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass, replace
+from typing import Any
 
 import pyarrow as pa
 from sqlalchemy.engine import Connection
 
 from tocsin.declared import parse_monitor, parse_receiver
-from tocsin.declared.configuration import Checked, Configuration, DeclaredMonitor, refused
+from tocsin.declared.configuration import (
+    Checked,
+    Configuration,
+    DeclaredMonitor,
+    meant_wrongly,
+    refused,
+)
 from tocsin.declared.configuration_documents import API_VERSION
 from tocsin.declared.exported import (
     meaning_of_monitor,
@@ -17,20 +23,19 @@ from tocsin.declared.exported import (
     strict_monitor,
     strict_routing,
 )
+from tocsin.declared.fault import Fault, Path
 from tocsin.engines import reference_digest
 from tocsin.errors import ConfigurationError, InvalidInputError, NotAllowedError
 from tocsin.records import Records, applied, audit, changes, routing
 from tocsin.records.applied import Applied
-from tocsin.registry import Roles, registered_model
+from tocsin.registry import registered_model
 from tocsin.service.clock import Clock
+from tocsin.service.completing import completed, roles_of
 from tocsin.service.delete import Delete
 from tocsin.service.plan import Action, Plan, Planned
 from tocsin.service.planning import ROUTING, Now, now_of, plan_of, reference_changes
 from tocsin.service.receivers import put_receiver, remove_receiver
 from tocsin.service.register import Addition, Change, Register
-
-if TYPE_CHECKING:
-    from tocsin.declared.fault import Fault
 
 _LISTED = 100
 
@@ -62,9 +67,9 @@ class Configure:
 
     def plan(self, checked: Checked) -> Plan:
         """What applying this would do. Raises: ConfigurationError with every fault."""
-        configuration = checked.good()
         with self._records.read() as connection:
             now = now_of(connection)
+        configuration, _ = self._completed(checked, now)
         with self._telling(checked) as faults:
             for monitor in configuration.monitors:
                 with faults.of("monitors", monitor.name):
@@ -86,10 +91,10 @@ class Configure:
         models with predictions may go. Raises: ConfigurationError with every fault; SchemaError
         when the server has changed meanwhile; NotAllowedError when a model would go.
         """
-        configuration = checked.good()
         rows = {reference_digest(table): table for table in tables}
         with self._records.read() as connection:
             now = now_of(connection)
+        configuration, told = self._completed(checked, now)
         if basis not in (None, now.basis):
             raise ConfigurationError("the server has changed since this plan was made; plan anew")
         plan = plan_of(configuration, now, self._register.digest_of_reference)
@@ -103,9 +108,9 @@ class Configure:
         with self._telling(checked) as faults:
             for monitor in configuration.monitors:
                 with faults.of("monitors", monitor.name):
-                    found = self._prepared(monitor, now, rows)
+                    found = self._prepared(monitor, now, rows, told.get(monitor.name))
                     prepared += [] if found is None else [found]
-        return Outcome(plan, self._written(configuration, plan, prepared, now, actor))
+        return Outcome(plan, self._written(checked.configuration, plan, prepared, now, actor))
 
     def export(self) -> dict[str, Any]:
         """What the server has, as one file that `check` takes and `plan` finds unchanged."""
@@ -194,13 +199,36 @@ class Configure:
             routing.set_document(connection, document, now=now)
             changes.announce(connection, "routing", now=now)
 
+    def _completed(self, checked: Checked, now: Now) -> tuple[Configuration, dict[str, pa.Table]]:
+        """The configuration with every schema whole, and the rows that came with these by name.
+
+        Raises: ConfigurationError with every fault.
+        """
+        monitors: list[DeclaredMonitor] = []
+        rows: dict[str, pa.Table] = {}
+        configuration = checked.good()
+        with self._telling(checked) as faults:
+            for monitor in configuration.monitors:
+                with faults.of("monitors", monitor.name):
+                    found = completed(monitor, now, self._tracking_uri)
+                    monitors.append(found.monitor)
+                    if found.rows is not None:
+                        rows[monitor.name] = found.rows
+                        # What could not be understood without a schema.
+                        faults.add("monitors", monitor.name, meant_wrongly(found.monitor))
+        return replace(configuration, monitors=tuple(monitors)), rows
+
     def _prepared(
-        self, monitor: DeclaredMonitor, now: Now, rows: Mapping[str, pa.Table] | None
+        self,
+        monitor: DeclaredMonitor,
+        now: Now,
+        rows: Mapping[str, pa.Table] | None,
+        told: pa.Table | None = None,
     ) -> Addition | Change | None:
         """All that takes long of adding or changing a monitor, None where it stays.
 
         rows: those that were sent, by their digest; None to look only as far as is possible
-        without. Raises: InvalidInputError, RegistryError.
+        without. told: those that came with the schema. Raises: InvalidInputError, RegistryError.
         """
         record = now.models.get(monitor.name)
         document = dict(monitor.document)
@@ -218,7 +246,7 @@ class Configure:
             _check_can_come(monitor)
             parse_monitor(monitor.name, document, new=True)
             return None
-        table = self._rows(monitor, rows)
+        table = self._rows(monitor, rows) if told is None else told
         if record is None:
             return self._register.prepared(monitor.name, document, table)
         return self._register.prepared_change(monitor.name, document, table)
@@ -234,15 +262,7 @@ class Configure:
                     "that has them"
                 )
             return rows[digest]
-        schema = monitor.document["schema"]
-        roles = Roles(
-            **{
-                name: schema[name]
-                for name in ("label", "score", "prediction", "positive", "negative")
-                if schema.get(name) is not None
-            },
-            scores=tuple(schema["scores"]) if schema.get("scores") else None,
-        )
+        roles = roles_of(monitor.document["schema"])
         uri = monitor.document["model"]
         return registered_model(uri, tracking_uri=self._tracking_uri, roles=roles).reference
 
@@ -261,6 +281,12 @@ class _Faults:
     def __init__(self, checked: Checked) -> None:
         self._checked = checked
         self.found: list[Fault] = []
+
+    def add(self, kind: str, name: str, faults: Iterable[tuple[Path, str]]) -> None:
+        """Collect faults of a thing by their paths in it."""
+        self.found += [
+            self._checked.fault_of(kind, name, path, message) for path, message in faults
+        ]
 
     @contextmanager
     def of(self, kind: str, name: str) -> Iterator[None]:

@@ -8,7 +8,7 @@ from fastapi.responses import RedirectResponse
 
 from tocsin.api.origin import refuse_other_sites
 from tocsin.app import App
-from tocsin.declared.rules import SIGNALS
+from tocsin.declared.looked_at import SIGNALS
 from tocsin.service.drafts import FIELDS, Draft
 from tocsin.service.views import ModelDetail
 from tocsin.web.rendering import page
