@@ -162,7 +162,8 @@ def opened(settings: Settings, clock: Clock = wall_clock) -> Iterator[App]:
             outside,
             base_url=settings.url,
             heartbeat_url=settings.heartbeat_url,
-            waiting=evaluate.waiting,
+            behind=evaluate.behind,
+            failing=trouble.failing,
         )
         forgetting = (ingest.forget, fold.forget, evaluate.forget, retain.forget)
         delete = Delete(records, lake, clock, forgetting)

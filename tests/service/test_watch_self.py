@@ -1,16 +1,20 @@
 """Tocsin about itself: what is wrong is told once, and when it is over; it beats while it lives."""
 
+import operator
 import threading
 import time
 from ipaddress import ip_network
 
+import pytest
+import sqlalchemy as sa
 from tests.service.conftest import LOOPBACK, PAYLOAD, Clock, Hook
-from tests.world import Feed
+from tests.world import Feed, monitor_document, reference
 
 from tocsin.app import App
 from tocsin.notify import Outside
 from tocsin.records import outbox
 from tocsin.records.outbox import Receiver
+from tocsin.records.tables import profiles
 from tocsin.service.deliver import Deliver
 from tocsin.service.watch_self import EVALUATION_LAG, FOLD_LAG, WatchSelf
 from tocsin.values import DAY, MINUTE, SECOND
@@ -19,7 +23,7 @@ from tocsin.values import DAY, MINUTE, SECOND
 def watching(app: App, clock: Clock, url: str | None = None, networks=LOOPBACK) -> WatchSelf:
     return WatchSelf(
         app.records, clock, Outside(networks), base_url="http://tocsin.test", heartbeat_url=url,
-        waiting=app.evaluate.waiting,
+        behind=app.evaluate.behind, failing=lambda: app.worker.trouble,
     )  # fmt: skip
 
 
@@ -91,6 +95,45 @@ def test_windows_that_wait_too_long_to_be_evaluated_are_told(app: App, feed: Fee
     feed.work()
     itself.look(alive=True)
     assert told(app)[1:] == [("log", "EvaluationLag resolved", "warning")]
+
+
+BUSY = {"alert": "Busy", "expr": {"metric": "volume", "window": "1h", "op": ">", "value": 1}}
+
+
+def test_models_that_cannot_be_evaluated_are_one_alert_and_theirs_stay(app: App) -> None:
+    feeds = []
+    for name in ("late", "early"):
+        app.register.add(name, monitor_document(windows=["1h"], rules=[BUSY]), reference(300))
+        feeds.append(Feed(app, name))
+        feeds[-1].hours(0, 3, rows=5, labelled=False)
+    feeds[0].work()
+    clock = Clock(int(time.time()) * SECOND)
+    itself = watching(app, clock)
+    with app.records.write() as connection:
+        kept = connection.execute(sa.select(*profiles.primary_key, profiles.c.vector)).all()
+        connection.execute(profiles.update().values(vector=b"rubbish"))
+    for feed in feeds:
+        feed.hours(3, 5, rows=5, labelled=False)
+    with pytest.raises(ExceptionGroup):
+        app.worker.work()
+    own = len(told(app))
+    for _ in range(6):
+        itself.look(alive=True)
+        clock.now += MINUTE
+    assert [title for _, title, _ in told(app)[own:]] == ["EvaluationFailed fired"]
+    text = app.outgoing.listed(receiver="log")[0].payload["text"]
+    assert text.startswith("nothing can be told of early, late: ")
+    assert [one.title for one in app.read.incidents(open_only=True)] == [
+        "Number of rows is above 1 over 1h"
+    ] * 2
+
+    with app.records.write() as connection:
+        for *key, vector in kept:
+            mine = sa.and_(*map(operator.eq, profiles.primary_key, key))
+            connection.execute(profiles.update().where(mine).values(vector=vector))
+    feeds[0].work()
+    itself.look(alive=True)
+    assert [title for _, title, _ in told(app)[own + 1 :]] == ["EvaluationFailed resolved"]
 
 
 def test_it_beats_each_minute_while_all_is_alive_and_only_then(app: App, hook: Hook) -> None:

@@ -43,17 +43,21 @@ class Evaluate:
 
     def waiting(self) -> list[str]:
         """The models with buckets that changed since they were evaluated, or that are silent."""
+        with self._records.read() as connection:
+            silent = self._silence.waiting(connection, self._clock())
+        return sorted({*self.behind(), *silent})
+
+    def behind(self) -> list[str]:
+        """Of these, the models with buckets that changed. Any thread may ask."""
         now = self._clock()
         with self._records.read() as connection:
             found = models.names_with_changes(connection)
-            silent = self._silence.waiting(connection, now)
         # Revisions that have to wait are looked at again when the first of them is due.
-        changed = {
+        return [
             name
             for name, state in found.items()
             if (rest := self._nothing_due.get(name)) is None or rest[0] != state or rest[1] <= now
-        }
-        return sorted(changed | silent)
+        ]
 
     def forget(self, deletion: Deletion) -> None:
         """Let go of what is remembered of a model that is deleted."""

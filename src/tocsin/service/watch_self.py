@@ -16,13 +16,17 @@ from tocsin.records import Records, inbox, letters, outbox, own_alerts
 from tocsin.records.own_alerts import OwnAlert
 from tocsin.service.clock import Clock
 from tocsin.service.message import PAYLOAD_VERSION
+from tocsin.service.trouble import Failing
 from tocsin.values import MINUTE, SECOND, format_duration, isoformat
 
 # What alerts about Tocsin call their model.
 MODEL = "tocsin"
-FOLD_LAG, EVALUATION_LAG = 10 * MINUTE, 30 * MINUTE
+FOLD_LAG, EVALUATION_LAG, FAILURE = 10 * MINUTE, 30 * MINUTE, 5 * MINUTE
 HEARTBEAT_EVERY = MINUTE
 _MOST_ERROR = 300
+_MOST_NAMES = 5
+# What has to go well before the rules of a model say anything.
+_WORK = ("rebuild", "fold", "evaluate")
 
 _log = logging.getLogger(__name__)
 
@@ -33,18 +37,20 @@ class Lags:
 
     fold: the age of the oldest row that is not in a profile. evaluation: since when some window
     waits to be evaluated, as long as this process has watched. oldest_message: the age of the
-    oldest that waits to be sent.
+    oldest that waits to be sent. failing: the models of which nothing could be told for a while,
+    with the reasons.
     """
 
     fold: int
     evaluation: int
     oldest_message: int
+    failing: Mapping[str, str]
 
 
 class WatchSelf:
     """Finds out what is wrong with Tocsin, tells it, and beats while all is alive.
 
-    alive: whether the loops that fold, evaluate and deliver have lately come round.
+    behind: the models with windows that wait to be evaluated. failing: what keeps failing.
     """
 
     def __init__(
@@ -55,19 +61,25 @@ class WatchSelf:
         *,
         base_url: str,
         heartbeat_url: str | None,
-        waiting: Callable[[], list[str]],
+        behind: Callable[[], list[str]],
+        failing: Callable[[], list[Failing]],
     ) -> None:
         self._records = records
         self._clock = clock
         self._outside = outside
         self._base_url = base_url
         self._heartbeat_url = heartbeat_url
-        self._waiting = waiting
+        self._behind = behind
+        self._failing = failing
         self._unevaluated: dict[str, int] = {}
+        self._failing_since: dict[str, int] = {}
         self._beat_at: int | None = None
 
     def look(self, *, alive: bool) -> None:
-        """Tell what is wrong now and was not, and what is not any more; then beat."""
+        """Tell what is wrong now and was not, and what is not any more; then beat.
+
+        alive: whether the loops that fold, evaluate and deliver have lately come round.
+        """
         now = self._clock()
         lags = self.lags()
         with self._records.read() as connection:
@@ -81,7 +93,14 @@ class WatchSelf:
     def lags(self) -> Lags:
         """How far behind it is now."""
         now = self._clock()
-        waiting = self._waiting()
+        errors = {
+            each.model: each.error
+            for each in self._failing()
+            if each.model is not None and each.work in _WORK
+        }
+        self._failing_since = {name: self._failing_since.get(name, now) for name in errors}
+        # Who fails waits too, which is one thing.
+        waiting = [name for name in self._behind() if name not in errors]
         self._unevaluated = {name: self._unevaluated.get(name, now) for name in waiting}
         with self._records.read() as connection:
             since = min((since for _, since in inbox.waiting(connection).values()), default=now)
@@ -90,6 +109,11 @@ class WatchSelf:
             fold=max(0, now - since),
             evaluation=max(0, now - min(self._unevaluated.values(), default=now)),
             oldest_message=max(0, now - (now if written is None else written)),
+            failing={
+                name: error
+                for name, error in errors.items()
+                if now - self._failing_since[name] >= FAILURE
+            },
         )
 
     def _tell(
@@ -148,6 +172,8 @@ def _wrong(
         age = _age(lags.fold)
         text = f"the oldest row that waits to be folded is {age} old; see /ready for what fails"
         yield ("FoldLag", ""), ("critical", text)
+    if lags.failing:
+        yield ("EvaluationFailed", ""), ("critical", _about_failing(lags.failing))
     if lags.evaluation >= EVALUATION_LAG:
         text = f"windows have waited {_age(lags.evaluation)} to be evaluated; see /ready"
         yield ("EvaluationLag", ""), ("warning", text)
@@ -158,6 +184,17 @@ def _wrong(
             "See tocsin outbox list --state dead, then retry or drop them"
         )
         yield ("DeadLetters", receiver), ("critical", text)
+
+
+def _about_failing(failing: Mapping[str, str]) -> str:
+    """One outage is one alert, however many models and rules it keeps from being looked at."""
+    names = sorted(failing)
+    more = len(names) - _MOST_NAMES
+    listed = ", ".join(names[:_MOST_NAMES]) + (f" and {more} more" if more > 0 else "")
+    return (
+        f"nothing can be told of {listed}: {short(failing[names[0]], _MOST_ERROR)}. Their alerts "
+        "stay as they are until that is mended; see /ready"
+    )
 
 
 def _age(microseconds: int) -> str:
