@@ -15,6 +15,7 @@ from pydantic import (
 from pydantic_core import PydanticCustomError
 
 from tocsin.declared.durations import Duration, Patience, Span, Windows
+from tocsin.declared.maintenance import MaintenanceDocument
 from tocsin.declared.quality import QualityDocument
 from tocsin.metrics import SERVING
 from tocsin.rules import NoData, Operator
@@ -274,6 +275,7 @@ class MonitorParts(_Strict):
     quality: QualityDocument = QualityDocument()
     publish: bool = True
     prices: PricesDocument | None = None
+    maintenance: list[MaintenanceDocument] = []
     false_alarms: Annotated[float, Field(gt=0, le=1_000, allow_inf_nan=False)] = 1.0
 
     @property

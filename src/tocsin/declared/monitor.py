@@ -17,6 +17,7 @@ from tocsin.declared.documents import (
 from tocsin.declared.drift import DriftSettings, drift_settings
 from tocsin.declared.faults import faults
 from tocsin.declared.looked_at import SIGNALS
+from tocsin.declared.maintenance import Maintenance, is_paused, maintenance_of
 from tocsin.declared.meant import check_meant
 from tocsin.declared.quality import declared_quality, with_quality
 from tocsin.declared.rules import declared_rules, default_rules
@@ -36,7 +37,7 @@ from tocsin.profiles.expression import parsed as parsed_expression
 from tocsin.quality import Declared
 from tocsin.rules import Rule
 from tocsin.schema import Feature, Kind, Ratio, Schema, Segment, Task
-from tocsin.values import DAY, HOUR, MINUTE, WindowSpec, format_duration
+from tocsin.values import DAY, HOUR, MINUTE, Window, WindowSpec, format_duration
 
 
 @dataclass(frozen=True)
@@ -72,7 +73,7 @@ class Monitor:
     drift: how columns are judged.
     quality: what is said of the data, in place of what is learned from the reference.
     false_alarms: how many a month are accepted by chance, over all rules that are `auto` together.
-    derived: what is made for rules, by its name.
+    derived: what is made for rules, by its name. maintenance: when the model is worked on.
     """
 
     name: str
@@ -95,6 +96,11 @@ class Monitor:
     false_alarms: float = 1.0
     prices: Prices | None = None
     derived: Mapping[str, Derived] = field(default_factory=dict)
+    maintenance: tuple[Maintenance, ...] = ()
+
+    def is_paused(self, window: Window) -> bool:
+        """Whether a window alerts nobody and is no example of what is usual."""
+        return is_paused(self.maintenance, window, self.granularity)
 
     @cached_property
     def named(self) -> Mapping[str, Metric]:
@@ -175,6 +181,7 @@ def parse_monitor(
         false_alarms=parsed.false_alarms,
         prices=None if parsed.prices is None else Prices(**parsed.prices.model_dump()),
         derived={each.name: each for each in derived_by_rule.values()},
+        maintenance=maintenance_of(parsed.maintenance),
     )
 
 

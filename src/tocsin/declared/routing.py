@@ -7,15 +7,11 @@ from pydantic import ValidationError
 
 from tocsin.declared.routing_documents import (
     InhibitRuleDocument,
-    MuteIntervalDocument,
     MuteTimeDocument,
     RouteDocument,
     RoutingDocument,
     SilenceDocument,
-    days,
-    months,
-    weekdays,
-    zone,
+    interval,
 )
 from tocsin.errors import SchemaError, did_you_mean
 from tocsin.records.alerts import SEVERITIES
@@ -26,7 +22,6 @@ from tocsin.routing import (
     Branch,
     Escalation,
     InhibitRule,
-    Interval,
     Matcher,
     MuteTime,
     Route,
@@ -213,17 +208,7 @@ def _inhibit_rule(document: InhibitRuleDocument) -> InhibitRule:
 
 
 def _mute_time(document: MuteTimeDocument) -> MuteTime:
-    return MuteTime(document.name, tuple(_interval(each) for each in document.intervals))
-
-
-def _interval(document: MuteIntervalDocument) -> Interval:
-    return Interval(
-        times=tuple(times.minutes for times in document.times),
-        weekdays=tuple(weekdays(text) for text in document.weekdays),
-        days=tuple(days(text) for text in document.days_of_month),
-        months=tuple(months(text) for text in document.months),
-        zone=zone(document.location),
-    )
+    return MuteTime(document.name, tuple(interval(each) for each in document.intervals))
 
 
 def routing_document(routing: Routing, receivers: tuple[str, ...]) -> dict[str, Any]:

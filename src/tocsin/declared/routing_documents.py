@@ -15,7 +15,7 @@ from pydantic import (
 
 from tocsin.declared.durations import Duration, Span
 from tocsin.errors import InvalidInputError
-from tocsin.routing import Matcher, parse_matcher
+from tocsin.routing import Interval, Matcher, parse_matcher
 from tocsin.values import DAY
 
 _WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
@@ -193,6 +193,17 @@ class MuteIntervalDocument(_Strict):
     days_of_month: list[_Days] = []
     months: list[_Months] = []
     location: _Zone = "UTC"
+
+
+def interval(document: MuteIntervalDocument) -> Interval:
+    """The instants that a document means."""
+    return Interval(
+        times=tuple(times.minutes for times in document.times),
+        weekdays=tuple(weekdays(text) for text in document.weekdays),
+        days=tuple(days(text) for text in document.days_of_month),
+        months=tuple(months(text) for text in document.months),
+        zone=zone(document.location),
+    )
 
 
 class MuteTimeDocument(_Strict):

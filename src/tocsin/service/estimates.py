@@ -64,6 +64,7 @@ class Estimating:
     ) -> None:
         self._connection = connection
         self._record = record
+        self._monitor = monitor
         self._size = spec.size
         self._output = monitor.schema.output
         self._lag, self._stride = steps(record, monitor, spec)
@@ -107,7 +108,8 @@ class Estimating:
         made = _Made.of(
             self._record.reference, stack, fresh, self._names, self._output, self._spared
         )
-        mine = self._track_of(group, measures, kept, labelled >= LEAST_COVERAGE * rows, fresh, made)
+        usable = (labelled >= LEAST_COVERAGE * rows) & self._unpaused([w.end for w in group])
+        mine = self._track_of(group, measures, kept, usable, fresh, made)
         self._track, places = joined(track, mine)
         for i, new in zip(fresh, self._judged(self._track, places[fresh], made), strict=True):
             kept[i] = new
@@ -187,6 +189,12 @@ class Estimating:
             )
         ]
 
+    def _unpaused(self, ends: Sequence[int]) -> NDArray[np.bool_]:
+        """(w,) the windows that were not in maintenance: they prove estimates, or disprove them."""
+        size = self._size
+        paused = [self._monitor.is_paused(Window(end - size, end)) for end in ends]
+        return ~np.array(paused, np.bool_)
+
     def _stored(self, found: Mapping[int, Kept]) -> Track:
         """Windows of the records."""
         ends = sorted(found)
@@ -197,7 +205,8 @@ class Estimating:
         parts = np.array(known, float).reshape(-1, 5)
         return Track(
             ends=np.array(ends, np.int64),
-            usable=np.array([r.labelled >= LEAST_COVERAGE * r.rows for r in rows]),
+            usable=np.array([r.labelled >= LEAST_COVERAGE * r.rows for r in rows])
+            & self._unpaused(ends),
             value=value,
             variance=variance,
             low=low,

@@ -174,7 +174,7 @@ class Evaluate:
     ) -> list[Evaluation]:
         """Evaluate windows with rows, and those of which it is known that nothing came."""
         usual: dict[int, dict[str, float]] = {}
-        past = Past()
+        past = Past(lambda end: monitor.is_paused(Window(end - spec.size, end)))
         estimating = Estimating(connection, record, monitor, spec)
         done: list[Evaluation] = []
         every = sorted({*windows, *empty}, key=lambda window: window.end)

@@ -12,7 +12,7 @@ from tocsin.records.evaluations import Evaluation
 from tocsin.records.models import ModelRecord
 from tocsin.service.measure import drifts
 from tocsin.service.trailing import reference_of
-from tocsin.service.windows import by_column, like_ends
+from tocsin.service.windows import by_column, example_ends
 from tocsin.values import Window, WindowSpec
 
 # Distances that differ by less are one, but for rounding.
@@ -53,12 +53,13 @@ def judged(
         for i, window in enumerate(group)
         if i in fresh or (found.labels[i] and _moved(before[window.end].shifts, found.labels[i]))
     }
-    wanted = {end for i in relabelled for end in like_ends(spec, group[i].end)} - usual.keys()
+    examples = {i: example_ends(monitor, spec, group[i].end) for i in relabelled}
+    wanted = {end for ends in examples.values() for end in ends} - usual.keys()
     usual.update(evaluations.usual_distances(connection, record.id, spec.size, wanted))
     shifts = {end: dict(e.shifts) for end, e in before.items()}
     for i in sorted(relabelled):
         end = group[i].end
-        like = by_column([usual[past] for past in like_ends(spec, end) if past in usual])
+        like = by_column([usual[past] for past in examples[i] if past in usual])
         kept = found.shifts(i, like) if i in fresh else shifts[end]
         shifts[end] = kept | found.label_shifts(i, like)
         usual[end] = {n: shift.js_distance for n, shift in shifts[end].items() if shift.is_usual}

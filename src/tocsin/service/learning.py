@@ -7,7 +7,7 @@ from tocsin.drift import ENOUGH_HISTORY
 from tocsin.records import evaluations, models
 from tocsin.records.alerts import Incident
 from tocsin.service.views import Learning
-from tocsin.service.windows import like_ends
+from tocsin.service.windows import example_ends
 
 
 def learning_at(connection: Connection, incident: Incident) -> Learning | None:
@@ -22,7 +22,9 @@ def learning_at(connection: Connection, incident: Incident) -> Learning | None:
     unknown = [name for name, shift in found.shifts.items() if shift.usual is None]
     if not unknown:
         return None
-    past = evaluations.usual_distances(connection, record.id, size, like_ends(spec, end))
+    past = evaluations.usual_distances(
+        connection, record.id, size, example_ends(monitor, spec, end)
+    )
     known = {name: sum(name in window for window in past.values()) for name in unknown}
     missing = {name: max(ENOUGH_HISTORY - n, 1) for name, n in known.items()}
     return Learning(tuple(unknown), max(missing.values()))

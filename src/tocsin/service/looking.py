@@ -62,6 +62,11 @@ def looked(
     ongoing = {name for name, history in known.items() if _is_open(history, rule)}
     for evaluation in windows:
         end = evaluation.window.end
+        if monitor.is_paused(evaluation.window):
+            # The rule did not look: alerts stay as they are.
+            for instance in {*known, *letters}:
+                letters.setdefault(instance, {})[end] = Seen.NOTHING
+            continue
         for instance, reading in _all_readings(rule, evaluation, monitor, {*known, *letters}):
             letters.setdefault(instance, {})[end] = seen(reading)
             if letters[instance][end] is Seen.BREACH:

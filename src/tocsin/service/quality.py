@@ -1,6 +1,6 @@
 """Find what is wrong with the data of evaluated windows, as evaluations store it."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -48,9 +48,13 @@ _NUMBERS = (Kind.NUMERIC, Kind.DATETIME)
 
 
 class Past:
-    """The windows of one size by their end, as far as they were looked up or are done."""
+    """The windows of one size by their end, as far as they were looked up or are done.
 
-    def __init__(self) -> None:
+    paused: whether the window that ends then was in maintenance, and is no example of anything.
+    """
+
+    def __init__(self, paused: Callable[[int], bool]) -> None:
+        self._paused = paused
         # Rows that each had, NaN of those that there were not.
         self.rows: dict[int, float] = {}
         self.stored: dict[int, StoredQuality] = {}
@@ -67,11 +71,17 @@ class Past:
         """Note that nothing more is to be found of these."""
         self._looked_up.update(ends)
 
+    def count(self, ends: Sequence[int], rows: Sequence[float]) -> None:
+        """Keep how many rows windows had, NaN of those that there were not."""
+        for end, number in zip(ends, rows, strict=True):
+            self.rows[end] = np.nan if self._paused(end) else number
+
     def add(self, ends: Sequence[int], values: Floats) -> Floats:
         """Keep (w, c) rates, NaN where a window is no example of what is usual.
 
         Returns: those that are kept, to be marked later.
         """
+        values[[self._paused(end) for end in ends]] = np.nan
         before = len(self._rates)
         kept = values if before == 0 else np.concatenate([self._rates, values])
         self._rates = kept
@@ -108,7 +118,7 @@ def found_quality(
     counts, n = counted(stack, intake_of(connection, record, group))
     sure, unsure = expected.suspects(stack, counts, n)
     ends = [window.end for window in group]
-    past.rows.update(zip(ends, _or_none(stack.total("n")).tolist(), strict=True))
+    past.count(ends, _or_none(stack.total("n")).tolist())
     volumes = volume_findings(
         stack.total("n"),
         _past_rows(connection, record, spec, ends, past),
@@ -220,7 +230,7 @@ def _past_rows(
     for end, stored in found.items():
         if end not in past.rows:
             past.stored[end] = stored
-            past.rows[end] = float(stored.rows) if stored.rows else np.nan
+            past.count([end], [float(stored.rows) if stored.rows else np.nan])
     known = np.array(sorted(past.rows))
     rows = np.array([past.rows[end] for end in known.tolist()])
     at = np.minimum(np.searchsorted(known, like), len(known) - 1)

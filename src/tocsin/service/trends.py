@@ -98,6 +98,8 @@ def _trends(
     for end, evaluation in series.items():
         if needs_labels(rule.metric, monitor) and evaluation.coverage < rule.min_coverage:
             continue
+        if monitor.is_paused(evaluation.window):
+            continue
         at = (end - first) // spec.size
         for instance, measure in numbers(rule.metric, evaluation, monitor):
             # Of a handful of rows neither the value nor its error is known well enough.

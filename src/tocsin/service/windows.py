@@ -59,6 +59,14 @@ def like_ends(spec: WindowSpec, end: int) -> list[int]:
     return [end - k * lag for k in range(LOOK_BACK, 0, -1)]
 
 
+def example_ends(monitor: Monitor, spec: WindowSpec, end: int) -> list[int]:
+    """Those of them that were not in maintenance."""
+    ends = like_ends(spec, end)
+    if not monitor.maintenance:
+        return ends
+    return [end for end in ends if not monitor.is_paused(Window(end - spec.size, end))]
+
+
 def all_like_ends(spec: WindowSpec, ends: Sequence[int]) -> NDArray[np.int64]:
     """(w, 64) the same of many windows at once."""
     lags = max(DAY, spec.size) * np.arange(LOOK_BACK, 0, -1, dtype=np.int64)
