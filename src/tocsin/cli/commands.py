@@ -107,7 +107,7 @@ def demo(
     *,
     headless: Annotated[bool, typer.Option(help="End when the replay has.")] = False,
     json: Annotated[Path | None, typer.Option(help="Write a summary there.")] = None,
-    first: Annotated[str, typer.Option(help="The first day to replay.")] = "2013-05-01",
+    first: Annotated[str, typer.Option(help="The first day to replay.")] = "2013-06-01",
     last: Annotated[str, typer.Option(help="The day to end before.")] = "2013-08-01",
 ) -> None:
     """Replay real flights of 2013 through a model, with a fault, and watch Tocsin find it."""

@@ -65,7 +65,7 @@ class Watch:
 class Period:
     """The days that are replayed, [first, last); on the fault's day distances become kilometres."""
 
-    first: str = "2013-05-01"
+    first: str = "2013-06-01"
     fault: str = "2013-07-15"
     last: str = "2013-08-01"
 
