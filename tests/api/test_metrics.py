@@ -45,6 +45,34 @@ def fed(app: App) -> None:
         pass
 
 
+def test_alerts_are_told_by_where_they_stand(app: App) -> None:
+    rules = [
+        {"alert": name, "expr": {"metric": "volume", "window": "1h", "op": op, "value": 5},
+         "labels": {"severity": severity}, **patience}
+        for name, op, severity, patience in (
+            ("Fires", "<", "critical", {}),
+            ("Waits", "<", "warning", {"for": 5}),
+            ("Recovers", ">", "info", {"keep_firing_for": 5}),
+            ("Rests", ">", "info", {}),
+        )
+    ]  # fmt: skip
+    app.register.add(NAME, monitor_document(rules=rules, windows=["1h"]), reference(500))
+    feed = Feed(app, NAME)
+    for hour, rows in enumerate((9, 9, 2, 2)):
+        feed.hours(hour, hour + 1, rows=rows, labelled=False)
+    feed.work()
+    found = {
+        (sample.labels["state"], sample.labels["severity"]): sample.value
+        for sample in app.telemetry.samples()
+        if sample.family == "tocsin_alerts" and sample.value
+    }
+    assert found == {
+        ("firing", "critical"): 1,
+        ("pending", "warning"): 1,
+        ("recovering", "info"): 1,
+    }
+
+
 def exported(url: str, folder: Path) -> Path:
     done = CliRunner().invoke(commands, ["export", "prometheus-rules", "--url", url])
     assert done.exit_code == 0, done.output

@@ -10,7 +10,7 @@ from tests.world import monitor_document, reference
 from tocsin.app import App
 from tocsin.errors import InvalidInputError, SchemaError
 from tocsin.notify.told import sentences
-from tocsin.records import deletions, models
+from tocsin.records import channels, deletions, models
 from tocsin.records.tables import episodes
 from tocsin.service.people import People, Person
 from tocsin.service.receivers import remove_receiver
@@ -468,6 +468,17 @@ def test_escalations_name_receivers_that_there_are(alarm: Alarm) -> None:
     wrong = {"unacked_for": "15m", "receiver": "nobody"}
     with pytest.raises(SchemaError, match=r"route.escalate.0.receiver.*no receiver 'nobody'"):
         routed(alarm, route={"receiver": "log", "escalate": [wrong]})
+
+
+def test_nobody_is_escalated_to_who_would_not_hear_of_it(alarm: Alarm) -> None:
+    alarm.receiver("oncall", "pagerduty", routing_key_env="KEY")
+    routed(alarm, route={"receiver": "log", "group_wait": "0s"})
+    alarm.fire("flights")
+    after(alarm, 0)
+    with alarm.app.records.write() as connection:
+        channels.disable(connection, "oncall", "it answered 410", now=alarm.clock.now)
+    with pytest.raises(InvalidInputError, match="oncall is told nothing: it answered 410; choose"):
+        People(alarm.app.records, alarm.clock).escalate(1, Person("ann"), "oncall", "look")
 
 
 def test_what_somebody_escalates_is_told_now_and_its_end_too(alarm: Alarm) -> None:

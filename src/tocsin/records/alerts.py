@@ -301,6 +301,16 @@ def _episodes(connection: Connection, wanted: sa.ColumnElement[bool]) -> list[Ep
     return [Episode(**row) for row in connection.execute(query).mappings()]
 
 
+def phases(connection: Connection, model_id: int) -> dict[tuple[str, Phase], int]:
+    """How many alerts stand in each phase, by rule and phase."""
+    query = (
+        sa.select(alert_states.c.rule, alert_states.c.phase, sa.func.count())
+        .where(alert_states.c.model_id == model_id)
+        .group_by(alert_states.c.rule, alert_states.c.phase)
+    )
+    return {(rule, Phase(phase)): int(n) for rule, phase, n in connection.execute(query)}
+
+
 def open_by_rule(connection: Connection, model_id: int) -> dict[str, int]:
     """How many episodes of each rule are open."""
     query = (

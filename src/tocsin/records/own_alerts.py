@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from tocsin.records.tables import episodes, own_alerts
+from tocsin.records.tables import own_alerts
 
 
 @dataclass(frozen=True)
@@ -35,13 +35,3 @@ def end(connection: Connection, alert: OwnAlert) -> None:
     """Remember that one is over."""
     mine = (own_alerts.c.name == alert.name) & (own_alerts.c.instance == alert.instance)
     connection.execute(own_alerts.delete().where(mine))
-
-
-def firing_by_severity(connection: Connection) -> dict[str, int]:
-    """How many alerts of models fire, by severity."""
-    query = (
-        sa.select(episodes.c.severity, sa.func.count())
-        .where(episodes.c.resolved.is_(None))
-        .group_by(episodes.c.severity)
-    )
-    return {severity: int(n) for severity, n in connection.execute(query)}

@@ -143,6 +143,12 @@ class People:
             if not to_channels:
                 known = ", ".join(force.receivers)
                 raise InvalidInputError(f"there is no receiver {to!r}; there are {known}")
+            reasons = [force.channels[name].disabled for name in to_channels]
+            if all(reasons):
+                raise InvalidInputError(
+                    f"{to} is told nothing: {reasons[0]}; choose another receiver, or let "
+                    f"`tocsin test receiver {to}` find that it takes messages"
+                )
             words = f"{by.name} escalated it: {reason.strip()}"
             for episode in alerts.episodes_of(act.connection, number):
                 for channel in to_channels if episode.resolved is None else ():

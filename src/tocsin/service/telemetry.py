@@ -1,15 +1,17 @@
 """What Prometheus scrapes: models as they were last measured, and Tocsin itself."""
 
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 from sqlalchemy.engine import Connection
 
 from tocsin.declared import Monitor, parse_monitor
-from tocsin.records import Records, models, outbox, own_alerts
+from tocsin.records import Records, alerts, models, outbox
 from tocsin.records.alerts import SEVERITIES
 from tocsin.records.evaluations import Evaluation
 from tocsin.records.models import ModelRecord
+from tocsin.rules import Phase
 from tocsin.service.deliver import Deliver
 from tocsin.service.evaluated import latest_evaluation
 from tocsin.service.overview import headline_of
@@ -30,7 +32,7 @@ FAMILIES: dict[str, tuple[str, str]] = {
     "tocsin_window_samples": ("gauge", "Predictions in the newest window."),
     "tocsin_window_end_timestamp_seconds": ("gauge", "Event time at which the newest window ends."),
     "tocsin_label_coverage_ratio": ("gauge", "Labelled share of the newest window."),
-    "tocsin_alerts": ("gauge", "Alerts that fire."),
+    "tocsin_alerts": ("gauge", "Alerts by where they stand."),
     "tocsin_ingested_rows_total": ("counter", "Rows that were accepted."),
     "tocsin_quarantined_rows_total": ("counter", "Rows that did not fit the schema."),
     "tocsin_fold_lag_seconds": ("gauge", "Age of the oldest row that is not folded."),
@@ -70,11 +72,8 @@ class Telemetry:
                 for record in models.all_models(connection)
                 for sample in self._of_model(connection, record)
             ]
-            firing = own_alerts.firing_by_severity(connection)
+            found += _alerts(connection)
             waiting = outbox.by_state(connection)
-        for severity in SEVERITIES:
-            labels = {"state": "firing", "severity": severity}
-            found.append(Sample("tocsin_alerts", firing.get(severity, 0), labels))
         pending = waiting.get("pending", 0) + waiting.get("leased", 0)
         found += [
             Sample("tocsin_fold_lag_seconds", lags.fold / SECOND),
@@ -152,3 +151,18 @@ def _drift(latest: Evaluation, named: Mapping[str, str]) -> Iterator[Sample]:
         value = shift.js_distance if shift.value is None else shift.value
         yield Sample("tocsin_drift", value, labels)
     yield Sample("tocsin_features_dropped", max(0, len(moved) - MOST_FEATURES), named)
+
+
+def _alerts(connection: Connection) -> Iterator[Sample]:
+    """How many alerts are pending, fire, or recover, of all models together."""
+    counts: Counter[tuple[str, str]] = Counter()
+    for record in models.all_models(connection):
+        rules = parse_monitor(record.name, record.monitor).rules
+        severities = {rule.name: rule.severity for rule in rules}
+        for (rule, phase), n in alerts.phases(connection, record.id).items():
+            if rule in severities:
+                counts[str(phase), severities[rule]] += n
+    for phase in (Phase.PENDING, Phase.FIRING, Phase.RECOVERING):
+        for severity in SEVERITIES:
+            labels = {"state": str(phase), "severity": severity}
+            yield Sample("tocsin_alerts", counts[str(phase), severity], labels)
