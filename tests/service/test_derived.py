@@ -147,6 +147,33 @@ def test_a_metric_is_compared_with_the_reference_and_with_the_window_before(app:
     assert "ROC AUC against the reference is below -0.1 over 1h" in titles
 
 
+def test_each_value_of_a_segment_against_the_window_before(app: App) -> None:
+    of = rule(metric="accuracy_score", by=["carrier"], relative_to="previous", value=-0.3)
+    feed = watched(app, of, segments=["carrier"])
+    feed.make(0)
+    feed.make(1, flip="B6")
+    feed.close(2)
+    first, second = measures(app, 0), measures(app, 1)
+    assert isinstance(first["accuracy_score - previous by carrier{carrier=AA}"], Undefined)
+    fell = {name: second[f"accuracy_score - previous by carrier{{carrier={name}}}"].value
+            for name in ("AA", "B6", "UA")}  # fmt: skip
+    assert fell["B6"] < -0.3
+    assert max(abs(fell["AA"]), abs(fell["UA"])) < 0.2
+    assert [episode.instance for episode in episodes(app)] == ["carrier=B6"]
+
+
+def test_what_is_usual_is_learned_of_each_value_of_a_segment(app: App) -> None:
+    of = rule(metric="accuracy_score", by=["carrier"], value="auto")
+    del of["expr"]["op"], of["confidence"]
+    feed = watched(app, of, segments=["carrier"], lateness="1m")
+    for hour in range(24 * 10):
+        feed.make(hour, 70)
+    for hour in range(24 * 10, 24 * 10 + 10):
+        feed.make(hour, 120, flip="AA")
+    feed.close(24 * 10 + 11)
+    assert {episode.instance for episode in episodes(app)} == {"carrier=AA"}
+
+
 def test_an_expression_over_several_metrics(app: App) -> None:
     text = "precision_score + 2 * `recall_score@0.3`"
     of = rule(expression=text, op=">", value=0.1)

@@ -69,10 +69,10 @@ def derived(rule: RuleDocument, metrics: Catalogue, schema: Schema) -> Derived:
     expr = rule.expr
     if expr.metric in SERVING:
         return _of_serving(rule, SERVING[expr.metric])
-    if expr.value == "auto":
+    if expr.value == "auto" and (expr.metric is None or expr.relative_to or VERSION in expr.by):
         raise SchemaError(
-            f"rule {rule.alert!r}: `value: auto` is for metrics of all rows; give a value, or "
-            "leave out `by`, `relative_to` and `expression`"
+            f"rule {rule.alert!r}: `value: auto` is for metrics, of all rows or by segment; give a "
+            "value, or leave out `by: [version]`, `relative_to` and `expression`"
         )
     try:
         if expr.expression is not None:
@@ -88,9 +88,14 @@ def derived(rule: RuleDocument, metrics: Catalogue, schema: Schema) -> Derived:
     against = None if expr.relative_to is None else Against(expr.relative_to)
     if against is Against.VERSION:
         by = by or VERSION
-    if against is not None and by and (against, by) != (Against.VERSION, VERSION):
+    if against is Against.REFERENCE and by:
         raise SchemaError(
-            f"rule {rule.alert!r}: `relative_to: {against}` is for all rows; leave out `by`"
+            f"rule {rule.alert!r}: the reference is known of all rows only; leave out `by`, or "
+            "write `relative_to: previous`"
+        )
+    if against is Against.VERSION and by != VERSION:
+        raise SchemaError(
+            f"rule {rule.alert!r}: `relative_to: version` is of each version; leave out `by`"
         )
     name = metric.name + (f" - {against}" if against else "") + (f" by {by}" if by else "")
     title = f"{metric.title} {_TITLES[against]}" if against else metric.title

@@ -41,7 +41,7 @@ def with_derived(
                 found[i][f"{derived.name}{{{name}}}" if derived.by else derived.name] = measure
             continue
         elif derived.by:
-            parts = _by_part(connection, record, monitor, derived, group, versions)
+            parts = _by_part(connection, record, monitor, spec, derived, group, versions)
             for i, name, measure in parts:
                 found[i][f"{derived.name}{{{name}}}"] = measure
             continue
@@ -126,6 +126,7 @@ def _by_part(
     connection: Connection,
     record: ModelRecord,
     monitor: Monitor,
+    spec: WindowSpec,
     derived: Derived,
     group: Sequence[Window],
     versions: Sequence[Mapping[str, int]],
@@ -137,7 +138,12 @@ def _by_part(
     for name, stack in _stacks(connection, record, monitor, derived, group, versions):
         measured[name] = _each(metric, stack)
         rows[name] = stack.total("n").tolist()
-    if derived.against is None:
+    if derived.against is Against.PREVIOUS:
+        before = [Window(w.start - spec.size, w.end - spec.size) for w in group]
+        for name, stack in _stacks(connection, record, monitor, derived, before, versions):
+            pairs = zip(measured[name], _each(metric, stack), strict=True)
+            measured[name] = [difference(now, then, of="the window before") for now, then in pairs]
+    if derived.against is not Against.VERSION:
         return [
             (i, name, values[i])
             for name, values in measured.items()

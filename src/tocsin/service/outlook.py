@@ -96,7 +96,7 @@ def _newest_trends(
     for evaluation in past:
         for instance, trend in evaluation.trends.get(rule.name, {}).items():
             if trend.value is not None or instance not in found:
-                alarm = alarm_of(rule, monitor)
+                alarm = alarm_of(rule, monitor, record.plan)
                 found[instance] = RuleTrend(rule, instance, evaluation.window, trend, alarm)
     return [found[instance] for instance in sorted(found)]
 

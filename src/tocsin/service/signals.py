@@ -5,6 +5,7 @@ from collections.abc import Collection, Iterator
 from tocsin.declared import Monitor
 from tocsin.estimation import estimate_of, is_estimate, plain_name
 from tocsin.metrics.intervals import wilson
+from tocsin.profiles import Plan
 from tocsin.quality import FEATURE_CHECKS, MODEL_CHECKS, VOLUME
 from tocsin.records.evaluations import Evaluation
 from tocsin.rules import (
@@ -153,8 +154,11 @@ def part_of(name: str) -> str:
     return "quality" if name in _RATES else "measures"
 
 
-def instances(name: str, monitor: Monitor) -> int:
+def instances(name: str, monitor: Monitor, plan: Plan) -> int:
     """How many numbers of a window go by this name."""
+    if name in monitor.derived and monitor.derived[name].by:
+        segment = next((s for s in plan.segments if s.name == monitor.derived[name].by), None)
+        return 1 if segment is None else len(segment.values)
     if name not in _RATES:
         return 1
     return sum(cell.check.name == name for cell in cells(monitor.schema))

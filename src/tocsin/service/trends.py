@@ -9,6 +9,7 @@ from sqlalchemy.engine import Connection
 
 from tocsin.declared import Monitor
 from tocsin.drift import ENOUGH_ROWS
+from tocsin.profiles import Plan
 from tocsin.quality import VOLUME
 from tocsin.records import evaluations
 from tocsin.records.evaluations import Evaluation
@@ -44,19 +45,19 @@ def with_trends(
     series = _series(connection, record, spec, rules, apart)
     trends: dict[int, dict[str, dict[str, Trend]]] = {e.window.end: {} for e in apart}
     for rule in rules:
-        level = alarm_of(rule, monitor)
+        level = alarm_of(rule, monitor, record.plan)
         for end, by_instance in _trends(rule, monitor, spec, series, level, trends.keys()).items():
             trends[end][rule.name] = by_instance
     return [replace(e, trends=trends[e.window.end]) if e.window.end in trends else e for e in found]
 
 
-def alarm_of(rule: Rule, monitor: Monitor) -> float:
+def alarm_of(rule: Rule, monitor: Monitor, plan: Plan) -> float:
     """The evidence at which all rules that are `auto` together keep to the false alarms allowed.
 
     Each series has the same share of them.
     """
     count = sum(
-        instances(other.metric, monitor) * len(sides(other, monitor))
+        instances(other.metric, monitor, plan) * len(sides(other, monitor))
         for other in monitor.rules
         if other.auto
     )
