@@ -9,7 +9,7 @@ from tests.world import Feed, monitor_document, reference
 
 from tocsin.app import App
 from tocsin.records.alerts import Episode, Incident
-from tocsin.records.evaluations import Evaluation
+from tocsin.records.evaluation import Evaluation
 from tocsin.service.message import notification
 from tocsin.values import HOUR
 

@@ -16,7 +16,7 @@ from tocsin.app import App, opened
 from tocsin.declared import Monitor, parse_monitor
 from tocsin.records import alerts, evaluations, models
 from tocsin.records.alerts import Episode
-from tocsin.records.evaluations import Evaluation
+from tocsin.records.evaluation import Evaluation
 from tocsin.records.models import ModelRecord
 from tocsin.records.tables import news
 from tocsin.rules import History, State

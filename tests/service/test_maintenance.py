@@ -9,7 +9,7 @@ from tests.world import START, Feed, monitor_document, reference
 from tocsin.declared import parse_monitor
 from tocsin.errors import SchemaError
 from tocsin.records import alerts, evaluations, models
-from tocsin.records.evaluations import Evaluation
+from tocsin.records.evaluation import Evaluation
 from tocsin.values import HOUR, Window, from_datetime
 
 T0 = from_datetime(START)

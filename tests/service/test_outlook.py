@@ -11,7 +11,7 @@ from tocsin.api.server import application
 from tocsin.app import App
 from tocsin.cli.trends import trend_lines
 from tocsin.records import evaluations, models
-from tocsin.records.evaluations import Evaluation
+from tocsin.records.evaluation import Evaluation
 from tocsin.values import DAY, Bounded, Window, from_datetime
 
 AUC_LOW = {

@@ -10,7 +10,7 @@ from tocsin.app import App, opened
 from tocsin.errors import InvalidInputError, SchemaError
 from tocsin.quality import Finding
 from tocsin.records import evaluations, models
-from tocsin.records.evaluations import Evaluation
+from tocsin.records.evaluation import Evaluation
 from tocsin.service.quality import findings_of
 from tocsin.settings import Settings
 from tocsin.values import Bounded, Undefined, from_datetime

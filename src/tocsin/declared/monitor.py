@@ -139,16 +139,7 @@ def parse_monitor(
         for metric in parsed.own_metrics:
             _check_function(metric)
     metrics = _metrics(schema, parsed)
-    derived_by_rule = {
-        rule.alert: derived(rule, metrics, schema)
-        for rule in parsed.rules or []
-        if is_derived(rule.expr)
-    }
-    rules = (
-        default_rules(windows)
-        if parsed.rules is None
-        else declared_rules(parsed.rules, windows, metrics, schema, derived_by_rule)
-    )
+    rules, made = _rules(parsed, windows, metrics, schema)
     drift = drift_settings(parsed.drift, schema, granularity=parsed.granularity)
     if new:
         check_meant(
@@ -180,9 +171,22 @@ def parse_monitor(
         quality=declared_quality(parsed.quality, schema.features),
         false_alarms=parsed.false_alarms,
         prices=None if parsed.prices is None else Prices(**parsed.prices.model_dump()),
-        derived={each.name: each for each in derived_by_rule.values()},
+        derived=made,
         maintenance=maintenance_of(parsed.maintenance),
     )
+
+
+def _rules(
+    parsed: MonitorDocument, windows: tuple[WindowSpec, ...], metrics: Catalogue, schema: Schema
+) -> tuple[tuple[Rule, ...], dict[str, Derived]]:
+    """The rules, and the numbers that are made for them by name."""
+    if parsed.rules is None:
+        return default_rules(windows), {}
+    by_rule = {
+        rule.alert: derived(rule, metrics, schema) for rule in parsed.rules if is_derived(rule.expr)
+    }
+    rules = declared_rules(parsed.rules, windows, metrics, schema, by_rule)
+    return rules, {each.name: each for each in by_rule.values()}
 
 
 def _schema(parsed: MonitorDocument) -> Schema:

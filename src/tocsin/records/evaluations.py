@@ -1,58 +1,28 @@
 """Evaluations: what was measured of a window, append-only, one row per revision."""
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import astuple, dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import msgspec
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from tocsin.drift import Shift, Verdict
 from tocsin.profiles import EVERYTHING
+from tocsin.records.evaluation import (
+    NOTHING,
+    USUAL,
+    Evaluation,
+    decoded,
+    encoded_measures,
+    encoded_shifts,
+    encoded_trends,
+)
 from tocsin.records.tables import evaluations
-from tocsin.trends import Pace, Trend
-from tocsin.values import Bounded, Measure, Undefined, Window, WindowSpec
+from tocsin.values import WindowSpec
 
 # SQLite takes at most 999 parameters on some builds.
 _MOST_PARAMETERS = 500
-# Where a stored shift says whether it was usual.
-_USUAL = 9
-# An empty map, of evaluations that were stored before there was such a column.
-_NOTHING = b"\x80"
-_PARTS = ("measures", "shifts", "estimates", "quality", "trends")
-
-
-@dataclass(frozen=True)
-class Evaluation:
-    """Everything measured of one window.
-
-    revision: 1 at first, one more each time late truth changed the window.
-    delays: labelled rows by label delay, in the bins of profiles.
-    versions: rows by model version. plan: the digest of the bins. shifts: by feature, and of the
-    output under its name. estimates, quality: empty where none were made. trends: by rule and
-    instance, of rules that are `auto`.
-    """
-
-    window: Window
-    revision: int
-    rows: int
-    labelled: int
-    versions: Mapping[str, int]
-    measures: Mapping[str, Measure]
-    shifts: Mapping[str, Shift]
-    delays: tuple[int, ...]
-    plan: str
-    known_offset: int
-    known_at: int
-    estimates: Mapping[str, Any] = field(default_factory=dict)
-    quality: Mapping[str, Any] = field(default_factory=dict)
-    trends: Mapping[str, Mapping[str, Trend]] = field(default_factory=dict)
-
-    @property
-    def coverage(self) -> float:
-        """Share of the predictions whose outcome is known."""
-        return self.labelled / self.rows if self.rows else 0.0
 
 
 @dataclass(frozen=True)
@@ -66,7 +36,7 @@ class StoredQuality:
 
     def decoded(self) -> tuple[list[int], list[Any]]:
         """The counts, and the findings."""
-        found = msgspec.msgpack.decode(self.packed or _NOTHING)
+        found = msgspec.msgpack.decode(self.packed or NOTHING)
         return found.get("counts", []), found.get("findings", [])
 
 
@@ -89,12 +59,12 @@ def append(connection: Connection, model_id: int, found: Sequence[Evaluation]) -
                 "known_offset": e.known_offset,
                 "known_at": e.known_at,
                 "versions": dict(e.versions),
-                "measures": _encode_measures(e.measures),
-                "shifts": _encode_shifts(e.shifts),
+                "measures": encoded_measures(e.measures),
+                "shifts": encoded_shifts(e.shifts),
                 "delays": msgspec.msgpack.encode(e.delays),
                 "estimates": msgspec.msgpack.encode(e.estimates),
                 "quality": msgspec.msgpack.encode(e.quality),
-                "trends": _encode_trends(e.trends),
+                "trends": encoded_trends(e.trends),
             }
             for e in found
         ],
@@ -116,7 +86,7 @@ def at(
     found: dict[int, Evaluation] = {}
     for wanted in _parts(ends):
         for row in connection.execute(_newest(model_id, size, wanted, as_of=as_of)):
-            found[row.window_end] = _decode(row)
+            found[row.window_end] = decoded(row)
     return found
 
 
@@ -131,7 +101,7 @@ def between(
     wanted = (e.window_end >= ends.start) & (e.window_end < ends.stop)
     wanted &= (e.window_end - ends.start) % ends.step == 0
     rows = connection.execute(_newest(model_id, size, wanted))
-    return {row.window_end: _decode(row, parts) for row in rows}
+    return {row.window_end: decoded(row, parts) for row in rows}
 
 
 def recorded_after(
@@ -142,7 +112,7 @@ def recorded_after(
     mine = (e.model_id == model_id) & (e.segment == EVERYTHING) & (e.id > after)
     query = sa.select(evaluations).where(mine).order_by(e.id).limit(limit)
     rows = connection.execute(query).all()
-    return [_decode(row) for row in rows], int(rows[-1].id) if rows else after
+    return [decoded(row) for row in rows], int(rows[-1].id) if rows else after
 
 
 @dataclass(frozen=True)
@@ -171,7 +141,7 @@ def estimated(
     for wanted in _parts(ends):
         query = _newest(model_id, size, wanted, *columns)
         for end, rows, labelled, measures, estimates in connection.execute(query):
-            if estimates and estimates != _NOTHING:
+            if estimates and estimates != NOTHING:
                 decode = msgspec.msgpack.decode
                 found[end] = Kept(rows, labelled, decode(measures), decode(estimates))
     return found
@@ -189,7 +159,7 @@ def usual_distances(
         query = _newest(model_id, size, wanted, evaluations.c.window_end, evaluations.c.shifts)
         for end, shifts in connection.execute(query):
             decoded = msgspec.msgpack.decode(shifts).items()
-            found[end] = {name: parts[0] for name, parts in decoded if parts[_USUAL]}
+            found[end] = {name: parts[0] for name, parts in decoded if parts[USUAL]}
     return found
 
 
@@ -340,72 +310,3 @@ def total(connection: Connection, model_id: int) -> tuple[int, int]:
     )
     every, windows = connection.execute(query).one()
     return int(every), int(windows or 0)
-
-
-def _encode_measures(measures: Mapping[str, Measure]) -> bytes:
-    return msgspec.msgpack.encode(
-        {
-            name: (m.reason, m.n)
-            if isinstance(m, Undefined)
-            else (m.value, m.error, m.low, m.high, m.n)
-            for name, m in measures.items()
-        }
-    )
-
-
-def _encode_shifts(shifts: Mapping[str, Shift]) -> bytes:
-    return msgspec.msgpack.encode(
-        {
-            name: (
-                s.js_distance, s.psi, s.p_value, s.n, s.minimum_n, s.z, s.usual, s.verdict,
-                s.reason, s.is_usual, *((s.method, s.value, s.threshold) if s.method else ()),
-            )
-            for name, s in shifts.items()
-        }
-    )  # fmt: skip
-
-
-def _encode_trends(trends: Mapping[str, Mapping[str, Trend]]) -> bytes:
-    return msgspec.msgpack.encode(
-        {
-            rule: {name: astuple(trend) for name, trend in instances.items()}
-            for rule, instances in trends.items()
-        }
-    )
-
-
-def _decode_trends(stored: bytes) -> dict[str, dict[str, Trend]]:
-    return {
-        rule: {name: Trend(Pace(pace), *rest) for name, (pace, *rest) in instances.items()}
-        for rule, instances in msgspec.msgpack.decode(stored).items()
-    }
-
-
-def _decode(row: sa.Row[Any], parts: Collection[str] = _PARTS) -> Evaluation:
-    def part(name: str) -> bytes:
-        return (getattr(row, name) if name in parts else None) or _NOTHING
-
-    measures = msgspec.msgpack.decode(part("measures"))
-    shifts: dict[str, Any] = msgspec.msgpack.decode(part("shifts"))
-    return Evaluation(
-        window=Window(row.window_end - row.window_size, row.window_end),
-        revision=row.revision,
-        rows=row.rows,
-        labelled=row.labelled,
-        versions=row.versions,
-        measures={
-            name: Undefined(*parts) if isinstance(parts[0], str) else Bounded(*parts)
-            for name, parts in measures.items()
-        },
-        shifts={
-            name: Shift(*parts[:7], Verdict(parts[7]), parts[8], *parts[_USUAL + 1 :])  # type: ignore[call-arg]
-            for name, parts in shifts.items()
-        },
-        delays=msgspec.msgpack.decode(row.delays or b"\x90", type=tuple[int, ...]),
-        plan=row.plan_digest,
-        known_offset=row.known_offset,
-        known_at=row.known_at,
-        estimates=msgspec.msgpack.decode(part("estimates")),
-        quality=msgspec.msgpack.decode(part("quality")),
-        trends=_decode_trends(part("trends")),
-    )

@@ -12,7 +12,7 @@ from sqlalchemy.engine import Connection
 from tocsin.declared import Monitor
 from tocsin.records import alerts
 from tocsin.records.alerts import Episode
-from tocsin.records.evaluations import Evaluation
+from tocsin.records.evaluation import Evaluation
 from tocsin.records.models import ModelRecord
 from tocsin.rules import History
 from tocsin.service.happenings import Happening, Kind, differences

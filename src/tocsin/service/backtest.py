@@ -10,7 +10,7 @@ from tocsin.declared import Monitor, parse_monitor
 from tocsin.errors import InvalidInputError
 from tocsin.records import Records, alerts, evaluations, models
 from tocsin.records.alerts import Incident, Verdict
-from tocsin.records.evaluations import Evaluation
+from tocsin.records.evaluation import Evaluation
 from tocsin.records.models import ModelRecord
 from tocsin.rules import Operator, Rule, Span
 from tocsin.service.looking import looked

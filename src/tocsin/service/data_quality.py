@@ -28,7 +28,7 @@ from tocsin.quality import (
     values_of,
 )
 from tocsin.records import Records, evaluations, intake, models
-from tocsin.records.evaluations import Evaluation
+from tocsin.records.evaluation import Evaluation
 from tocsin.records.models import ModelRecord
 from tocsin.service.clock import Clock
 from tocsin.service.evaluated import evaluations_over

@@ -10,7 +10,7 @@ from tocsin.declared import Monitor
 from tocsin.drift import HISTORY, Verdict
 from tocsin.profiles import Profile
 from tocsin.records import evaluations, importances
-from tocsin.records.evaluations import Evaluation
+from tocsin.records.evaluation import Evaluation
 from tocsin.records.models import ModelRecord
 from tocsin.service.quality import findings_of
 from tocsin.service.stacks import window_profiles

@@ -8,7 +8,7 @@ import numpy as np
 from tocsin.declared import Monitor
 from tocsin.estimation import Backtest, Estimate, Past, backtest, estimate_of
 from tocsin.metrics import Metric
-from tocsin.records.evaluations import Evaluation
+from tocsin.records.evaluation import Evaluation
 from tocsin.records.models import ModelRecord
 from tocsin.service.estimates import LEAST_COVERAGE, estimated_metrics
 from tocsin.service.maturity import final_after

@@ -26,7 +26,8 @@ from tocsin.metrics import Measured
 from tocsin.metrics.intervals import Z95
 from tocsin.profiles import Profile
 from tocsin.records import evaluations
-from tocsin.records.evaluations import Evaluation, Kept
+from tocsin.records.evaluation import Evaluation
+from tocsin.records.evaluations import Kept
 from tocsin.records.models import ModelRecord
 from tocsin.schema import Kind
 from tocsin.service.maturity import final_after

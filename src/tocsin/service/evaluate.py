@@ -1,6 +1,7 @@
 """Evaluate windows that closed or changed, and let the rules see them, in one transaction."""
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from sqlalchemy.engine import Connection
@@ -8,7 +9,7 @@ from sqlalchemy.engine import Connection
 from tocsin.declared import Monitor, parse_monitor
 from tocsin.records import Records, changes, evaluations, models, profiles
 from tocsin.records.deletions import Deletion
-from tocsin.records.evaluations import Evaluation
+from tocsin.records.evaluation import Evaluation
 from tocsin.records.models import ModelRecord
 from tocsin.service.alert import Alerting
 from tocsin.service.clock import Clock
@@ -26,6 +27,35 @@ from tocsin.values import Window, WindowSpec
 
 # Windows of one stack: what is in memory at once.
 _SPAN_BUCKETS = 2_000
+
+
+@dataclass(frozen=True)
+class _Round:
+    """What was measured of a model, and is to be stored.
+
+    due: the windows of each size; watermark: the event time up to which windows are closed.
+    """
+
+    record: ModelRecord
+    monitor: Monitor
+    found: Mapping[WindowSpec, list[Evaluation]]
+    due: tuple[Due, ...]
+    watermark: int
+
+    @property
+    def count(self) -> int:
+        """How many windows they are."""
+        return sum(len(part) for part in self.found.values())
+
+    @property
+    def later(self) -> set[int]:
+        """Changed buckets of windows whose revision has to wait."""
+        return {bucket for windows in self.due for bucket in windows.later}
+
+    @property
+    def again(self) -> int:
+        """When the first of those is due, as wall time."""
+        return min(windows.again for windows in self.due if windows.again is not None)
 
 
 class Evaluate:
@@ -68,55 +98,64 @@ class Evaluate:
         now = self._clock()
         # Measuring may take seconds: others can write meanwhile. Nothing else folds or evaluates.
         with self._records.read() as connection:
-            record = models.model_named(connection, model)
-            monitor = parse_monitor(record.name, record.monitor)
-            changed = models.pending_buckets(connection, record.id)
-            if record.newest_event is None:
-                return 0
-            silent = self._silence.until(connection, record, monitor, now)
-            if silent is None and not changed:
-                return 0
-            # Never back: what closed because nothing came is closed.
-            known = (record.newest_event - monitor.lateness, record.evaluated_until, silent)
-            watermark = max(time for time in known if time is not None)
-            due = {
-                spec: self._due(connection, record, spec, changed, watermark, now)
-                for spec in monitor.windows
-            }
-            empty = self._empty(connection, record, monitor, watermark, silent)
-            found = {
-                spec: with_trends(
-                    connection,
-                    record,
-                    monitor,
-                    spec,
-                    self._evaluate(
-                        connection, record, monitor, spec, windows.due, empty[spec], now
-                    ),
-                )
-                for spec, windows in due.items()
-            }
-        count = sum(len(part) for part in found.values())
-        later = {bucket for windows in due.values() for bucket in windows.later}
+            round_ = self._measured(connection, model, now)
+        if round_ is None:
+            return 0
         with self._records.write() as connection:
-            models.check_there(connection, record)
-            for part in found.values():
-                evaluations.append(connection, record.id, part)
-            self._alerting.step(connection, record, monitor, found, now=now)
-            # Windows that are still open look at all their buckets when they close.
-            models.clear_changed(connection, record.id, keep=later)
-            until = max(watermark, record.evaluated_until or watermark)
-            models.move_evaluated(connection, record.id, until)
-            if until != record.evaluated_until:
-                learned = learned_maturity(connection, record, monitor, watermark=until)
-                models.set_maturity(connection, record.id, learned)
-            if count:
-                changes.announce(connection, f"model/{model}", now=now)
-        if later:
-            rest = min(windows.again for windows in due.values() if windows.again is not None)
+            self._store(connection, round_, now)
+        record = round_.record
+        if round_.later:
             # Not by the offset alone: a rebuild marks buckets without any new row.
-            self._nothing_due[model] = ((record.id, record.folded_offset, len(later)), rest)
-        return count
+            state = (record.id, record.folded_offset, len(round_.later))
+            self._nothing_due[model] = (state, round_.again)
+        return round_.count
+
+    def _measured(self, connection: Connection, model: str, now: int) -> "_Round | None":
+        """The windows that are due, evaluated; None where there is nothing to look at."""
+        record = models.model_named(connection, model)
+        monitor = parse_monitor(record.name, record.monitor)
+        changed = models.pending_buckets(connection, record.id)
+        if record.newest_event is None:
+            return None
+        silent = self._silence.until(connection, record, monitor, now)
+        if silent is None and not changed:
+            return None
+        # Never back: what closed because nothing came is closed.
+        known = (record.newest_event - monitor.lateness, record.evaluated_until, silent)
+        watermark = max(time for time in known if time is not None)
+        due = {
+            spec: self._due(connection, record, spec, changed, watermark, now)
+            for spec in monitor.windows
+        }
+        empty = self._empty(connection, record, monitor, watermark, silent)
+        found = {
+            spec: with_trends(
+                connection,
+                record,
+                monitor,
+                spec,
+                self._evaluate(connection, record, monitor, spec, windows.due, empty[spec], now),
+            )
+            for spec, windows in due.items()
+        }
+        return _Round(record, monitor, found, tuple(due.values()), watermark)
+
+    def _store(self, connection: Connection, round_: "_Round", now: int) -> None:
+        """Store what was measured, with what follows for alerts, in one transaction."""
+        record, monitor = round_.record, round_.monitor
+        models.check_there(connection, record)
+        for part in round_.found.values():
+            evaluations.append(connection, record.id, part)
+        self._alerting.step(connection, record, monitor, round_.found, now=now)
+        # Windows that are still open look at all their buckets when they close.
+        models.clear_changed(connection, record.id, keep=round_.later)
+        until = max(round_.watermark, record.evaluated_until or round_.watermark)
+        models.move_evaluated(connection, record.id, until)
+        if until != record.evaluated_until:
+            learned = learned_maturity(connection, record, monitor, watermark=until)
+            models.set_maturity(connection, record.id, learned)
+        if round_.count:
+            changes.announce(connection, f"model/{record.name}", now=now)
 
     def _empty(
         self,

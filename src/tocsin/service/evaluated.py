@@ -3,7 +3,7 @@
 from sqlalchemy.engine import Connection
 
 from tocsin.records import evaluations
-from tocsin.records.evaluations import Evaluation
+from tocsin.records.evaluation import Evaluation
 from tocsin.records.models import ModelRecord
 from tocsin.values import WindowSpec
 

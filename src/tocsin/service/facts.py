@@ -7,7 +7,7 @@ from sqlalchemy.engine import Connection
 from tocsin.declared import Monitor, parse_monitor
 from tocsin.records import evaluations, models
 from tocsin.records.alerts import Episode, Incident
-from tocsin.records.evaluations import Evaluation
+from tocsin.records.evaluation import Evaluation
 from tocsin.rules import Rule
 from tocsin.service.quality import column_of
 from tocsin.service.signals import VERDICTS, named, numbers, sides

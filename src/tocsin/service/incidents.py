@@ -10,7 +10,7 @@ from tocsin.declared.derived import VERSION
 from tocsin.ids import uuid7
 from tocsin.records import alerts, changes, evaluations, models
 from tocsin.records.alerts import Episode
-from tocsin.records.evaluations import Evaluation
+from tocsin.records.evaluation import Evaluation
 from tocsin.records.models import ModelRecord
 from tocsin.rules import Rule, Span
 from tocsin.service.diagnose import Diagnosis

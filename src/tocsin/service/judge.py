@@ -8,7 +8,7 @@ from tocsin.declared import Monitor
 from tocsin.drift import Divergence, Shift
 from tocsin.profiles import Profile
 from tocsin.records import evaluations
-from tocsin.records.evaluations import Evaluation
+from tocsin.records.evaluation import Evaluation
 from tocsin.records.models import ModelRecord
 from tocsin.service.measure import drifts
 from tocsin.service.trailing import reference_of

@@ -8,7 +8,7 @@ from sqlalchemy.engine import Connection
 
 from tocsin.declared import Monitor
 from tocsin.records import evaluations
-from tocsin.records.evaluations import Evaluation
+from tocsin.records.evaluation import Evaluation
 from tocsin.records.models import ModelRecord
 from tocsin.rules import Operator, Rule
 from tocsin.service.signals import needs_labels, numbers, part_of

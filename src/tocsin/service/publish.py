@@ -14,7 +14,7 @@ from tocsin.model_uri import parse_address
 from tocsin.profiles import EVERYTHING
 from tocsin.records import Records, alerts, evaluations, models, published
 from tocsin.records.alerts import Incident
-from tocsin.records.evaluations import Evaluation
+from tocsin.records.evaluation import Evaluation
 from tocsin.records.models import ModelRecord
 from tocsin.registry.results import ResultPoint, Results, plain_name
 from tocsin.service.grouped import cause_document

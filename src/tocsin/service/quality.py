@@ -28,7 +28,8 @@ from tocsin.quality import (
     volume_findings,
 )
 from tocsin.records import evaluations, intake
-from tocsin.records.evaluations import Evaluation, StoredQuality
+from tocsin.records.evaluation import Evaluation
+from tocsin.records.evaluations import StoredQuality
 from tocsin.records.models import ModelRecord
 from tocsin.schema import Kind, Schema
 from tocsin.service.intake import QUARANTINED, REPEATED, UNKNOWN_FIELDS

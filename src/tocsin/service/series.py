@@ -8,7 +8,7 @@ from sqlalchemy.engine import Connection
 from tocsin.declared import Monitor
 from tocsin.metrics import VOLUME_METRIC, Metric
 from tocsin.profiles import EVERYTHING
-from tocsin.records.evaluations import Evaluation
+from tocsin.records.evaluation import Evaluation
 from tocsin.records.models import ModelRecord
 from tocsin.service.maturity import final_after
 from tocsin.service.stacks import window_profiles

@@ -7,7 +7,7 @@ from tocsin.estimation import estimate_of, is_estimate, plain_name
 from tocsin.metrics.intervals import wilson
 from tocsin.profiles import Plan
 from tocsin.quality import FEATURE_CHECKS, MODEL_CHECKS, VOLUME
-from tocsin.records.evaluations import Evaluation
+from tocsin.records.evaluation import Evaluation
 from tocsin.rules import (
     DRIFT,
     LABEL_DRIFT,

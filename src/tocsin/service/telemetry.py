@@ -9,7 +9,7 @@ from sqlalchemy.engine import Connection
 from tocsin.declared import Monitor, parse_monitor
 from tocsin.records import Records, alerts, models, outbox
 from tocsin.records.alerts import SEVERITIES
-from tocsin.records.evaluations import Evaluation
+from tocsin.records.evaluation import Evaluation
 from tocsin.records.models import ModelRecord
 from tocsin.rules import Phase
 from tocsin.service.deliver import Deliver

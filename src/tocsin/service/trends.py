@@ -12,7 +12,7 @@ from tocsin.drift import ENOUGH_ROWS
 from tocsin.profiles import Plan
 from tocsin.quality import VOLUME
 from tocsin.records import evaluations
-from tocsin.records.evaluations import Evaluation
+from tocsin.records.evaluation import Evaluation
 from tocsin.records.models import ModelRecord
 from tocsin.rules import Rule
 from tocsin.service.signals import instances, needs_labels, numbers, part_of, sides

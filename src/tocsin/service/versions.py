@@ -11,7 +11,7 @@ from tocsin.drift import Shift
 from tocsin.metrics import Metric
 from tocsin.profiles import Profile
 from tocsin.records import evaluations, profiles
-from tocsin.records.evaluations import Evaluation
+from tocsin.records.evaluation import Evaluation
 from tocsin.records.models import ModelRecord
 from tocsin.service.measure import drifts
 from tocsin.service.stacks import window_profiles

@@ -10,7 +10,7 @@ from tocsin.estimation import Maturity
 from tocsin.metrics import Metric
 from tocsin.profiles import EVERYTHING
 from tocsin.records.alerts import Episode, Incident, TimelineEntry
-from tocsin.records.evaluations import Evaluation
+from tocsin.records.evaluation import Evaluation
 from tocsin.records.models import Rebuilding
 from tocsin.records.outbox import Receiver
 from tocsin.values import Bounded, Measure, Window, WindowSpec
