@@ -5,8 +5,10 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from starlette.testclient import TestClient
 from tests.world import START, Feed, monitor_document, reference
 
+from tocsin.api.server import application
 from tocsin.app import App, opened
 from tocsin.declared import parse_monitor
 from tocsin.errors import SchemaError
@@ -199,6 +201,15 @@ def test_a_limit_may_be_written_as_a_time() -> None:
     ]
 
     assert limits == [0.25, 1.5, 0.25]
+
+
+def test_pages_say_limits_in_the_unit_of_people(world: World) -> None:
+    failing = {**rule("error_rate", value=0.05), "alert": "Failing"}
+    world.begin(rule("latency_p99"), failing)
+    with TestClient(application(world.app), base_url="http://localhost:8765") as client:
+        page = client.get("/models/late").text.replace("\u00a0", " ")
+    assert "Latency, p99 above 250 ms" in page
+    assert "Error rate above 5.0 %" in page
 
 
 def test_rules_on_serving_are_of_operations() -> None:

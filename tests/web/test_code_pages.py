@@ -96,7 +96,7 @@ def test_a_saved_rule_ends_none_of_those_that_were_there(app: App, client: TestC
         ({"severity": "dire"}, "severity", "warning"),
         ({"window": "5h"}, "window", "1h, 24h, 7d"),
         ({"alert": ""}, "alert", "required"),
-        ({"min_samples": "0"}, "min_samples", "greater"),
+        ({"min_samples": "0"}, "min_samples", "too small"),
         ({"op": "", "value": ""}, "metric", "needs"),
     ],
 )

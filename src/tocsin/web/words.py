@@ -27,7 +27,7 @@ from tocsin.values import (
 )
 
 # Numbers that people know as percentages.
-SHARES = frozenset({"label_rate", "prediction_rate", "coverage"})
+SHARES = frozenset({"label_rate", "prediction_rate", "coverage", "error_rate"})
 _MOST_SPARKS = 120
 _MOST_PLACES = 4
 # An interval of which one end is so many times the other says nothing.
@@ -94,6 +94,8 @@ def is_share(metric: Metric) -> bool:
 
 def level(metric: Metric, value: float) -> str:
     """A metric's value in its unit."""
+    if metric.unit == "seconds":
+        return seconds(Bounded(value))
     return percent(value) if is_share(metric) else number(value)
 
 
