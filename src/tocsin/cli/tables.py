@@ -117,7 +117,8 @@ def groups_table(view: dict[str, Any]) -> RenderableType:
 
 def incidents_table(incidents: list[dict[str, Any]]) -> RenderableType:
     """Two lines an incident: what, and why."""
-    return Group(*(line for incident in incidents for line in _incident_lines(incident)))
+    lines = [line for incident in incidents for line in _incident_lines(incident)]
+    return Group(*lines, "One in full: `tocsin incidents NUMBER`.")
 
 
 def _incident_lines(incident: dict[str, Any]) -> tuple[str, str]:
