@@ -87,9 +87,11 @@ def test_a_message_without_anything_to_draw_has_no_chart(app: App) -> None:
 
 
 def test_a_rule_whose_summary_cannot_be_made_is_told_in_plain_words(app: App) -> None:
-    told = payloads(app, {**RULE, "annotations": {"summary": "{{ nothing }}"}}, flip_labels=True)[0]
+    told = payloads(
+        app, {**RULE, "annotations": {"summary": "{{ labels.squad }}"}}, flip_labels=True
+    )[0]
     assert told["summary"] == ""
-    assert "'nothing' is undefined" in told["note"]
+    assert "no attribute 'squad'" in told["note"]
     assert heading(told) == f"late: {told['title']}"
 
 

@@ -69,8 +69,8 @@ def filled_in(template: str, values: Mapping[str, Any]) -> tuple[str, str | None
     >>> filled_in("AUC {{ value|round(3) }} of {{ labels.team }}",
     ...           {"value": 0.71234, "labels": {"team": "risk"}})
     ('AUC 0.712 of risk', None)
-    >>> filled_in("{{ nothing }}", {})
-    ('', "'nothing' is undefined")
+    >>> filled_in("{{ value }}", {})
+    ('', "'value' is undefined")
     """
     fault = fault_of(template)
     if fault is not None:
