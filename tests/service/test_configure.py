@@ -17,6 +17,7 @@ from tocsin.declared.configuration import Source, check
 from tocsin.declared.yaml_text import as_yaml
 from tocsin.engines import reference_digest
 from tocsin.errors import ConfigurationError, NotAllowedError
+from tocsin.lake import Lake, folder_at
 from tocsin.records import audit, models
 from tocsin.records.tables import episodes
 from tocsin.service.configuration_files import Loaded, load
@@ -189,7 +190,8 @@ def test_who_changes_something_meanwhile_wins(app: App, folder: Path) -> None:
         return 1
 
     loaded = written(folder, MINE + OPS)
-    configure = Configure(app.records, app.register, app.delete, clock, None)
+    lake = Lake(folder_at(str(app.settings.data / "lake"), {}))
+    configure = Configure(app.records, app.register, app.delete, lake, clock, None)
     with pytest.raises(ConfigurationError, match="meanwhile"):
         configure.apply(loaded.checked, list(loaded.tables.values()), actor="anna")
     assert app.configure.history() == []

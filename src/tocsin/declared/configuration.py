@@ -46,7 +46,7 @@ class Source:
 class DeclaredMonitor:
     """A monitor as its file has it.
 
-    reference: `file`, `dataset` or `sha256`, None to keep it. file: in which the monitor is.
+    reference: `file`, `dataset`, `window` or `sha256`, None to keep it. file: that has the monitor.
     """
 
     name: str
