@@ -24,6 +24,7 @@ from tocsin.declared.exported import (
     strict_routing,
 )
 from tocsin.declared.fault import Fault, Path
+from tocsin.declared.label_names import unknown
 from tocsin.engines import reference_digest
 from tocsin.errors import ConfigurationError, InvalidInputError, NotAllowedError
 from tocsin.lake import Lake
@@ -39,6 +40,7 @@ from tocsin.service.plan import Action, Plan, Planned
 from tocsin.service.planning import (
     ROUTING,
     Now,
+    labels_of_rules,
     now_of,
     plan_of,
     reference_changes,
@@ -229,6 +231,7 @@ class Configure:
                         rows[monitor.name] = found.rows
                         # What could not be understood without a schema.
                         faults.add("monitors", monitor.name, meant_wrongly(found.monitor))
+            faults.add_single(unknown(configuration.single, labels_of_rules(configuration, now)))
         return replace(configuration, monitors=tuple(monitors)), rows
 
     def _prepared(
@@ -307,6 +310,10 @@ class _Faults:
         self.found += [
             self._checked.fault_of(kind, name, path, message) for path, message in faults
         ]
+
+    def add_single(self, faults: Iterable[tuple[Path, str]]) -> None:
+        """Collect faults of what files have once."""
+        self.found += [self._checked.fault_at(path, message) for path, message in faults]
 
     @contextmanager
     def of(self, kind: str, name: str) -> Iterator[None]:

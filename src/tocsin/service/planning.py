@@ -228,6 +228,15 @@ def reference_changes(monitor: DeclaredMonitor, now: Now, digest_of: DigestOf) -
     return Difference("reference", {"sha256": before}, _spoken(said))
 
 
+def labels_of_rules(configuration: Configuration, now: Now) -> set[str]:
+    """The labels that rules will have: those of files, and of models that these leave alone."""
+    declared = {monitor.name: monitor.document for monitor in configuration.monitors}
+    stay = now.models.keys() - now.declared("monitors").keys() - declared.keys()
+    documents = [*declared.values(), *(now.models[name].monitor for name in stay)]
+    rules = [rule for document in documents for rule in document.get("rules") or ()]
+    return {str(label) for rule in rules for label in rule.get("labels") or ()}
+
+
 def _asked(document: Mapping[str, Any]) -> tuple[Any, ...]:
     """What decides which rows a reference is that names none."""
     said = document.get("reference") or {}
