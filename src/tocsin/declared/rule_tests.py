@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal, Self, TypeVar
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from tocsin.declared import wording
-from tocsin.declared.configuration import Source, faults_in, refused
+from tocsin.declared.configuration import Source, faults_in, labelled, refused
 from tocsin.declared.fault import Fault
 from tocsin.declared.strict_yaml import Node, read
 from tocsin.rules import Phase
@@ -109,8 +109,10 @@ class ParsedTests:
 def parse_rule_tests(source: Source) -> ParsedTests:
     """The tests of a file. Raises: ConfigurationError for faults that no test has for itself."""
     node, found = read(source.text, source.file)
-    if node is None or found:
+    if node is None:
         raise refused(found)
+    if found:
+        raise refused(labelled(node, found))
     faults = _faults(node, node.value)
     of_tests = {f.path[1] for f in faults if len(f.path) > 1 and f.path[0] == _TESTS}
     if any(len(f.path) < 2 or f.path[0] != _TESTS for f in faults):
