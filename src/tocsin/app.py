@@ -168,7 +168,7 @@ def opened(settings: Settings, clock: Clock = wall_clock) -> Iterator[App]:
         forgetting = (ingest.forget, fold.forget, evaluate.forget, retain.forget)
         delete = Delete(records, lake, clock, forgetting)
         register = Register(records, lake, clock, hash_key)
-        configure = Configure(records, register, delete, clock, settings.tracking_uri)
+        configure = Configure(records, register, delete, lake, clock, settings.tracking_uri)
         worker = Worker(rebuild, fold, evaluate, retain, delete, notify, deliver, trouble)
         yield App(
             settings=settings,

@@ -38,13 +38,15 @@ def without_credentials(text: str) -> str:
     return _CREDENTIALS.sub("://", text)
 
 
-def did_you_mean(name: str, known: Iterable[str]) -> str:
+def did_you_mean(name: str, known: Iterable[str], *, nearness: float = 0.6) -> str:
     """A question about the known name that is nearest to an unknown one; nothing if none is near.
+
+    nearness: the share of letters in common from which on a name is near, as of `difflib`.
 
     >>> did_you_mean("roc_acu", ["accuracy_score", "roc_auc"]), did_you_mean("xyz", ["roc_auc"])
     ('did you mean `roc_auc`? ', '')
     """
-    near = get_close_matches(name, list(known), n=1)
+    near = get_close_matches(name, list(known), n=1, cutoff=nearness)
     return f"did you mean `{near[0]}`? " if near else ""
 
 

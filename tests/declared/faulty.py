@@ -136,6 +136,10 @@ FAULTY = [
              ("quality", "'distence'"), schema=False),
     _monitor("a reference of two places", "  reference: {file: a.parquet, dataset: training}\n",
              ("reference", "either"), schema=False),
+    _monitor("a reference of rows and of a window", "  reference: {sha256: %s, window: 7d}\n"
+             % ("a" * 64), ("reference", "either", "`window`"), schema=False),
+    _monitor("a reference of no time", "  reference: {window: 4 weeks}\n",
+             ("4 weeks", "24h")),
     # Rules
     _rule("an unknown metric", 'metric: roc_acu, window: 24h, op: "<", value: 0.7',
           ("rules.A.expr.metric", "did you mean `roc_auc`?"), schema=False),

@@ -40,6 +40,7 @@ GOOD = [
     HEAD + "  windows: [1h, 24h]\n  join: {on: [carrier], within: 7d}\n",
     HEAD + "  reference: ref.parquet\n",
     HEAD + "  reference: {dataset: training}\n",
+    HEAD + "  reference: {window: 28d}\n",
     HEAD + "  segments: [carrier, {name: far, where: 'distance > 500'}]\n",
     HEAD + "  drift: {method: psi, threshold: 0.2, features: {carrier: {threshold: 0.3}}}\n",
     HEAD + "  quality: {features: {distance: {null_rate: 0.1, range: [0, 3000]}, carrier: off}}\n"

@@ -22,8 +22,9 @@ BASE = {
 }
 
 
-def rule(**expr: Any) -> list[dict[str, Any]]:
-    return [{"alert": "X", "expr": {"metric": "roc_auc", "window": "24h", **expr}}]
+def rule(*, patience: Any = 1, keep: Any = 1, **expr: Any) -> list[dict[str, Any]]:
+    expr = {"metric": "roc_auc", "window": "24h", **expr}
+    return [{"alert": "X", "expr": expr, "for": patience, "keep_firing_for": keep}]
 
 
 def refused(**more: Any) -> str:
@@ -91,6 +92,20 @@ def test_whatever_is_wrong_no_name_of_the_library_is_in_it(more: dict[str, Any])
             "rule 'X': roc_auc lies between 0 and 1, and so always on one side of 1.5",
         ),
         ({"rules": rule(metric="null_rate", op=">", value=5)}, "null_rate lies between 0 and 1"),
+        (
+            {"rules": rule(op="<", value=0.5, patience="90m")},
+            "`for`: windows of 24h end 1h apart, and 90m is not a multiple of 1h; write 1h or 2h, "
+            "or a number such as `3 windows`",
+        ),
+        (
+            {"rules": rule(op="<", value="auto", keep="6h")},
+            "`keep_firing_for`: windows of 24h end 24h apart, and 6h is not a multiple of 24h; "
+            "write 24h,",
+        ),
+        (
+            {"rules": rule(op="<", value=0.5, patience="1000000 windows")},
+            "1,000,000 of them take longer than 366d; write at most 8,785 windows",
+        ),
         ({"labels": {"max": "1d", "delay": "9d"}}, "labels.delay 9d is longer than labels.max"),
         ({"drift": {"trailing": "1h"}}, "drift.trailing 1h is shorter than the window 24h"),
         (

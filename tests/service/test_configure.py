@@ -17,6 +17,7 @@ from tocsin.declared.configuration import Source, check
 from tocsin.declared.yaml_text import as_yaml
 from tocsin.engines import reference_digest
 from tocsin.errors import ConfigurationError, NotAllowedError
+from tocsin.lake import Lake, folder_at
 from tocsin.records import audit, models
 from tocsin.records.tables import episodes
 from tocsin.service.configuration_files import Loaded, load
@@ -189,7 +190,8 @@ def test_who_changes_something_meanwhile_wins(app: App, folder: Path) -> None:
         return 1
 
     loaded = written(folder, MINE + OPS)
-    configure = Configure(app.records, app.register, app.delete, clock, None)
+    lake = Lake(folder_at(str(app.settings.data / "lake"), {}))
+    configure = Configure(app.records, app.register, app.delete, lake, clock, None)
     with pytest.raises(ConfigurationError, match="meanwhile"):
         configure.apply(loaded.checked, list(loaded.tables.values()), actor="anna")
     assert app.configure.history() == []
@@ -365,3 +367,22 @@ def test_a_reference_is_known_again_however_it_was_stored(tmp_path: Path) -> Non
         table.set_column(0, "a", pa.array([1.5, None, 2.5, 3.0])),
     ):
         assert reference_digest(other) != digest
+
+
+def test_a_label_that_no_rule_will_have_is_told_at_its_place(app: App, folder: Path) -> None:
+    lines = "route:\n  receiver: ops\n  group_by: [model, region]\n  routes:\n" + (
+        "  - {receiver: ops, matchers: ['zone=\"a\"']}\ninhibit_rules:\n- source_matchers: "
+        "['severity=\"critical\"']\n  target_matchers: ['severity=\"info\"']\n  equal: [team]\n"
+    )
+    loaded = written(folder, MINE + OPS + lines)
+    with pytest.raises(ConfigurationError) as told:
+        app.configure.plan(loaded.checked)
+    assert [(f["field"], f["message"].partition(";")[0]) for f in told.value.faults] == [
+        ("route.group_by.1", "no rule has a label 'region'"),
+        ("inhibit_rules.0.equal.0", "no rule has a label 'team'"),
+    ]
+    # Of a model that no file has, and of a rule that comes with the files.
+    rules = [{"alert": "D", "expr": {"metric": "drift", "window": "1h"}, "labels": {"region": "n"}}]
+    app.register.add("other", monitor_document(rules=rules), reference(300))
+    loaded = written(folder, MINE + "  rules:\n" + GOOD_RULE + OPS + lines)
+    assert applied(app, loaded) == 1

@@ -1,16 +1,18 @@
 """`tocsin backtest`: how often rules would have fired."""
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-import yaml
 from rich.console import Console, Group, RenderableType
 from rich.markup import escape
 from rich.table import Table
 
 from tocsin.cli.options import AsJson, Url, print_json, remote_at
 from tocsin.errors import InvalidInputError
+
+if TYPE_CHECKING:
+    from tocsin.declared.rules_file import RulesFile
 
 _out = Console()
 _SHOWN = 10
@@ -20,7 +22,9 @@ def backtest(
     model: str,
     rules: Annotated[
         Path | None,
-        typer.Option(help="YAML or JSON with a list of rules, or `rules: [...]`, to be tried."),
+        typer.Option(
+            help="Rules to be tried: a list, or those of the model in a file of monitors."
+        ),
     ] = None,
     start: Annotated[str | None, typer.Option("--from", help="Such as 2026-10-01T00:00Z.")] = None,
     end: Annotated[str | None, typer.Option("--to", help="Until when.")] = None,
@@ -33,13 +37,17 @@ def backtest(
     url: Url = None,
 ) -> None:
     """Tell how often a model's rules, or others, would have fired on what is stored."""
+    file = None if rules is None else _read(rules, model)
     document = {
-        "rules": None if rules is None else _read(rules),
+        "rules": None if file is None else file.rules,
         "from": start,
         "to": end,
         "alerts_per_month": alerts,
     }
-    found = remote_at(url).post("models", model, "backtest", document=document)
+    try:
+        found = remote_at(url).post("models", model, "backtest", document=document)
+    except InvalidInputError as error:
+        raise _placed(error, file) from error
     if as_json:
         print_json(found)
     else:
@@ -75,13 +83,18 @@ def backtest_table(found: dict[str, Any]) -> RenderableType:
     return Group(head, table, *lines)
 
 
-def _read(path: Path) -> list[Any]:
+def _read(path: Path, model: str) -> "RulesFile":
+    from tocsin.declared.configuration import Source
+    from tocsin.declared.rules_file import parse_rules
+
     try:
-        found = yaml.safe_load(path.read_text())
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise InvalidInputError(f"{path} cannot be read: {error}") from error
-    if isinstance(found, dict) and isinstance(found.get("rules"), list):
-        found = found["rules"]
-    if not isinstance(found, list) or not found:
-        raise InvalidInputError(f"{path} has no list of rules; write `rules:` and a list below it")
-    return found
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise InvalidInputError(f"{path} cannot be read as UTF-8 text: {error}") from error
+    return parse_rules(Source(str(path), text), model)
+
+
+def _placed(error: InvalidInputError, file: "RulesFile | None") -> InvalidInputError:
+    """What the server says of a rule, at its place in the file."""
+    fault = None if file is None else file.fault_of(str(error))
+    return error if fault is None else InvalidInputError(str(fault))

@@ -9,6 +9,7 @@ from rich.markup import escape
 from typer.core import TyperGroup
 
 from tocsin.cli.options import Url, remote_at
+from tocsin.errors import InvalidInputError
 
 
 class _OrFiles(TyperGroup):
@@ -55,12 +56,20 @@ def rules(
     from tocsin.service.rule_tests import run_tests
 
     failed = total = 0
+    refused = False
     for file in files:
-        for test in run_tests(file):
+        try:
+            tested = run_tests(file)
+        except InvalidInputError as error:
+            _out.print(str(error), markup=False, soft_wrap=True)
+            refused = True
+            continue
+        for test in tested:
             total += 1
             failed += bool(test.failures)
-            _out.print(f"{'FAILED' if test.failures else 'ok':6} {test.name}", markup=False)
+            word = "FAULTY" if test.faulty else "FAILED" if test.failures else "ok"
+            _out.print(f"{word:6} {test.name}", markup=False)
             for failure in test.failures:
                 _out.print(f"       {failure}", markup=False, soft_wrap=True)
     _out.print(f"{total - failed} of {total} tests passed.")
-    raise typer.Exit(1 if failed else 0)
+    raise typer.Exit(1 if failed or refused else 0)

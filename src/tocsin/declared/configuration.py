@@ -46,7 +46,7 @@ class Source:
 class DeclaredMonitor:
     """A monitor as its file has it.
 
-    reference: `file`, `dataset` or `sha256`, None to keep it. file: in which the monitor is.
+    reference: `file`, `dataset`, `window` or `sha256`, None to keep it. file: that has the monitor.
     """
 
     name: str
@@ -139,7 +139,7 @@ def check(sources: Sequence[Source], *, new: bool = False) -> Checked:
             faults += found
         else:
             read_nodes.append(node)
-            faults += [replace(fault, field=_label(node, fault.path)) for fault in found]
+            faults += labelled(node, found)
             faults += _of_file(node, [fault.path for fault in found], new=new)
     faults += _across(read_nodes)
     if not any(fault.path[:1] and fault.path[0] in SINGLE for fault in faults):
@@ -358,6 +358,11 @@ def _within(path: Path, other: Path) -> bool:
 
 def _fault(node: Node, path: Path, message: str) -> Fault:
     return Fault(node.place_of(path), _label(node, path), message, path)
+
+
+def labelled(node: Node, found: Iterable[Fault]) -> list[Fault]:
+    """Faults of reading, by the names of things."""
+    return [replace(fault, field=_label(node, fault.path)) for fault in found]
 
 
 def faults_in(node: Node, found: Iterable[tuple[Path, str]]) -> tuple[Fault, ...]:

@@ -15,6 +15,7 @@ from pydantic import (
 from pydantic_core import PydanticCustomError
 
 from tocsin.declared.documents import MonitorParts, ToldSchemaDocument
+from tocsin.declared.durations import Span
 from tocsin.declared.receiver_documents import ReceiverDocument
 from tocsin.declared.routing_documents import (
     InhibitRuleDocument,
@@ -48,17 +49,20 @@ class ReferenceDocument(_Strict):
     """Where the reference is: one of these, or both `file` and `sha256`.
 
     file: Parquet, by its path from the file that says so. dataset: that on which the version of
-    `model` was trained, as MLflow has it. sha256: of rows that the server has, as `export` says.
+    `model` was trained, as MLflow has it. window: the model's own newest predictions, as they are
+    when this is applied. sha256: of rows that the server has, as `export` says.
     """
 
     file: Annotated[str, Field(min_length=1)] | None = None
     dataset: Literal["training"] | None = None
+    window: Span | None = None
     sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")] | None = None
 
     @model_validator(mode="after")
     def _one(self) -> Self:
-        if (self.dataset is None) == (self.file is None and self.sha256 is None):
-            raise ValueError("write either `file`, `dataset: training` or `sha256`")
+        given = (self.dataset, self.window, self.file or self.sha256)
+        if sum(part is not None for part in given) != 1:
+            raise ValueError("write either `file`, `dataset: training`, `window` or `sha256`")
         return self
 
 

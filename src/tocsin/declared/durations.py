@@ -9,6 +9,8 @@ from tocsin.errors import InvalidInputError
 from tocsin.values import DAY, format_duration, parse_duration
 
 _LONGEST = 3_650 * DAY
+# What has to last longer would never be told.
+LONGEST_PATIENCE = 366 * DAY
 
 
 def _duration(value: object) -> int:
@@ -56,6 +58,27 @@ class Patience:
             return self.windows
         assert self.time is not None
         return 1 - -self.time // every
+
+    def fault(self, every: int) -> str | None:
+        """Why nobody can mean it of windows that end so far apart; None where all is well.
+
+        >>> Patience(time=DAY // 16).fault(DAY // 24)
+        '90m is not a multiple of 1h; write 1h or 2h, or a number such as `3 windows`'
+        """
+        if self.time is not None and self.time % every:
+            around = {self.time // every * every, -(-self.time // every) * every} - {0}
+            nearest = " or ".join(format_duration(time) for time in sorted(around))
+            return (
+                f"{format_duration(self.time)} is not a multiple of {format_duration(every)}; "
+                f"write {nearest}, or a number such as `{self.windows_of(every)} windows`"
+            )
+        if (self.windows_of(every) - 1) * every > LONGEST_PATIENCE:
+            most = LONGEST_PATIENCE // every + 1
+            return (
+                f"{self.windows_of(every):,} of them take longer than "
+                f"{format_duration(LONGEST_PATIENCE)}; write at most {most:,} windows"
+            )
+        return None
 
 
 def _patience(value: object) -> Patience:

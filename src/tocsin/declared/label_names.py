@@ -4,6 +4,7 @@ from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
 from tocsin.declared.fault import Path
+from tocsin.declared.wording import nearest
 from tocsin.errors import InvalidInputError, did_you_mean
 from tocsin.routing import parse_matcher
 
@@ -13,6 +14,7 @@ OF_EVERY_ALERT = ("alert", "model", "severity", "category", "instance", "feature
 _MATCHERS = ("matchers", "source_matchers", "target_matchers")
 _LISTS = ("group_by", "equal")
 _ALL = "..."
+_TYPO = 0.75
 
 
 def misspelt(routing: Mapping[str, Any], of_rules: Collection[str]) -> Iterator[tuple[Path, str]]:
@@ -22,9 +24,22 @@ def misspelt(routing: Mapping[str, Any], of_rules: Collection[str]) -> Iterator[
     """
     known = {*OF_EVERY_ALERT, *of_rules}
     for path, name in _names(routing, ()):
-        meant = did_you_mean(name, sorted(known)) if name not in known else ""
+        # Where nothing else speaks for it, a typo is a letter or two.
+        meant = did_you_mean(name, sorted(known), nearness=_TYPO) if name not in known else ""
         if meant:
             yield path, f"no rule here has a label {name!r}; {meant.strip()}"
+
+
+def unknown(routing: Mapping[str, Any], of_rules: Collection[str]) -> Iterator[tuple[Path, str]]:
+    """Where alerts are grouped or compared by a label that no rule has.
+
+    Of what a route takes nothing is said: it may be of rules to come. of_rules: the labels of all
+    rules that there will be.
+    """
+    known = sorted({*OF_EVERY_ALERT, *of_rules})
+    for path, name in _names(routing, ()):
+        if name not in known and any(part in _LISTS for part in path):
+            yield path, f"no rule has a label {name!r}; {nearest(name, known)}"
 
 
 def _names(part: Any, path: Path) -> Iterator[tuple[Path, str]]:

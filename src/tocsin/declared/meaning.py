@@ -33,7 +33,7 @@ def meant_wrongly(document: Mapping[str, Any], parse: Parse) -> list[tuple[Path,
         error = _error(tried, parse)
         if error is not None and error not in told:
             told.add(error)
-            found.append(_blamed(path, parts, error))
+            found.append(blamed(path, parts, error))
         return error is None
 
     ground = {key: document[key] for key in _GROUND if key in document} | {"rules": []}
@@ -86,7 +86,7 @@ def _error(document: Mapping[str, Any], parse: Parse) -> str | None:
     return None
 
 
-def _blamed(path: Path, document: Mapping[str, Any], message: str) -> tuple[Path, str]:
+def blamed(path: Path, document: Mapping[str, Any], message: str) -> tuple[Path, str]:
     """The field below a path that a message speaks of, and the message with what was meant."""
     if message.startswith("granularity") and "granularity" in document:
         return ("granularity",), message

@@ -20,7 +20,7 @@ from tocsin.declared.looked_at import SIGNALS
 from tocsin.declared.maintenance import Maintenance, is_paused, maintenance_of
 from tocsin.declared.meant import check_meant
 from tocsin.declared.quality import declared_quality, with_quality
-from tocsin.declared.rules import declared_rules, default_rules
+from tocsin.declared.rules import check_patience, declared_rules, default_rules
 from tocsin.errors import InvalidInputError, SchemaError
 from tocsin.estimation import plain_name
 from tocsin.ids import ID_NAMES
@@ -142,6 +142,7 @@ def parse_monitor(
     rules, made = _rules(parsed, windows, metrics, schema)
     drift = drift_settings(parsed.drift, schema, granularity=parsed.granularity)
     if new:
+        check_patience(parsed.rules or [], windows)
         check_meant(
             schema,
             rules,

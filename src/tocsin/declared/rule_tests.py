@@ -1,20 +1,20 @@
 """Tests of rules as a file has them: what windows say, and where that leaves an alert."""
 
 import json
-from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Annotated, Any, Literal, Self, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from tocsin.declared import wording
-from tocsin.declared.configuration import Source, faults_in, refused
-from tocsin.declared.strict_yaml import read
+from tocsin.declared.configuration import Source, faults_in, labelled, refused
+from tocsin.declared.fault import Fault
+from tocsin.declared.strict_yaml import Node, read
 from tocsin.rules import Phase
 
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from tocsin.declared.fault import Fault
-
+_TESTS = "tests"
+_M = TypeVar("_M", bound=BaseModel)
 _Share = Annotated[float, Field(ge=0, le=1)]
 _Name = Annotated[str, Field(min_length=1)]
 
@@ -44,7 +44,10 @@ class WindowDocument(_Strict):
 
     @model_validator(mode="after")
     def _one(self) -> Self:
-        if (self.value is None) == (self.sees is None) and self.rows:
+        both = self.value is not None and self.sees is not None
+        if both or (
+            self.value is None and self.sees is None and "rows" not in self.model_fields_set
+        ):
             raise ValueError("needs either `value` or `sees`, or `rows: 0`")
         return self
 
@@ -58,11 +61,16 @@ class EpisodeDocument(_Strict):
 
 
 class RuleTestDocument(_Strict):
-    """A series of windows for one rule; `restart` stands for the server ending and beginning."""
+    """A series of windows for one rule; `restart` stands for the server ending and beginning.
+
+    about: the alert of what the rule looks at, or that of windows without rows, which a rule with
+    `no_data: no_data` has beside it.
+    """
 
     name: _Name
     monitor: _Name
     rule: _Name
+    about: Literal["rule", "no_data"] = "rule"
     windows: Annotated[list[Literal["restart"] | WindowDocument], Field(min_length=1)]
     episodes: list[EpisodeDocument] | None = None
 
@@ -75,16 +83,55 @@ class RuleTestsDocument(_Strict):
     tests: Annotated[list[RuleTestDocument], Field(min_length=1)]
 
 
-def parse_rule_tests(source: Source) -> RuleTestsDocument:
-    """The tests of a file. Raises: ConfigurationError with every fault and its place."""
+@dataclass(frozen=True)
+class ParsedTests:
+    """A file of tests.
+
+    tests: those of the right form by their number in it. faulty: what is wrong with the others.
+    """
+
+    files: tuple[str, ...]
+    tests: Mapping[int, RuleTestDocument]
+    faulty: Mapping[int, tuple[Fault, ...]]
+    node: Node
+
+    def fault_of(self, number: int, field: str, message: str) -> Fault:
+        """A fault of a field of a test, at its place."""
+        (found,) = faults_in(self.node, [((_TESTS, number, field), message)])
+        return found
+
+    def name_of(self, number: int) -> str:
+        """What a test is called, also where that has the wrong form."""
+        text = getattr(self.node.at((_TESTS, number, "name")), "text", "")
+        return text or f"test {number + 1}"
+
+
+def parse_rule_tests(source: Source) -> ParsedTests:
+    """The tests of a file. Raises: ConfigurationError for faults that no test has for itself."""
     node, found = read(source.text, source.file)
-    faults: Sequence[Fault] = found
-    if node is not None and not found:
-        try:
-            return RuleTestsDocument.model_validate_json(
-                json.dumps(node.value), strict=True, by_alias=True, by_name=False
-            )
-        except ValidationError as error:
-            schema: dict[str, Any] = RuleTestsDocument.model_json_schema()
-            faults = faults_in(node, wording.faults(error, node, schema))
-    raise refused(faults)
+    if node is None:
+        raise refused(found)
+    if found:
+        raise refused(labelled(node, found))
+    faults = _faults(node, node.value)
+    of_tests = {f.path[1] for f in faults if len(f.path) > 1 and f.path[0] == _TESTS}
+    if any(len(f.path) < 2 or f.path[0] != _TESTS for f in faults):
+        raise refused(faults)
+    kept = [i for i in range(len(node.value[_TESTS])) if i not in of_tests]
+    tests = {i: _validated(RuleTestDocument, node.value[_TESTS][i]) for i in kept}
+    faulty = {int(i): tuple(f for f in faults if f.path[1] == i) for i in of_tests}
+    return ParsedTests(tuple(node.value["files"]), tests, faulty, node)
+
+
+def _faults(node: Node, document: Any) -> tuple[Fault, ...]:
+    try:
+        _validated(RuleTestsDocument, document)
+    except ValidationError as error:
+        schema: dict[str, Any] = RuleTestsDocument.model_json_schema()
+        return faults_in(node, wording.faults(error, node, schema))
+    return ()
+
+
+def _validated(kind: type[_M], document: Any) -> _M:
+    """The document, without guesses. Raises: ValidationError."""
+    return kind.model_validate_json(json.dumps(document), strict=True, by_alias=True, by_name=False)

@@ -1,6 +1,6 @@
 """The rules of a monitor: those that its document has, and those of one that has none."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from tocsin.declared.derived import Derived
 from tocsin.declared.documents import RuleDocument
@@ -72,8 +72,7 @@ def _rule(
             f"rule {parsed.alert!r}: {expr.metric} has no `by: [feature]`; leave it out, or choose "
             f"one of {', '.join(of_features)}"
         )
-    # What is usual is learned from windows that have no rows in common.
-    every = spec.size if expr.value == "auto" else spec.every
+    every = _apart(parsed, spec)
     return Rule(
         name=parsed.alert,
         # As the metric is called: `recall_score@0.30` is `recall_score@0.3`.
@@ -96,6 +95,27 @@ def _rule(
         summary=parsed.annotations.summary,
         runbook_url=parsed.annotations.runbook_url or "",
     )
+
+
+def _apart(parsed: RuleDocument, spec: WindowSpec) -> int:
+    """How far apart the windows end that a rule looks at, microseconds."""
+    # What is usual is learned from windows that have no rows in common.
+    return spec.size if parsed.expr.value == "auto" else spec.every
+
+
+def check_patience(parsed: Sequence[RuleDocument], windows: tuple[WindowSpec, ...]) -> None:
+    """Refuse what is not met when it says, or that nobody waits for. Raises: SchemaError."""
+    of_size = {spec.size: spec for spec in windows}
+    for rule in parsed:
+        every = _apart(rule, of_size[rule.expr.window])
+        for field, patience in (("for", rule.patience), ("keep_firing_for", rule.keep_firing_for)):
+            fault = patience.fault(every)
+            if fault is not None:
+                size, apart = format_duration(rule.expr.window), format_duration(every)
+                raise SchemaError(
+                    f"rule {rule.alert!r}: `{field}`: windows of {size} end {apart} apart, and "
+                    f"{fault}"
+                )
 
 
 def _category(parsed: RuleDocument) -> str:

@@ -24,16 +24,28 @@ from tocsin.declared.exported import (
     strict_routing,
 )
 from tocsin.declared.fault import Fault, Path
+from tocsin.declared.label_names import unknown
 from tocsin.engines import reference_digest
 from tocsin.errors import ConfigurationError, InvalidInputError, NotAllowedError
+from tocsin.lake import Lake
 from tocsin.records import Records, applied, audit, changes, routing
 from tocsin.records.applied import Applied
+from tocsin.records.models import ModelRecord
 from tocsin.registry import registered_model
 from tocsin.service.clock import Clock
 from tocsin.service.completing import completed, roles_of
 from tocsin.service.delete import Delete
+from tocsin.service.own_reference import check_own_past, own_past
 from tocsin.service.plan import Action, Plan, Planned
-from tocsin.service.planning import ROUTING, Now, now_of, plan_of, reference_changes
+from tocsin.service.planning import (
+    ROUTING,
+    Now,
+    labels_of_rules,
+    now_of,
+    plan_of,
+    reference_changes,
+    reference_of,
+)
 from tocsin.service.receivers import put_receiver, remove_receiver
 from tocsin.service.register import Addition, Change, Register
 
@@ -56,12 +68,14 @@ class Configure:
         records: Records,
         register: Register,
         delete: Delete,
+        lake: Lake,
         clock: Clock,
         tracking_uri: str | None,
     ) -> None:
         self._records = records
         self._register = register
         self._delete = delete
+        self._lake = lake
         self._clock = clock
         self._tracking_uri = tracking_uri
 
@@ -120,7 +134,8 @@ class Configure:
         for record in now.models.values():
             digest = self._register.digest_of_reference(record)
             monitor = strict_monitor(record.name, record.monitor)
-            monitors.append({"name": record.name, **monitor, "reference": {"sha256": digest}})
+            reference = reference_of(record, now, digest)
+            monitors.append({"name": record.name, **monitor, "reference": reference})
         receivers = [
             {"name": name, **document}
             for name, found in now.receivers.items()
@@ -216,6 +231,7 @@ class Configure:
                         rows[monitor.name] = found.rows
                         # What could not be understood without a schema.
                         faults.add("monitors", monitor.name, meant_wrongly(found.monitor))
+            faults.add_single(unknown(configuration.single, labels_of_rules(configuration, now)))
         return replace(configuration, monitors=tuple(monitors)), rows
 
     def _prepared(
@@ -242,18 +258,25 @@ class Configure:
             if meaning_of_monitor(record.monitor) == meaning_of_monitor(document):
                 return None
             return self._register.prepared_change(monitor.name, document)
+        _check_can_come(monitor)
+        window = (monitor.reference or {}).get("window")
+        if window is not None:
+            check_own_past(monitor.name, record, self._lake, window)
         if rows is None:
-            _check_can_come(monitor)
             parse_monitor(monitor.name, document, new=True)
             return None
-        table = self._rows(monitor, rows) if told is None else told
+        table = self._rows(monitor, record, rows) if told is None else told
         if record is None:
             return self._register.prepared(monitor.name, document, table)
         return self._register.prepared_change(monitor.name, document, table)
 
-    def _rows(self, monitor: DeclaredMonitor, rows: Mapping[str, pa.Table]) -> pa.Table:
+    def _rows(
+        self, monitor: DeclaredMonitor, record: ModelRecord | None, rows: Mapping[str, pa.Table]
+    ) -> pa.Table:
         said = monitor.reference or {}
-        _check_can_come(monitor)
+        if "window" in said:
+            assert record is not None
+            return own_past(record, self._lake, said["window"])
         if "dataset" not in said:
             digest = said["sha256"]
             if digest not in rows:
@@ -288,6 +311,10 @@ class _Faults:
             self._checked.fault_of(kind, name, path, message) for path, message in faults
         ]
 
+    def add_single(self, faults: Iterable[tuple[Path, str]]) -> None:
+        """Collect faults of what files have once."""
+        self.found += [self._checked.fault_at(path, message) for path, message in faults]
+
     @contextmanager
     def of(self, kind: str, name: str) -> Iterator[None]:
         """Collect what is raised about a thing."""
@@ -305,7 +332,7 @@ def _check_can_come(monitor: DeclaredMonitor) -> None:
             "`reference: {dataset: training}` is that of a registered model; add `model`, such as "
             "models:/name@champion"
         )
-    if "dataset" not in said and "sha256" not in said:
+    if said.keys().isdisjoint(("dataset", "window", "sha256")):
         raise ConfigurationError(
             "the server reads no files; send the rows with PUT /api/v1/apply and their `sha256` "
             "beside `file`, as `tocsin apply` does"

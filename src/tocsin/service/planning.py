@@ -22,8 +22,10 @@ from tocsin.records.applied import Applied
 from tocsin.records.canonical import canonical
 from tocsin.records.models import ModelRecord
 from tocsin.records.outbox import Receiver
+from tocsin.service.own_reference import past_of
 from tocsin.service.plan import Action, Plan, Planned, basis_of
 from tocsin.service.register import is_made_anew
+from tocsin.values import isoformat
 
 # The SHA-256 of the rows of a model's reference.
 DigestOf = Callable[[ModelRecord], str]
@@ -95,8 +97,10 @@ def _planned_monitor(monitor: DeclaredMonitor, now: Now, reference: Difference |
     if not same:
         was = strict_monitor(name, record.monitor)
         told += differences(was, strict_monitor(name, monitor.document))
-    costs = tuple(_costs(monitor, record, now, anew=reference is not None))
-    return Planned("monitors", name, Action.CHANGED, tuple(told), costs)
+    costs = [*_costs(monitor, record, now, anew=reference is not None)]
+    if reference is not None:
+        costs += _of_own_past(monitor, record)
+    return Planned("monitors", name, Action.CHANGED, tuple(told), tuple(costs))
 
 
 def _costs(monitor: DeclaredMonitor, record: ModelRecord, now: Now, *, anew: bool) -> Iterator[str]:
@@ -110,6 +114,16 @@ def _costs(monitor: DeclaredMonitor, record: ModelRecord, now: Now, *, anew: boo
         if rule not in kept:
             alerts_of = "alert of it ends" if count == 1 else "alerts of it end"
             yield f"rule {rule} goes, and {count} open {alerts_of}"
+
+
+def _of_own_past(monitor: DeclaredMonitor, record: ModelRecord) -> Iterator[str]:
+    window = (monitor.reference or {}).get("window")
+    if window is not None and record.newest_event is not None:
+        start, end = past_of(record, window)
+        yield (
+            f"the predictions from {isoformat(start)} to {isoformat(end)} become the reference, "
+            "and drift is measured against them from then on"
+        )
 
 
 def _removed_monitor(name: str, now: Now) -> Planned:
@@ -203,14 +217,37 @@ def reference_changes(monitor: DeclaredMonitor, now: Now, digest_of: DigestOf) -
         return None if said is None else Difference("reference", None, _spoken(said))
     if said is None:
         return None
-    if "dataset" in said:
-        last = now.declared("monitors").get(monitor.name, {})
-        same = (last.get("reference"), last.get("model")) == (
-            dict(said),
-            monitor.document.get("model"),
+    if "dataset" in said or "window" in said:
+        same = _asked(now.declared("monitors").get(monitor.name, {})) == _asked(
+            {**monitor.document, "reference": dict(said)}
         )
         return None if same else Difference("reference", "as it is", _spoken(said))
     before = digest_of(record)
     if said.get("sha256") == before:
         return None
     return Difference("reference", {"sha256": before}, _spoken(said))
+
+
+def labels_of_rules(configuration: Configuration, now: Now) -> set[str]:
+    """The labels that rules will have: those of files, and of models that these leave alone."""
+    declared = {monitor.name: monitor.document for monitor in configuration.monitors}
+    stay = now.models.keys() - now.declared("monitors").keys() - declared.keys()
+    documents = [*declared.values(), *(now.models[name].monitor for name in stay)]
+    rules = [rule for document in documents for rule in document.get("rules") or ()]
+    return {str(label) for rule in rules for label in rule.get("labels") or ()}
+
+
+def _asked(document: Mapping[str, Any]) -> tuple[Any, ...]:
+    """What decides which rows a reference is that names none."""
+    said = document.get("reference") or {}
+    return (said, document.get("model")) if "dataset" in said else (said,)
+
+
+def reference_of(record: ModelRecord, now: Now, digest: str) -> dict[str, Any]:
+    """A model's reference as a file names it: as the last one did where that still holds."""
+    last = now.declared("monitors").get(record.name, {})
+    said = last.get("reference") or {}
+    held = "window" in said or (
+        "dataset" in said and last.get("model") == record.monitor.get("model")
+    )
+    return dict(said) if held else {"sha256": digest}

@@ -6,17 +6,20 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from tocsin.declared import Monitor, parse_monitor
-from tocsin.declared.configuration import Source
+from tocsin.declared.configuration import DeclaredMonitor, Source, is_whole
 from tocsin.declared.rule_tests import (
     EpisodeDocument,
+    ParsedTests,
     RuleTestDocument,
     WindowDocument,
     parse_rule_tests,
 )
+from tocsin.declared.wording import nearest
 from tocsin.errors import InvalidInputError
 from tocsin.quality import VOLUME
 from tocsin.rules import (
     History,
+    NoData,
     Phase,
     Reading,
     Rule,
@@ -40,17 +43,29 @@ _SAW = {
 
 @dataclass(frozen=True)
 class Tested:
-    """What became of a test: a sentence for each thing that is not as expected."""
+    """What became of a test: a sentence for each thing that is not as expected.
+
+    faulty: it could not be run, and the sentences say what is wrong with it.
+    """
 
     name: str
     failures: tuple[str, ...]
+    faulty: bool = False
+
+
+class _UnfitError(Exception):
+    """What a test says, in a field, cannot be said of its rule."""
+
+    def __init__(self, field: str, message: str) -> None:
+        super().__init__(message)
+        self.field = field
 
 
 def run_tests(file: Path) -> list[Tested]:
-    """Run the tests of a file.
+    """Run the tests of a file, each for itself: one that is faulty keeps no other from running.
 
-    Raises: ConfigurationError for faults in it or in the monitors that it names; InvalidInputError
-    for a monitor or a rule that is not in them, or a file that cannot be read.
+    Raises: ConfigurationError for faults that no test has for itself, or in the monitors that the
+    file names; InvalidInputError for a file that cannot be read.
     """
     try:
         text = file.read_text(encoding="utf-8")
@@ -58,19 +73,54 @@ def run_tests(file: Path) -> list[Tested]:
         raise InvalidInputError(f"{file} cannot be read as UTF-8 text: {error}") from error
     parsed = parse_rule_tests(Source(str(file), text))
     found = load([file.parent / name for name in parsed.files]).checked.good()
-    monitors = {m.name: parse_monitor(m.name, dict(m.document)) for m in found.monitors}
-    return [Tested(test.name, tuple(_run(test, monitors))) for test in parsed.tests]
+    return [
+        _tested(parsed, number, found.monitors)
+        for number in sorted(parsed.tests.keys() | parsed.faulty.keys())
+    ]
 
 
-def _run(test: RuleTestDocument, monitors: dict[str, Monitor]) -> list[str]:
-    monitor = monitors.get(test.monitor)
-    rules = [] if monitor is None else [r for r in monitor.rules if r.name == test.rule]
-    if monitor is None or not rules:
-        raise InvalidInputError(
-            f"test {test.name!r}: there is no rule {test.rule!r} of a monitor {test.monitor!r} in "
-            "these files"
+def _tested(parsed: ParsedTests, number: int, monitors: Sequence[DeclaredMonitor]) -> Tested:
+    test = parsed.tests.get(number)
+    if test is None:
+        faults = parsed.faulty[number]
+        return Tested(parsed.name_of(number), tuple(map(str, faults)), faulty=True)
+    try:
+        monitor = _monitor(test, monitors)
+        return Tested(test.name, tuple(_run(test, _rule(test, monitor), monitor)))
+    except _UnfitError as error:
+        fault = parsed.fault_of(number, error.field, str(error))
+        return Tested(test.name, (str(fault),), faulty=True)
+
+
+def _monitor(test: RuleTestDocument, monitors: Sequence[DeclaredMonitor]) -> Monitor:
+    declared = next((each for each in monitors if each.name == test.monitor), None)
+    if declared is None:
+        known = nearest(test.monitor, [each.name for each in monitors])
+        raise _UnfitError("monitor", f"there is no monitor {test.monitor!r} in the files; {known}")
+    if not is_whole(declared.document):
+        raise _UnfitError(
+            "monitor",
+            f"the schema of {test.monitor!r} is told by the registry, which tests do not ask; "
+            "write `schema` with its `features`",
         )
-    rule = rules[0]
+    return parse_monitor(declared.name, dict(declared.document))
+
+
+def _rule(test: RuleTestDocument, monitor: Monitor) -> Rule:
+    rule = next((each for each in monitor.rules if each.name == test.rule), None)
+    if rule is None:
+        known = nearest(test.rule, [each.name for each in monitor.rules])
+        raise _UnfitError("rule", f"{test.monitor!r} has no rule {test.rule!r}; {known}")
+    if test.about == "no_data" and rule.no_data is not NoData.NO_DATA:
+        raise _UnfitError(
+            "about",
+            f"rule {rule.name!r} has `no_data: {rule.no_data}`, and so no alert of its own of "
+            "windows without rows; leave `about` out, or write `no_data: no_data` in the rule",
+        )
+    return rule
+
+
+def _run(test: RuleTestDocument, rule: Rule, monitor: Monitor) -> list[str]:
     # Ends of windows are their numbers.
     history = History(State(), first=1, every=1)
     failures: list[str] = []
@@ -80,7 +130,7 @@ def _run(test: RuleTestDocument, monitors: dict[str, Monitor]) -> list[str]:
             history = _read_back(history)
             continue
         assert isinstance(entry, WindowDocument)
-        for at in _numbers(test, entry, newest):
+        for at in _numbers(entry, newest):
             reading, saw = _saw(test, rule, monitor, entry)
             history = history.told({at: saw})
             newest = max(newest, at)
@@ -92,13 +142,15 @@ def _run(test: RuleTestDocument, monitors: dict[str, Monitor]) -> list[str]:
     return failures
 
 
-def _numbers(test: RuleTestDocument, entry: WindowDocument, newest: int) -> range:
+def _numbers(entry: WindowDocument, newest: int) -> range:
     """The windows that an entry is of."""
     if entry.revise is None:
         return range(newest + 1, newest + 1 + entry.repeat)
     if entry.revise > newest:
-        raise InvalidInputError(
-            f"test {test.name!r} revises window {entry.revise}, of {newest} that there were then"
+        raise _UnfitError(
+            "windows",
+            f"it revises window {entry.revise}, of {newest} that there were then; write an earlier "
+            "one",
         )
     return range(entry.revise, entry.revise + 1)
 
@@ -108,10 +160,20 @@ def _saw(
 ) -> tuple[Reading | None, Seen]:
     if entry.sees is not None:
         return None, _SAW[entry.sees]
+    if test.about == "no_data":
+        return None, Seen.CLEAR if entry.rows else Seen.BREACH
+    if entry.rows and entry.value is None:
+        raise _UnfitError(
+            "windows",
+            f"a window of {entry.rows:,} rows says nothing of rule {rule.name!r}; write its "
+            "`value`, or what the rule `sees`",
+        )
     if entry.rows and (rule.value is None or rule.auto):
-        raise InvalidInputError(
-            f"test {test.name!r}: rule {rule.name!r} has no threshold, so a value says nothing; "
-            "write what it sees, as `sees: breach`"
+        why = "learns its limits" if rule.auto else "has no threshold"
+        raise _UnfitError(
+            "windows",
+            f"rule {rule.name!r} {why}, so a value says nothing; write what it sees, as "
+            "`sees: breach`",
         )
     measure: Measure = (
         # How many rows there are is known where there are none.
@@ -139,7 +201,10 @@ def _read_back(history: History) -> History:
 
 
 def _told(at: int, entry: WindowDocument, phase: Phase, reading: Reading | None) -> str:
-    why = reading.text if reading is not None else f"it sees {entry.sees}"
+    if reading is not None:
+        why = reading.text
+    else:
+        why = f"it sees {entry.sees}" if entry.sees is not None else f"{entry.rows:,} rows"
     return f"window {at}: expected {entry.expect}, but it is {phase} ({why})"
 
 
