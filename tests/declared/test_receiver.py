@@ -125,3 +125,10 @@ def test_a_receiver_goes_round_by_its_document() -> None:
         "fallback": "log",
     }
     assert receiver_document(parse_receiver("oncall", document)) == document
+
+
+def test_a_secret_in_place_of_its_variable_is_not_repeated() -> None:
+    address = "https://hooks.slack.com/services/T0/B0/hunter2"
+    with pytest.raises(InvalidInputError, match="webhook_url_env: what is here") as refused:
+        parse_receiver("ops", {"slack": {"webhook_url_env": address}})
+    assert "hunter2" not in str(refused.value)

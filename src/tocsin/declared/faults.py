@@ -22,8 +22,10 @@ _WORDS = (
 )
 
 
-def faults(error: ValidationError, document: object) -> str:
+def faults(error: ValidationError, document: object, *, secret: bool = False) -> str:
     """Every fault with its place in the document.
+
+    secret: values are not repeated, as they may be keys.
 
     Of several forms that a part may have, those count that fit it best: whose faults lie deepest.
     """
@@ -34,7 +36,8 @@ def faults(error: ValidationError, document: object) -> str:
         if fault["type"] == "string_pattern_mismatch":
             address = "https?://" in fault["ctx"]["pattern"]
             remedy = "; it has to begin with http:// or https://, without spaces" if address else ""
-            words = f"{fault['input']!r} {words}{remedy}"
+            given = "what is here" if secret else repr(fault["input"])
+            words = f"{given} {words}{remedy}"
         if words not in found.setdefault(place, []):
             found[place].append(words)
     deepest = {

@@ -16,7 +16,9 @@ def parse_receiver(name: str, document: object) -> tuple[Receiver, ...]:
     try:
         said = ReceiverDocument.model_validate(document)
     except ValidationError as error:
-        raise InvalidInputError(f"receiver {name!r}: {faults(error, document)}") from error
+        raise InvalidInputError(
+            f"receiver {name!r}: {faults(error, document, secret=True)}"
+        ) from error
     return tuple(
         Receiver(name, kind, options.model_dump(exclude_none=True), said.fallback, receiver=name)
         for kind, options in said.channels
